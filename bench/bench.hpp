@@ -1,0 +1,48 @@
+// Benchmarks that anyone can rerun: `drumline bench NAME`. Each measures itself
+// against a raw limit in the same run where one exists. Nothing is extrapolated.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/types.hpp"
+
+namespace drumline::bench {
+
+/// One printed figure. `value` is the mean, or the count; percentiles where there
+/// is a distribution; the rival is in the same unit and from the same run.
+struct Figure {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  std::optional<double> p50, p99, p999;
+  std::optional<u64> n;
+  struct Rival {
+    std::string name;
+    double value = 0;
+  };
+  std::optional<Rival> rival;
+};
+
+struct Options {
+  double seconds = 3;    ///< how long to measure, each figure
+  u32 players = 0;       ///< 0: the benchmark's own default
+  double send_hz = 62.5;
+  std::string folder;    ///< scratch folder on the disk to measure; made and removed by the caller
+};
+
+using Report = std::function<void(const Figure&)>;
+
+/// Each runs one family of figures and reports them as it goes.
+Result<void> run_wire(const Options& options, const Report& report);
+Result<void> run_journal(const Options& options, const Report& report);
+Result<void> run_broadcast(const Options& options, const Report& report);
+Result<void> run_tick(const Options& options, const Report& report);
+Result<void> run_hash(const Options& options, const Report& report);
+Result<void> run_snapshot(const Options& options, const Report& report);
+Result<void> run_verify(const Options& options, const Report& report);
+Result<void> run_handshake(const Options& options, const Report& report);
+
+}  // namespace drumline::bench

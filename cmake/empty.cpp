@@ -1,0 +1,1 @@
+// Nothing: the check links what it is given around an empty unit.

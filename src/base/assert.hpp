@@ -1,0 +1,14 @@
+// Assertions for what only our own bug can cause. On in release builds: a
+// battle that goes on after a broken invariant would journal a lie.
+#pragma once
+
+namespace drumline {
+
+/// Prints the expression and its place to stderr and aborts. Never returns.
+[[noreturn]] void assertion_failed(const char* expression, const char* file, int line) noexcept;
+
+}  // namespace drumline
+
+#define DRUM_ASSERT(expression)                                              \
+  (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
+                                                      : ::drumline::assertion_failed(#expression, __FILE__, __LINE__))

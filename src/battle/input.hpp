@@ -1,0 +1,32 @@
+// What changes a battle: inputs. A tick's accepted inputs, in the order in which
+// they were applied, are what the journal holds of it.
+#pragma once
+
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "world/rules.hpp"
+
+namespace drumline::battle {
+
+enum class InputKind : u8 { command = 0, join = 1, drop = 2, reconnect = 3, leave = 4 };
+
+struct Input {
+  InputKind kind = InputKind::command;
+  PlayerSlot player = kNoPlayer;
+  world::Command command;  ///< kind == command
+  world::Profile profile;  ///< kind == join
+};
+
+/// Largest encoded input, bytes.
+inline constexpr std::size_t kMaxInputBytes = 64;
+
+/// Appends one input in the journal's format (docs/formats/journal.md, "tick").
+void encode_input(const Input& input, ByteWriter& out);
+
+/// Parses `count` inputs; malformed says which one and why.
+Result<void> decode_inputs(ByteReader& in, u32 count, std::vector<Input>& out);
+
+}  // namespace drumline::battle

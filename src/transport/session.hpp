@@ -1,0 +1,82 @@
+// What the gateway sees of a connection, whichever transport carries it: one
+// reliable ordered byte stream (framed by wire/frame.hpp) and one unreliable
+// channel of datagrams.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/types.hpp"
+#include "env/network.hpp"
+
+namespace drumline::transport {
+
+/// Application error codes, as a peer sees them in CONNECTION_CLOSE or in a
+/// WebSocket close reason. docs/formats/errors.md is the table.
+enum class CloseCode : u32 {
+  none = 0,              ///< orderly leave
+  server_stopping = 1,   ///< drain: reconnect later with the token
+  bad_frame = 2,         ///< the byte stream is not frames
+  bad_message = 3,       ///< a frame does not verify or makes no sense here
+  too_large = 4,
+  too_slow = 5,          ///< the peer does not drain what it asked for
+  flood = 6,             ///< more than the limits allow
+  unauthenticated = 7,   ///< no certificate or token that we accept
+  token_expired = 8,
+  no_such_battle = 9,
+  battle_full = 10,
+  replaced = 11,         ///< the same player connected again elsewhere
+  idle = 12,
+  version = 13,          ///< protocol version or build not served
+  internal = 14,
+};
+const char* close_code_name(CloseCode code);
+
+/// Who the peer proved to be.
+struct PeerIdentity {
+  bool authenticated = false;
+  std::string name;  ///< certificate common name or token subject
+  u64 account = 0;   ///< XXH3-64 of `name`, 0 when not authenticated
+};
+
+enum class TransportKind : u8 { quic, websocket, memory };
+
+/// One connection, alive from on_open to on_close. One thread.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  virtual TransportKind kind() const = 0;
+  virtual const PeerIdentity& identity() const = 0;
+  virtual env::Address peer() const = 0;
+
+  /// Largest payload that send_datagram takes now, bytes.
+  virtual std::size_t max_datagram_bytes() const = 0;
+  /// Sends and forgets. False when it was dropped here (too large, or the
+  /// connection's budget is spent): freshness is lost, nothing else.
+  virtual bool send_datagram(Bytes payload) = 0;
+  /// Appends to the reliable stream. False when the peer is so slow that the
+  /// send buffer's cap is reached; the session then closes with too_slow.
+  virtual bool send_reliable(Bytes bytes) = 0;
+  /// Closes after what was queued has had a fair chance to go out. on_close follows.
+  virtual void close(CloseCode code, std::string_view reason) = 0;
+
+  /// The owner's number for this session (its index in the gateway's table).
+  u64 context = 0;
+};
+
+/// Told of everything that happens to sessions; called on the transport's thread,
+/// from inside receive() and on_timer(). May send and close from within.
+class SessionHandler {
+ public:
+  virtual ~SessionHandler() = default;
+  /// The handshake is done and the identity proven (or allowed to be absent).
+  virtual void on_open(Session& session) = 0;
+  /// The next bytes of the reliable stream, in order; no message boundaries.
+  virtual void on_reliable(Session& session, Bytes bytes) = 0;
+  virtual void on_datagram(Session& session, Bytes payload) = 0;
+  /// The session is gone; the reference is valid for this call only.
+  virtual void on_close(Session& session, CloseCode code, std::string_view reason) = 0;
+};
+
+}  // namespace drumline::transport

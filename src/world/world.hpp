@@ -1,0 +1,48 @@
+// The whole state of one battle: its tables, its tick and its random generator.
+// Nothing that influences a step lives anywhere else.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/types.hpp"
+#include "world/rng.hpp"
+#include "world/table.hpp"
+
+namespace drumline::world {
+
+inline constexpr std::size_t kMaxTables = 32;
+inline constexpr u32 kMaxTableCapacity = 1U << 20;
+
+class World {
+ public:
+  explicit World(u64 seed) : rng_(seed) {}
+
+  /// At creation only, in a fixed order: the order is part of the state's shape.
+  template <class C>
+  Table<C>& add_table(std::string name, u32 capacity) {
+    DRUM_ASSERT(tables_.size() < kMaxTables && capacity > 0 && capacity <= kMaxTableCapacity);
+    auto table = std::make_unique<Table<C>>(std::move(name), static_cast<u8>(tables_.size()), capacity);
+    Table<C>& reference = *table;
+    tables_.push_back(std::move(table));
+    return reference;
+  }
+
+  std::size_t table_count() const { return tables_.size(); }
+  TableBase& table(std::size_t i) { return *tables_[i]; }
+  const TableBase& table(std::size_t i) const { return *tables_[i]; }
+
+  Tick tick() const { return tick_; }
+  void set_tick(Tick tick) { tick_ = tick; }
+  Rng& rng() { return rng_; }
+  const Rng& rng() const { return rng_; }
+
+ private:
+  std::vector<std::unique_ptr<TableBase>> tables_;
+  Tick tick_ = 0;
+  Rng rng_;
+};
+
+}  // namespace drumline::world
