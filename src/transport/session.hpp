@@ -38,6 +38,8 @@ struct PeerIdentity {
   std::string name;  ///< certificate common name or token subject
   u64 account = 0;   ///< XXH3-64 of `name`, 0 when not authenticated
 };
+/// The account number of a proven name; never 0.
+u64 account_of(std::string_view name);
 
 enum class TransportKind : u8 { quic, websocket, memory };
 

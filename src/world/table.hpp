@@ -17,6 +17,8 @@
 
 namespace drumline::world {
 
+inline constexpr std::size_t kMaxColumns = 64;
+
 /// A table without its component's type: what hash, snapshot, delta, broadcast
 /// and inspect work on. One thread at a time.
 class TableBase {
@@ -67,6 +69,11 @@ class TableBase {
   /// capacity, or a dead row's zeros do not fit.
   bool restore(u32 used, std::span<const u64> live, std::span<const u32> generations,
                std::span<const Bytes> columns);
+  /// Makes the table as it was when created: no rows, no generations.
+  void clear();
+  /// How often restore() or clear() replaced the rows. Not state: it tells a cache
+  /// that was derived from rows which never change otherwise that they did.
+  u64 replaced_count() const { return replaced_count_; }
 
   /// Calls visit(slot) for every live slot, ascending. Rows may be destroyed in
   /// the visit; rows created in it at lower slots are not visited.
@@ -93,6 +100,7 @@ class TableBase {
   u32 capacity_;
   u32 used_ = 0;
   u32 live_count_ = 0;
+  u64 replaced_count_ = 0;
   u32 lowest_free_ = 0;  ///< no free slot is below it; a hint that the live bits determine
   std::vector<FieldDescription> fields_;
   std::vector<std::size_t> offsets_;
@@ -132,6 +140,7 @@ class Table final : public TableBase {
 
  private:
   static constexpr std::size_t kCount = std::tuple_size_v<decltype(C::kFields)>;
+  static_assert(kCount <= kMaxColumns);
   using Indices = std::make_index_sequence<kCount>;
 
   template <std::size_t... I>

@@ -1,0 +1,68 @@
+// One seat in the battle, as the page lives it: a room, what it shows, and what
+// happens to it.
+import { CloseCode, type Client, type GameEvent, type Room, type ScoreboardMessage, type Seat } from "@drumline/client";
+import { ArenaMap } from "./arena";
+import { Effects } from "./effects";
+import { keyOf, Scene } from "./scene";
+
+export interface BattleHandlers {
+  onScoreboard(board: ScoreboardMessage): void;
+  onOwnEvent(event: GameEvent, battle: Battle): void;
+  onDrop(reason: string): void;
+  onReturn(resumed: boolean): void;
+  onEnd(code: CloseCode, reason: string): void;
+}
+
+export class Battle {
+  readonly scene: Scene;
+  readonly effects: Effects;
+  scoreboard: ScoreboardMessage | null = null;
+  private framesSeen = 0;
+
+  private constructor(readonly room: Room, readonly seat: Seat, readonly name: string, handlers: BattleHandlers) {
+    const { welcome } = room;
+    const map = new ArenaMap(welcome.mapWidth, welcome.mapHeight, welcome.mapDescription);
+    this.scene = new Scene(room, map);
+    this.effects = new Effects(this.scene, map);
+    this.scene.welcome(welcome, room.state);
+    room.onMessage("welcome", () => this.scene.welcome(room.welcome, room.state));
+    room.onMessage("roster", (message) => this.scene.roster(message));
+    room.onMessage("scoreboard", (message) => {
+      this.scoreboard = message;
+      handlers.onScoreboard(message);
+    });
+    room.onStateChange((state) => {
+      this.framesSeen++;
+      this.scene.update(state, performance.now());
+    });
+    room.onMessage("event", (event: GameEvent) => {
+      // What happened before this page looked is not shown again.
+      if (this.scene.tick - event.tick > 60) return;
+      this.effects.add(event);
+      const { ownKey } = this.scene;
+      if (ownKey >= 0 && (keyOf(event.source) === ownKey || keyOf(event.target) === ownKey)) {
+        handlers.onOwnEvent(event, this);
+      }
+    });
+    room.onDrop((reason) => handlers.onDrop(reason));
+    room.onReconnect((resumed) => {
+      this.effects.clear();
+      handlers.onReturn(resumed);
+    });
+    room.onLeave((code, reason) => handlers.onEnd(code, reason));
+  }
+
+  static async enter(client: Client, game: string, seat: Seat, name: string, handlers: BattleHandlers): Promise<Battle> {
+    const early: Array<[string, any]> = [];
+    const room = await client.joinOrCreate(game, { seat, name, onMessage: (type, message) => early.push([type, message]) });
+    const battle = new Battle(room, seat, name, handlers);
+    return battle;
+  }
+
+  /** State frames since the last call. */
+  takeFrames(): number {
+    const frames = this.framesSeen;
+    this.framesSeen = 0;
+    return frames;
+  }
+}

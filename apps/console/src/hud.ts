@@ -1,0 +1,171 @@
+// Everything around the map: connection, scores, plots, skills, notices.
+import type { ScoreboardMessage } from "@drumline/client";
+import { format, Plot } from "./plots";
+import { hueOf, type Scene } from "./scene";
+import type { ServerStats } from "./server-api";
+
+const SHOWN_SCORES = 12;
+const SPECTATOR_HELP =
+  "You are watching. <kbd>drag</kbd> moves, <kbd>wheel</kbd> zooms, <kbd>click</kbd> on a player follows, <kbd>0</kbd> shows all.";
+const PLAYER_HELP =
+  "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast";
+
+export type Status = "connecting" | "connected" | "reconnecting" | "unreachable" | "left";
+
+const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+
+export class Hud {
+  readonly joinForm = byId<HTMLFormElement>("join");
+  readonly nameInput = byId<HTMLInputElement>("name");
+  readonly joinButton = byId<HTMLButtonElement>("join-button");
+  readonly leaveButton = byId<HTMLButtonElement>("leave-button");
+  onFollow: (player: number) => void = () => {};
+
+  private readonly status = byId("status");
+  private readonly subtitle = byId("subtitle");
+  private readonly list = byId("score-list");
+  private readonly playerCount = byId("player-count");
+  private readonly skillBar = byId("skills");
+  private readonly help = byId("help");
+  private readonly death = byId("death");
+  private readonly notice = byId("notice");
+  private readonly toasts = byId("toasts");
+  private readonly lateness: Plot;
+  private readonly frames: Plot;
+  private readonly journal: Plot;
+  private readonly facts = new Map<string, HTMLElement>();
+  private skills: Array<{ root: HTMLElement; shade: HTMLElement }> = [];
+
+  constructor() {
+    const plots = byId("plots");
+    this.lateness = new Plot(plots, { label: "tick lateness, p99", unit: "µs", color: "#63b3ff", limit: 1000 });
+    this.frames = new Plot(plots, { label: "client-frames a second", unit: "/s", color: "#5fd38d" });
+    this.journal = new Plot(plots, { label: "journal commit, p99", unit: "µs", color: "#e58bff", limit: 1000 });
+    const facts = document.createElement("div");
+    facts.className = "facts";
+    for (const name of ["skipped ticks", "sessions", "server memory", "page: fps · round trip"]) {
+      const value = document.createElement("b");
+      value.textContent = "–";
+      facts.append(Object.assign(document.createElement("span"), { textContent: name }), value);
+      this.facts.set(name, value);
+    }
+    plots.append(facts);
+    this.list.addEventListener("click", (event) => {
+      const row = (event.target as HTMLElement).closest("li");
+      if (row) this.onFollow(Number(row.dataset.player));
+    });
+    this.showSeat(false);
+  }
+
+  showStatus(state: Status, text: string): void {
+    if (this.status.dataset.state !== state) this.status.dataset.state = state;
+    const label = this.status.querySelector("b")!;
+    if (label.textContent !== text) label.textContent = text;
+  }
+
+  showSubtitle(text: string): void {
+    if (this.subtitle.textContent !== text) this.subtitle.textContent = text;
+  }
+
+  showSeat(playing: boolean): void {
+    document.body.classList.toggle("playing", playing);
+    this.help.innerHTML = playing ? PLAYER_HELP : SPECTATOR_HELP;
+    this.skillBar.hidden = !playing;
+    this.leaveButton.hidden = !playing;
+    this.joinButton.hidden = playing;
+    this.nameInput.hidden = playing;
+    this.joinForm.querySelector("label")!.textContent = playing ? "You are in the battle." : "Play along:";
+    if (!playing) this.showDeath(null);
+  }
+
+  showNotice(title: string, text: string): void {
+    this.notice.hidden = title === "";
+    this.notice.querySelector("h2")!.textContent = title;
+    this.notice.querySelector("p")!.textContent = text;
+  }
+
+  toast(text: string): void {
+    const toast = document.createElement("div");
+    toast.textContent = text;
+    this.toasts.append(toast);
+    while (this.toasts.children.length > 4) this.toasts.firstChild!.remove();
+    setTimeout(() => toast.remove(), 3200);
+  }
+
+  showDeath(by: string | null): void {
+    const hidden = by === null;
+    if (this.death.hidden === hidden) return;
+    this.death.hidden = hidden;
+    this.death.querySelector("p")!.textContent = by ? `${by} got you. Back in a moment…` : "Back in a moment…";
+  }
+
+  showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
+    this.playerCount.textContent = `${scene.players} players`;
+    const own = board.entries.findIndex((entry) => entry.player === ownPlayer);
+    const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: i + 1 }));
+    if (own >= SHOWN_SCORES) shown[SHOWN_SCORES - 1] = { ...board.entries[own], rank: own + 1 };
+    while (this.list.children.length > shown.length) this.list.lastChild!.remove();
+    shown.forEach((entry, i) => {
+      let row = this.list.children[i] as HTMLElement | undefined;
+      if (!row) {
+        row = document.createElement("li");
+        for (const name of ["rank", "swatch", "who", "score"]) {
+          row.append(Object.assign(document.createElement("span"), { className: name }));
+        }
+        this.list.append(row);
+      }
+      const self = entry.player === ownPlayer;
+      const [rank, swatch, who, score] = row.children as unknown as HTMLElement[];
+      row.dataset.player = String(entry.player);
+      row.className = self ? "self" : scene.byPlayer(entry.player)?.key === followed ? "followed" : "";
+      rank.textContent = String(entry.rank);
+      swatch.style.background = `hsl(${self ? 36 : hueOf(entry.player)} 75% 60%)`;
+      who.textContent = scene.names.get(entry.player) || `player ${entry.player}`;
+      score.textContent = String(entry.score);
+    });
+  }
+
+  showStats(stats: ServerStats): void {
+    this.lateness.push(stats.lateness_us?.p99);
+    this.frames.push(stats.client_frames_per_s);
+    this.journal.push(stats.journal_commit_us?.p99);
+    this.fact("skipped ticks", String(stats.skipped_ticks ?? "–"));
+    this.fact("sessions", String(stats.sessions ?? "–"));
+    const { memory_bytes: memory } = stats;
+    this.fact("server memory", memory === undefined ? "–" : `${format(memory / 2 ** 20)} MiB`);
+  }
+
+  showPage(fps: number, roundTripMs: number): void {
+    const trip = Number.isFinite(roundTripMs) ? `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms` : "–";
+    this.fact("page: fps · round trip", `${Math.round(fps)} · ${trip}`);
+  }
+
+  private fact(name: string, text: string): void {
+    this.facts.get(name)!.textContent = text;
+  }
+
+  makeSkills(scene: Scene): void {
+    this.skillBar.replaceChildren();
+    this.skills = scene.map.skills.map(({ name, key }) => {
+      const root = document.createElement("div");
+      root.className = "skill ready";
+      const shade = document.createElement("i");
+      root.append(
+        shade,
+        Object.assign(document.createElement("b"), { textContent: name }),
+        Object.assign(document.createElement("span"), { textContent: key }),
+      );
+      this.skillBar.append(root);
+      return { root, shade };
+    });
+  }
+
+  showCooldowns(scene: Scene, readyAt: readonly number[], nowMs: number): void {
+    this.skills.forEach(({ root, shade }, i) => {
+      const left = Math.max(0, readyAt[i] - nowMs) / scene.map.skills[i].cooldownMs;
+      shade.style.transform = `scaleY(${left.toFixed(3)})`;
+      const name = left > 0 ? "skill cooling" : "skill ready";
+      if (root.className !== name) root.className = name;
+    });
+  }
+}

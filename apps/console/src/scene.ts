@@ -1,0 +1,183 @@
+// What is on the map, ready to be drawn: an actor for each entity, its track
+// through time, and its name.
+import {
+  entityId,
+  splitEntityId,
+  TickClock,
+  Track,
+  type Entity,
+  type Room,
+  type RosterMessage,
+  type StateDecoder,
+  type WelcomeMessage,
+} from "@drumline/client";
+import { ArenaFields, type ActorKind, type ArenaMap } from "./arena";
+
+export class Actor {
+  readonly track = new Track();
+  kind: ActorKind = "player";
+  /** What of its kind: of a pickup, which. */
+  variety = 0;
+  /** Degrees on the colour circle. */
+  hue = 0;
+  name = "";
+  player = -1;
+  /** 0 … 1 */
+  health = 1;
+  /** Bits of arena's Flag. */
+  flags = 0;
+  dead = false;
+  /** Render tick until which it glows from a hit. */
+  flashUntil = -1;
+  lastTick = -1;
+  /** performance.now() when it was last known. */
+  lastSeenMs = 0;
+  born = 0;
+
+  constructor(readonly key: number, readonly generation: number) {}
+
+  get entityId(): bigint {
+    return entityId(Math.floor(this.key / 2 ** 32), this.generation, this.key % 2 ** 32);
+  }
+  get x(): number {
+    return this.track.x;
+  }
+  get y(): number {
+    return this.track.y;
+  }
+}
+
+/** Entities that leave one part of the map for another may be unknown for a moment. */
+const LINGER_MS = 180;
+/** Nothing was heard of it for so long: it is out of sight. */
+const STALE_TICKS = 400;
+
+export const actorKey = (table: number, slot: number): number => table * 2 ** 32 + slot;
+
+export function keyOf(id: bigint): number {
+  const { table, slot } = splitEntityId(id);
+  return actorKey(table, slot);
+}
+
+/** Spreads players over the colour circle. */
+export const hueOf = (player: number): number => (player * 137.508 + 200) % 360;
+
+export class Scene {
+  readonly actors = new Map<number, Actor>();
+  /** Of the connection's seat, when it has one. */
+  ownKey = -1;
+  readonly clock: TickClock;
+  /** The tick that is on the screen. */
+  renderTick = 0;
+  tick = 0;
+  players = 0;
+  /** Names by player slot. */
+  readonly names = new Map<number, string>();
+  private readonly ownerByKey = new Map<number, { player: number; generation: number }>();
+  private fields: ArenaFields;
+  private ownRenderTick = 0;
+  private lastStateMs = 0;
+  private readonly tickMs: number;
+
+  constructor(room: Room, readonly map: ArenaMap) {
+    this.tickMs = room.welcome.tickMs;
+    this.clock = new TickClock(this.tickMs);
+    this.fields = new ArenaFields(room.state);
+  }
+
+  /** After a welcome: the tables and who we are may have changed. */
+  welcome(welcome: WelcomeMessage, state: StateDecoder): void {
+    this.fields = new ArenaFields(state);
+    this.clock.reset();
+    this.ownKey = welcome.entityId === 0n ? -1 : keyOf(welcome.entityId);
+    for (const actor of this.actors.values()) actor.lastTick = -1;
+  }
+
+  roster(message: RosterMessage): void {
+    if (message.complete) {
+      this.names.clear();
+      this.ownerByKey.clear();
+    }
+    for (const entry of message.entries) {
+      if (entry.entityId === 0n) {
+        this.names.delete(entry.player);
+        for (const [key, owner] of this.ownerByKey) if (owner.player === entry.player) this.ownerByKey.delete(key);
+        continue;
+      }
+      this.names.set(entry.player, entry.name);
+      const { table, slot, generation } = splitEntityId(entry.entityId);
+      this.ownerByKey.set(actorKey(table, slot), { player: entry.player, generation });
+    }
+    for (const actor of this.actors.values()) this.own(actor);
+  }
+
+  /** Takes a new state. */
+  update(state: StateDecoder, nowMs: number): void {
+    this.tick = state.tick;
+    this.lastStateMs = nowMs;
+    this.players = state.players;
+    this.clock.observe(state.tick, nowMs);
+    for (const { table, kind } of this.fields.tables) {
+      for (const entity of table.entities.values()) this.updateEntity(entity, kind, nowMs);
+    }
+  }
+
+  private updateEntity(entity: Entity, kind: ActorKind, nowMs: number): void {
+    const key = actorKey(entity.table.index, entity.slot);
+    let actor = this.actors.get(key);
+    if (!actor || actor.generation !== entity.generation) {
+      actor = new Actor(key, entity.generation);
+      actor.kind = kind;
+      actor.hue = hueOf(entity.slot);
+      actor.born = nowMs;
+      this.actors.set(key, actor);
+      this.own(actor);
+    }
+    if (this.tick - entity.tick < STALE_TICKS) actor.lastSeenMs = nowMs;
+    if (entity.tick === actor.lastTick) return;
+    if (actor.lastTick >= 0 && kind === "player") this.clock.observeGap(entity.tick - actor.lastTick);
+    actor.lastTick = entity.tick;
+    this.fields.read(entity, actor, this.map);
+  }
+
+  private own(actor: Actor): void {
+    const owner = this.ownerByKey.get(actor.key);
+    if (!owner || owner.generation !== actor.generation) return;
+    actor.player = owner.player;
+    actor.hue = hueOf(owner.player);
+    actor.name = this.names.get(owner.player) ?? "";
+  }
+
+  /** Puts every actor where it is to be drawn now. */
+  animate(nowMs: number): void {
+    const now = this.clock.tickAt(nowMs);
+    const perTick = this.clock.delayMs / this.tickMs;
+    this.renderTick = advance(this.renderTick, now - perTick);
+    this.ownRenderTick = advance(this.ownRenderTick, now - 2.5);
+    for (const [key, actor] of this.actors) {
+      if (nowMs - actor.lastSeenMs > LINGER_MS) {
+        // While nothing arrives at all (reconnecting), what is there stays.
+        if (nowMs - this.lastStateMs < LINGER_MS) this.actors.delete(key);
+      }
+      actor.track.sample(key === this.ownKey ? this.ownRenderTick : this.renderTick);
+    }
+  }
+
+  get self(): Actor | undefined {
+    return this.ownKey >= 0 ? this.actors.get(this.ownKey) : undefined;
+  }
+
+  byEntity(id: bigint): Actor | undefined {
+    return id === 0n ? undefined : this.actors.get(keyOf(id));
+  }
+
+  byPlayer(player: number): Actor | undefined {
+    for (const [key, owner] of this.ownerByKey) if (owner.player === player) return this.actors.get(key);
+    return undefined;
+  }
+}
+
+/** Time on the screen never runs backwards, but follows a jump. */
+function advance(from: number, to: number): number {
+  return to < from && from - to < 20 ? from : to;
+}

@@ -1,0 +1,59 @@
+// What the admin port tells the page: how to connect, a development token, and
+// figures for the plots.
+
+export interface ConsoleConfig {
+  websocketPort: number;
+  websocketPath: string;
+  tokenUrl: string;
+  game: string;
+  version: string;
+}
+
+export interface ServerStats {
+  tick?: number;
+  players?: number;
+  lateness_us?: { p50?: number; p99?: number; p999?: number };
+  client_frames_per_s?: number;
+  skipped_ticks?: number;
+  journal_commit_us?: { p50?: number; p99?: number };
+  sessions?: number;
+  memory_bytes?: number;
+}
+
+async function getJson(path: string): Promise<any> {
+  const control = new AbortController();
+  const timeout = setTimeout(() => control.abort(), 4000);
+  try {
+    const response = await fetch(path, { cache: "no-store", signal: control.signal });
+    if (!response.ok) throw new Error(`${path} answers ${response.status}: ${(await response.text()).slice(0, 200)}`);
+    return await response.json();
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+export async function fetchConfig(): Promise<ConsoleConfig> {
+  const json = await getJson("console.json");
+  return {
+    websocketPort: Number(json.websocket_port),
+    websocketPath: String(json.websocket_path ?? "/"),
+    tokenUrl: String(json.token_url ?? "/token"),
+    game: String(json.game ?? ""),
+    version: String(json.version ?? ""),
+  };
+}
+
+/** The address of the battle's WebSocket on the host that served this page. */
+export function webSocketUrl(config: ConsoleConfig): string {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return `${scheme}//${location.hostname}:${config.websocketPort}${config.websocketPath}`;
+}
+
+export async function fetchToken(config: ConsoleConfig, seat: "spectator" | "player", name: string): Promise<string> {
+  const query = new URLSearchParams({ seat, name });
+  const json = await getJson(`${config.tokenUrl}?${query}`);
+  if (typeof json.token !== "string") throw new Error("the server gave no token");
+  return json.token;
+}
+
+export const fetchStats = (): Promise<ServerStats> => getJson("stats.json");

@@ -1,0 +1,85 @@
+import { Room, type ReconnectOptions } from "./room";
+import { webSocketConnect, type Connect, type WebSocketConstructor } from "./transport";
+import type { Seat } from "./messages";
+
+export interface ClientOptions {
+  /** Proves who we are; a function is asked again at every connection. */
+  token?: string | (() => Promise<string>);
+  /** Where the platform has no WebSocket of its own (Node before 22: the package ws). */
+  webSocket?: WebSocketConstructor;
+  /** Another transport altogether. */
+  connect?: Connect;
+  reconnect?: Partial<ReconnectOptions>;
+}
+
+export interface JoinOptions {
+  name?: string;
+  seat?: Seat;
+  /** A certain battle; 0 or none: any that has room. */
+  battle?: bigint;
+}
+
+const MAX_NAME_BYTES = 23;
+
+/** Cuts a name to what the wire takes, never inside a character. */
+export function fitName(name: string): string {
+  const encoder = new TextEncoder();
+  let fitting = "";
+  let bytes = 0;
+  for (const character of name.trim()) {
+    bytes += encoder.encode(character).length;
+    if (bytes > MAX_NAME_BYTES) break;
+    fitting += character;
+  }
+  return fitting;
+}
+
+/** Knows a server; joins its battles. */
+export class Client {
+  private readonly connect: Connect;
+  private readonly reconnectOptions: ReconnectOptions;
+
+  /** `url`: ws://host:port/ or wss://… */
+  constructor(private readonly url: string, private readonly options: ClientOptions = {}) {
+    this.connect = options.connect ?? webSocketConnect(options.webSocket);
+    this.reconnectOptions = { maxAttempts: Infinity, firstDelayMs: 200, maxDelayMs: 3_000, ...options.reconnect };
+  }
+
+  /** Takes a seat in any battle of the game that has room. */
+  joinOrCreate(game: string, options: JoinOptions = {}): Promise<Room> {
+    return this.open(game, { ...options, battle: options.battle ?? 0n });
+  }
+
+  /** Takes a seat in the battle named in `options`. */
+  join(game: string, options: JoinOptions & { battle: bigint }): Promise<Room> {
+    return this.open(game, options);
+  }
+
+  /** Takes the seat again that an earlier room held (Room.reconnectToken). */
+  reconnect(token: string, options: JoinOptions = {}): Promise<Room> {
+    const bytes = Uint8Array.from(atob(token), (character) => character.charCodeAt(0));
+    return this.open("", options, bytes);
+  }
+
+  private async open(game: string, options: JoinOptions, reconnectToken?: Uint8Array): Promise<Room> {
+    const room = new Room({
+      game,
+      name: fitName(options.name ?? ""),
+      seat: options.seat ?? "player",
+      battle: options.battle ?? 0n,
+      reconnectToken,
+      address: () => this.address(),
+      connect: this.connect,
+      reconnect: this.reconnectOptions,
+    });
+    await room.open();
+    return room;
+  }
+
+  private async address(): Promise<string> {
+    const url = new URL(this.url);
+    const { token } = this.options;
+    if (token) url.searchParams.set("token", typeof token === "string" ? token : await token());
+    return url.toString();
+  }
+}

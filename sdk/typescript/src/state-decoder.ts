@@ -1,0 +1,406 @@
+// Reads state frames (docs/formats/state-frame.md) and keeps what they say: the
+// entities of every stream as of the newest tick in which it was heard of.
+import { ByteReader, MalformedError } from "./bytes";
+import type { FieldSchema, TableSchema } from "./messages";
+
+/** More would be an attack; a body has at least a bit for each. */
+const MAX_ENTITIES = 1 << 16;
+const MAX_STREAMS = 1 << 14;
+/** Key frames kept of a stream; the server refers to recent ones only. */
+const KEYS_PER_STREAM = 8;
+const ACK_REPEATS = 3;
+/** Events are repeated for a few ticks; one that is older than this is forgotten. */
+const EVENT_MEMORY_TICKS = 256;
+
+export class Entity {
+  /** In the order of the table's fields, in their own units. */
+  readonly values: Float64Array;
+  /** The tick whose state `values` are. */
+  tick = 0;
+  /** Decoder's own: the stream it was last in, and the pass that saw it there. */
+  stream = -1;
+  pass = 0;
+
+  constructor(readonly table: TableState, readonly slot: number, readonly generation: number) {
+    this.values = new Float64Array(table.fields.length);
+  }
+
+  /** The wire's entity_id. */
+  get id(): bigint {
+    return entityId(this.table.index, this.generation, this.slot);
+  }
+}
+
+export function entityId(table: number, generation: number, slot: number): bigint {
+  return (BigInt(table) << 56n) | (BigInt(generation & 0xffffff) << 32n) | BigInt(slot >>> 0);
+}
+
+/** The parts of an entity_id. */
+export function splitEntityId(id: bigint): { table: number; generation: number; slot: number } {
+  return {
+    table: Number(id >> 56n),
+    generation: Number((id >> 32n) & 0xffffffn),
+    slot: Number(id & 0xffffffffn),
+  };
+}
+
+/** The entities of one table that are known now. */
+export class TableState {
+  readonly index: number;
+  readonly name: string;
+  readonly fields: readonly FieldSchema[];
+  /** By slot. */
+  readonly entities = new Map<number, Entity>();
+  /** Places of the position in `Entity.values`; −1 when the table has none. */
+  readonly xField: number;
+  readonly yField: number;
+  private readonly scales: Float64Array;
+
+  constructor(schema: TableSchema) {
+    this.index = schema.index;
+    this.name = schema.name;
+    this.fields = schema.fields;
+    this.scales = Float64Array.from(schema.fields, (f) => 2 ** f.shift / (f.isFixed ? 65536 : 1));
+    this.xField = schema.fields.findIndex((f) => f.role === 1);
+    this.yField = schema.fields.findIndex((f) => f.role === 2);
+  }
+
+  /** The place of a field in `Entity.values`; −1 when it is not sent. */
+  field(name: string): number {
+    return this.fields.findIndex((f) => f.name === name);
+  }
+
+  get(slot: number, generation: number): Entity | undefined {
+    const entity = this.entities.get(slot);
+    return entity && entity.generation === generation ? entity : undefined;
+  }
+
+  /** A quantised value in the field's unit. */
+  value(field: number, raw: number): number {
+    const { bits, isSigned } = this.fields[field];
+    let value = raw;
+    if (isSigned) value = bits === 32 ? raw | 0 : raw >= 2 ** (bits - 1) ? raw - 2 ** bits : raw;
+    return value * this.scales[field];
+  }
+}
+
+export interface GameEvent {
+  tick: number;
+  kind: number;
+  /** The game's name for the kind; "" when it has none. */
+  name: string;
+  source: bigint;
+  target: bigint;
+  x: number;
+  y: number;
+  a: number;
+  b: number;
+}
+
+/** Quantised entities of one table, as columns. */
+interface Columns {
+  table: TableState;
+  slots: Uint32Array;
+  generations: Uint32Array;
+  values: Uint32Array[];
+}
+
+interface KeyFrame {
+  tick: number;
+  tables: Array<Columns | undefined>; // by table index
+}
+
+interface Stream {
+  number: number;
+  tick: number;
+  keys: Map<number, KeyFrame>;
+  members: Entity[];
+  /** Events already told: tick × 256 + number. */
+  events: Set<number>;
+}
+
+const mask = (bits: number): number => (bits === 32 ? 0xffffffff : (1 << bits) - 1);
+
+export class StateDecoder {
+  readonly tables: TableState[];
+  /** Tick of the newest frame. */
+  tick: number;
+  /** Highest cmd_id of ours that the newest frame's state contains. */
+  commandId = 0;
+  /** Players seated in the battle. */
+  players = 0;
+  /** Of the last apply(): what happened, told once each. */
+  events: GameEvent[] = [];
+  /** Of the last apply(): who is known no more. */
+  removed: Entity[] = [];
+  readonly stats = { frames: 0, bytes: 0, chunks: 0, keys: 0, skippedDeltas: 0, malformed: 0 };
+
+  private readonly byIndex: Array<TableState | undefined> = [];
+  private readonly streams = new Map<number, Stream>();
+  private pendingAcks: Array<{ value: number; left: number }> = [];
+  private pass = 0;
+  private lapsed: Entity[] = [];
+
+  constructor(schema: readonly TableSchema[], private readonly eventNames: readonly string[], tick: number) {
+    this.tick = tick;
+    this.tables = schema.map((table) => new TableState(table));
+    for (const table of this.tables) this.byIndex[table.index] = table;
+  }
+
+  table(name: string): TableState | undefined {
+    return this.tables.find((table) => table.name === name);
+  }
+
+  find(id: bigint): Entity | undefined {
+    const { table, generation, slot } = splitEntityId(id);
+    return this.byIndex[table]?.get(slot, generation);
+  }
+
+  /** Key frames to acknowledge are waiting. */
+  get hasAcks(): boolean {
+    return this.pendingAcks.length > 0;
+  }
+
+  /** Values for the next command's key_acks; each is given out three times. */
+  takeAcks(limit = 32): number[] {
+    const taken = this.pendingAcks.slice(0, limit);
+    const values = taken.map((ack) => ack.value);
+    for (const ack of taken) ack.left--;
+    // Those given out go to the back, so that a flood of keys starves none.
+    this.pendingAcks = this.pendingAcks.slice(limit).concat(taken.filter((ack) => ack.left > 0));
+    return values;
+  }
+
+  /**
+   * Takes one state frame. False when it was malformed: then what stood before
+   * the fault has been applied, which is harmless, and the rest is dropped.
+   */
+  apply(datagram: Uint8Array): boolean {
+    this.events = [];
+    this.removed = [];
+    this.lapsed = [];
+    this.stats.frames++;
+    this.stats.bytes += datagram.length;
+    let whole = true;
+    try {
+      this.readFrame(datagram);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.stats.malformed++;
+      whole = false;
+    }
+    for (const entity of this.lapsed) {
+      // Gone from its stream and, after the whole frame, in no other.
+      const stream = this.streams.get(entity.stream);
+      if (stream && stream.members.includes(entity)) continue;
+      if (entity.table.entities.get(entity.slot) === entity) entity.table.entities.delete(entity.slot);
+      this.removed.push(entity);
+    }
+    return whole;
+  }
+
+  private readFrame(datagram: Uint8Array): void {
+    const reader = new ByteReader(datagram);
+    if (reader.u8() !== 0x01) throw new MalformedError("not a state frame");
+    reader.u8();
+    const tick = this.wholeTick(reader.u32());
+    const commandId = reader.u32();
+    const players = reader.u16();
+    if (tick >= this.tick) {
+      this.tick = tick;
+      this.commandId = commandId;
+      this.players = players;
+    }
+    while (reader.remaining > 0) {
+      const number = reader.varint();
+      const type = reader.u8();
+      const key = reader.u8();
+      const age = type === 1 ? reader.varint() : 0;
+      const length = reader.varint();
+      if (type > 1 || length > reader.remaining) throw new MalformedError("a chunk makes no sense");
+      const body = new ByteReader(datagram.subarray(reader.at, reader.at + length));
+      reader.at += length;
+      this.stats.chunks++;
+      const stream = this.stream(number);
+      if (type === 1) this.readKey(body, stream, key, tick, tick - age);
+      else this.readDelta(body, stream, key, tick);
+    }
+  }
+
+  /** The tick nearest to what we know whose low 32 bits these are. */
+  private wholeTick(low: number): number {
+    const span = 2 ** 32;
+    const near = Math.floor(this.tick / span) * span + low;
+    if (near - this.tick > span / 2 && near >= span) return near - span;
+    return this.tick - near > span / 2 ? near + span : near;
+  }
+
+  private stream(number: number): Stream {
+    let stream = this.streams.get(number);
+    if (!stream) {
+      if (this.streams.size >= MAX_STREAMS) throw new MalformedError("too many streams");
+      stream = { number, tick: -1, keys: new Map(), members: [], events: new Set() };
+      this.streams.set(number, stream);
+    }
+    return stream;
+  }
+
+  private knownTable(index: number): TableState {
+    const table = this.byIndex[index];
+    if (!table) throw new MalformedError(`there is no table ${index}`);
+    return table;
+  }
+
+  private readFullEntries(reader: ByteReader, table: TableState, count: number): Columns {
+    if (count > MAX_ENTITIES || count > reader.remaining) throw new MalformedError("too many entities");
+    const slots = new Uint32Array(count);
+    const generations = new Uint32Array(count);
+    let slot = 0;
+    for (let i = 0; i < count; i++) {
+      slot += reader.varint();
+      if (slot > 0xffffffff) throw new MalformedError("a slot is too large");
+      slots[i] = slot;
+    }
+    for (let i = 0; i < count; i++) generations[i] = reader.varint();
+    const values = table.fields.map((field) => {
+      const column = new Uint32Array(count);
+      for (let i = 0; i < count; i++) column[i] = reader.bits(field.bits);
+      return column;
+    });
+    reader.endBits();
+    return { table, slots, generations, values };
+  }
+
+  private readKey(reader: ByteReader, stream: Stream, number: number, tick: number, keyTick: number): void {
+    const key: KeyFrame = { tick: keyTick, tables: [] };
+    while (reader.remaining > 0) {
+      const table = this.knownTable(reader.u8());
+      const count = reader.varint();
+      if (count < 1 || key.tables[table.index]) throw new MalformedError("a key's section makes no sense");
+      key.tables[table.index] = this.readFullEntries(reader, table, count);
+    }
+    this.stats.keys++;
+    stream.keys.delete(number);
+    stream.keys.set(number, key);
+    if (stream.keys.size > KEYS_PER_STREAM) {
+      for (const oldest of stream.keys.keys()) {
+        stream.keys.delete(oldest);
+        break;
+      }
+    }
+    const value = stream.number * 256 + number;
+    this.pendingAcks = this.pendingAcks.filter((ack) => ack.value !== value);
+    if (value <= 0xffffffff) this.pendingAcks.push({ value, left: ACK_REPEATS });
+    if (keyTick === tick && tick > stream.tick) {
+      this.replace(stream, tick, key.tables.filter((columns) => columns !== undefined) as Columns[]);
+    }
+  }
+
+  private readDelta(reader: ByteReader, stream: Stream, number: number, tick: number): void {
+    const key = stream.keys.get(number);
+    if (!key) {
+      this.stats.skippedDeltas++;
+      return;
+    }
+    const now: Columns[] = [];
+    const tables = key.tables.slice();
+    const sections = reader.u8();
+    for (let s = 0; s < sections; s++) {
+      const table = this.knownTable(reader.u8());
+      this.readSection(reader, table, key.tables[table.index], now);
+      tables[table.index] = undefined;
+    }
+    for (const columns of tables) if (columns) now.push(columns);
+    if (tick >= stream.tick) this.replace(stream, tick, now);
+    if (reader.remaining > 0) this.readEvents(reader, stream, tick);
+  }
+
+  private readSection(reader: ByteReader, table: TableState, key: Columns | undefined, now: Columns[]): void {
+    const goneMode = reader.u8();
+    if (goneMode > 2) throw new MalformedError("a gone mode makes no sense");
+    if (key && goneMode !== 2) now.push(this.readChanges(reader, table, key, goneMode === 1));
+    reader.endBits();
+    const newcomers = reader.varint();
+    if (newcomers > 0) now.push(this.readFullEntries(reader, table, newcomers));
+  }
+
+  private readChanges(reader: ByteReader, table: TableState, key: Columns, someGone: boolean): Columns {
+    const staying: number[] = [];
+    for (let i = 0; i < key.slots.length; i++) if (!someGone || reader.bits(1) === 0) staying.push(i);
+    const n = staying.length;
+    const pick = (from: Uint32Array): Uint32Array => (n === from.length ? from : Uint32Array.from(staying, (i) => from[i]));
+    const values = table.fields.map((field, f) => {
+      const mode = reader.bits(2);
+      if (mode === 0) return pick(key.values[f]);
+      if (mode === 3) throw new MalformedError("a field's mode makes no sense");
+      const column = n === key.slots.length ? key.values[f].slice() : pick(key.values[f]);
+      const width = reader.bits(5) + 1;
+      const keep = mask(field.bits);
+      let marked: Uint8Array | undefined;
+      if (mode === 2) {
+        marked = new Uint8Array(n);
+        for (let i = 0; i < n; i++) marked[i] = reader.bits(1);
+      }
+      for (let i = 0; i < n; i++) {
+        if (marked && marked[i] === 0) continue;
+        const zigzag = reader.bits(width);
+        const difference = (zigzag >>> 1) ^ -(zigzag & 1);
+        column[i] = ((column[i] + difference) & keep) >>> 0;
+      }
+      return column;
+    });
+    return { table, slots: pick(key.slots), generations: pick(key.generations), values };
+  }
+
+  /** The stream's entities at `tick` are these and no others. */
+  private replace(stream: Stream, tick: number, now: Columns[]): void {
+    const pass = ++this.pass;
+    const before = stream.members;
+    const members: Entity[] = [];
+    stream.tick = tick;
+    for (const { table, slots, generations, values } of now) {
+      for (let i = 0; i < slots.length; i++) {
+        let entity = table.entities.get(slots[i]);
+        if (entity && entity.tick > tick && entity.stream !== stream.number) continue;
+        if (!entity || entity.generation !== generations[i]) {
+          if (entity) this.lapsed.push(entity);
+          entity = new Entity(table, slots[i], generations[i]);
+          table.entities.set(slots[i], entity);
+        }
+        for (let f = 0; f < values.length; f++) entity.values[f] = table.value(f, values[f][i]);
+        entity.tick = tick;
+        entity.stream = stream.number;
+        entity.pass = pass;
+        members.push(entity);
+      }
+    }
+    stream.members = members;
+    for (const entity of before) {
+      if (entity.pass !== pass && entity.stream === stream.number) this.lapsed.push(entity);
+    }
+  }
+
+  private readEvents(reader: ByteReader, stream: Stream, tick: number): void {
+    const count = reader.varint();
+    for (let i = 0; i < count; i++) {
+      const eventTick = tick - reader.u8();
+      const number = reader.u8();
+      const kind = reader.u8();
+      const source = reader.varint64();
+      const target = reader.varint64();
+      const x = reader.i32() / 64;
+      const y = reader.i32() / 64;
+      const a = reader.zigzag();
+      const b = reader.zigzag();
+      const name = eventTick * 256 + number;
+      if (stream.events.has(name)) continue;
+      stream.events.add(name);
+      this.events.push({ tick: eventTick, kind, name: this.eventNames[kind] ?? "", source, target, x, y, a, b });
+    }
+    if (stream.events.size > 512) {
+      for (const name of stream.events) {
+        if (name < (tick - EVENT_MEMORY_TICKS) * 256) stream.events.delete(name);
+      }
+    }
+  }
+}

@@ -1,0 +1,198 @@
+#include "battle/actor.hpp"
+
+#include <algorithm>
+
+namespace drumline::battle {
+namespace {
+
+/// How often seats past their grace are looked for.
+constexpr Tick kExpiryPeriodTicks = 64;
+constexpr std::size_t kNoticesPerTick = 8192;
+
+}  // namespace
+
+BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
+    : battle_(std::move(battle)), options_(options) {
+  const u32 seats = battle_->info().max_players;
+  candidates_.reserve(battle_->limits().inputs);
+  candidate_sessions_.reserve(battle_->limits().inputs);
+  notices_.reserve(kNoticesPerTick);
+  session_of_.resize(seats);
+  processed_.resize(seats);
+  dropped_at_.resize(seats);
+  battle_->seats().for_each(
+      [&](u32 slot) { processed_[slot] = battle_->seats().at<&Seat::last_sequence>(slot); });
+}
+
+void BattleActor::add(Input input, SessionId session) {
+  if (candidates_.size() == battle_->limits().inputs) {
+    counters_.inputs_dropped.add();
+    return;
+  }
+  candidates_.push_back(input);
+  candidate_sessions_.push_back(session);
+}
+
+bool BattleActor::plays(const Inbound& inbound) const {
+  return inbound.player.value < session_of_.size() && inbound.session != SessionId{} &&
+         session_of_[inbound.player.value] == inbound.session;
+}
+
+void BattleActor::receive(const Inbound& inbound) {
+  const u32 slot = inbound.player.value;
+  switch (inbound.kind) {
+    case Inbound::Kind::command:
+      if (!plays(inbound)) {
+        counters_.commands_stray.add();
+      } else if (inbound.command.sequence <= processed_[slot]) {
+        counters_.commands_repeated.add();
+      } else {
+        add({InputKind::command, inbound.player, inbound.command, {}}, inbound.session);
+      }
+      break;
+    case Inbound::Kind::join:
+      add({InputKind::join, kNoPlayer, {}, inbound.profile}, inbound.session);
+      break;
+    case Inbound::Kind::resume: receive_resume(inbound); break;
+    case Inbound::Kind::drop:
+      if (!plays(inbound)) break;
+      session_of_[slot] = {};
+      dropped_at_[slot] = std::max<Tick>(1, battle_->tick());
+      add({InputKind::drop, inbound.player, {}, {}}, inbound.session);
+      break;
+    case Inbound::Kind::leave:
+      if (!plays(inbound)) break;
+      session_of_[slot] = {};
+      add({InputKind::leave, inbound.player, {}, {}}, inbound.session);
+      break;
+  }
+}
+
+void BattleActor::receive_resume(const Inbound& inbound) {
+  const u32 slot = inbound.player.value;
+  const SeatTable& seats = battle_->seats();
+  if (slot >= session_of_.size() || !seats.is_live(slot) || seats.generations()[slot] != inbound.seat_generation ||
+      seats.at<&Seat::account>(slot) != inbound.profile.account) {
+    notices_.push_back({inbound.session, SeatRefused{world::kRefusedNoSeat}});
+    return;
+  }
+  const SessionId before = session_of_[slot];
+  session_of_[slot] = inbound.session;
+  if (before != SessionId{}) {
+    // The player came back before his old connection was missed.
+    notices_.push_back({before, SeatTaken{inbound.player}});
+    grant(inbound.session, inbound.player, true);
+    return;
+  }
+  dropped_at_[slot] = 0;
+  add({InputKind::reconnect, inbound.player, {}, {}}, inbound.session);
+}
+
+void BattleActor::drop_all() {
+  battle_->seats().for_each([&](u32 slot) {
+    dropped_at_[slot] = std::max<Tick>(1, battle_->tick());
+    if (battle_->seats().at<&Seat::connected>(slot) != 0) add({InputKind::drop, PlayerSlot{slot}, {}, {}}, {});
+  });
+}
+
+TickOutcome BattleActor::step() {
+  const TickOutcome outcome = battle_->step(candidates_);
+  for (std::size_t i = 0; i < outcome.accepted.size(); ++i) {
+    on_accepted(outcome.accepted[i], candidate_sessions_[outcome.accepted_candidates[i]]);
+  }
+  for (const RefusedInput& refused : outcome.refused) {
+    on_refused(refused, candidate_sessions_[refused.candidate]);
+  }
+  candidates_.clear();
+  candidate_sessions_.clear();
+  if (outcome.tick % kExpiryPeriodTicks == 0) expire_seats();
+  if (outcome.tick % options_.scoreboard_period_ticks == 0) add_scoreboard();
+  return outcome;
+}
+
+void BattleActor::grant(SessionId session, PlayerSlot player, bool resumed) {
+  notices_.push_back({session, SeatGranted{player, battle_->rules().entity_of(player),
+                                           battle_->seats().generations()[player.value], resumed}});
+}
+
+void BattleActor::on_accepted(const Input& input, SessionId session) {
+  const u32 slot = input.player.value;
+  switch (input.kind) {
+    case InputKind::command:
+      counters_.commands_accepted.add();
+      processed_[slot] = std::max(processed_[slot], input.command.sequence);
+      break;
+    case InputKind::join:
+      counters_.joins.add();
+      session_of_[slot] = session;
+      processed_[slot] = 0;
+      dropped_at_[slot] = 0;
+      grant(session, input.player, false);
+      notices_.push_back(
+          {{}, RosterChange{input.player, battle_->rules().entity_of(input.player), input.profile.name}});
+      break;
+    case InputKind::drop: counters_.drops.add(); break;
+    case InputKind::reconnect:
+      counters_.reconnects.add();
+      grant(session, input.player, true);
+      break;
+    case InputKind::leave:
+      counters_.leaves.add();
+      dropped_at_[slot] = 0;
+      notices_.push_back({{}, RosterChange{input.player, {}, {}}});
+      break;
+  }
+}
+
+void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
+  const Input& input = refused.input;
+  switch (input.kind) {
+    case InputKind::command: {
+      if (refused.refusal == world::kRefusedOldSequence) {
+        counters_.commands_repeated.add();
+        break;
+      }
+      counters_.commands_refused.add();
+      // A refused command is not state, so only this keeps its repeats quiet.
+      u32& processed = processed_[input.player.value];
+      processed = std::max(processed, input.command.sequence);
+      if (notices_.size() < kNoticesPerTick / 2) {
+        notices_.push_back({session, CommandRefused{refused.refusal, input.command.sequence}});
+      }
+      break;
+    }
+    case InputKind::join: notices_.push_back({session, SeatRefused{refused.refusal}}); break;
+    case InputKind::reconnect:
+      session_of_[input.player.value] = {};
+      notices_.push_back({session, SeatRefused{refused.refusal}});
+      break;
+    case InputKind::drop:
+    case InputKind::leave: break;
+  }
+}
+
+void BattleActor::expire_seats() {
+  const SeatTable& seats = battle_->seats();
+  seats.for_each([&](u32 slot) {
+    if (dropped_at_[slot] == 0 || session_of_[slot] != SessionId{}) return;
+    if (battle_->tick() - dropped_at_[slot] < options_.reconnect_grace_ticks) return;
+    add({InputKind::leave, PlayerSlot{slot}, {}, {}}, {});
+  });
+}
+
+void BattleActor::add_scoreboard() {
+  ScoreboardNotice board;
+  battle_->seats().for_each([&](u32 slot) {
+    const ScoreboardNotice::Entry entry{PlayerSlot{slot}, battle_->rules().score_of(PlayerSlot{slot})};
+    u32 place = board.count;
+    while (place > 0 && board.entries[place - 1].score < entry.score) --place;
+    if (place == kScoreboardEntries) return;
+    if (board.count < kScoreboardEntries) ++board.count;
+    std::move_backward(board.entries.begin() + place, board.entries.begin() + board.count - 1,
+                       board.entries.begin() + board.count);
+    board.entries[place] = entry;
+  });
+  notices_.push_back({{}, board});
+}
+
+}  // namespace drumline::battle

@@ -1,0 +1,87 @@
+// A battle and those who play it: turns what gateways hand in into a tick's
+// inputs, keeps which session plays which seat, and says what to tell whom.
+// Nothing here is state of the battle; a recovered battle starts with none of it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/counter.hpp"
+#include "battle/battle.hpp"
+#include "battle/inbound.hpp"
+#include "battle/notices.hpp"
+
+namespace drumline::battle {
+
+struct ActorOptions {
+  Tick reconnect_grace_ticks = 60 * 62;  ///< how long a dropped player's seat is kept
+  Tick scoreboard_period_ticks = 62;
+};
+
+/// A notice and who gets it; session 0 is everybody in the battle.
+struct AddressedNotice {
+  SessionId session;
+  Notice notice;
+};
+
+/// Counted on the battle's thread, read by any.
+struct ActorCounters {
+  Counter commands_accepted;
+  Counter commands_refused;
+  Counter commands_repeated;  ///< sequences seen before: repeats against loss
+  Counter commands_stray;     ///< of a session that does not have the seat
+  Counter inputs_dropped;     ///< more than one tick may hold
+  Counter joins, leaves, drops, reconnects;
+};
+
+/// One thread.
+class BattleActor {
+ public:
+  BattleActor(std::unique_ptr<Battle> battle, ActorOptions options);
+
+  /// Takes one entry of the input ring for the next tick. When the tick holds as
+  /// many inputs as it may, further commands are dropped and counted.
+  void receive(const Inbound& inbound);
+
+  /// Steps the battle with what came in, and prepares notices().
+  TickOutcome step();
+
+  /// To whom what must be told when the last step's effects are shown; gathered
+  /// since clear_notices().
+  std::span<const AddressedNotice> notices() const { return notices_; }
+  void clear_notices() { notices_.clear(); }
+  /// By seat: the highest sequence that the state contains or that was refused.
+  std::span<const u32> processed_sequences() const { return processed_; }
+  /// By seat: the session that plays it, or 0.
+  std::span<const SessionId> sessions() const { return session_of_; }
+
+  /// After recovery: no session is left, so every seat is dropped at the next tick.
+  void drop_all();
+
+  Battle& battle() { return *battle_; }
+  const Battle& battle() const { return *battle_; }
+  const ActorCounters& counters() const { return counters_; }
+
+ private:
+  void add(Input input, SessionId session);
+  void receive_resume(const Inbound& inbound);
+  bool plays(const Inbound& inbound) const;
+  void on_accepted(const Input& input, SessionId session);
+  void on_refused(const RefusedInput& refused, SessionId session);
+  void grant(SessionId session, PlayerSlot player, bool resumed);
+  void expire_seats();
+  void add_scoreboard();
+
+  std::unique_ptr<Battle> battle_;
+  ActorOptions options_;
+  ActorCounters counters_;
+  std::vector<Input> candidates_;
+  std::vector<SessionId> candidate_sessions_;
+  std::vector<SessionId> session_of_;
+  std::vector<u32> processed_;
+  std::vector<Tick> dropped_at_;  ///< by seat; 0 not dropped
+  std::vector<AddressedNotice> notices_;
+};
+
+}  // namespace drumline::battle

@@ -1,0 +1,28 @@
+// What a gateway must know of a battle to let clients in. Made once when the
+// battle starts, read by every thread, never changed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "wire/messages.hpp"
+#include "world/rules.hpp"
+
+namespace drumline::battle {
+
+struct BattleDescriptor {
+  BattleId id;
+  Epoch epoch;
+  std::string game;
+  std::string build_id;
+  u32 max_players = 0;
+  world::MapSize map_size;
+  std::vector<std::byte> map_description;
+  std::vector<wire::TableSchema> schema;
+  std::vector<std::string> event_names;
+  /// By code, the engine's and the game's; a code past the end is "unknown".
+  std::vector<std::string> refusal_names;
+};
+
+}  // namespace drumline::battle

@@ -1,0 +1,123 @@
+#include "battle/journal_records.hpp"
+
+namespace drumline::battle {
+namespace {
+
+constexpr u16 kCreatedVersion = 1;
+constexpr std::size_t kMaxTextBytes = 64 * 1024;
+constexpr std::size_t kMaxRulesBytes = 4 * 1024 * 1024;
+constexpr std::size_t kMaxNameBytes = 255;
+
+void write_text(std::string_view text, ByteWriter& out) {
+  out.write(static_cast<u32>(text.size()));
+  out.write_bytes(as_bytes(text));
+}
+
+std::string read_text(ByteReader& in, std::size_t largest) {
+  const u32 size = in.read<u32>();
+  if (size > largest) in.fail();
+  return std::string(as_text(in.read_bytes(size)));
+}
+
+Error does_not_parse(const char* what) {
+  return {ErrorCode::malformed, std::string("a ") + what + " record does not parse"};
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_created(const CreatedRecord& record) {
+  const BattleInfo& info = record.info;
+  std::vector<std::byte> out(48 + info.game.size() + info.build.size() + info.rules_document.size());
+  ByteWriter writer(out);
+  writer.write(kCreatedVersion);
+  writer.write(u16{0});
+  writer.write(info.max_players);
+  writer.write(info.max_commands_per_tick);
+  writer.write(info.seed);
+  writer.write(record.state_hash);
+  writer.write(info.rules_hash());
+  write_text(info.game, writer);
+  write_text(info.build, writer);
+  write_text(info.rules_document, writer);
+  DRUM_ASSERT(writer.ok());
+  out.resize(writer.size());
+  return out;
+}
+
+Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch) {
+  ByteReader in(payload);
+  CreatedRecord record;
+  const u16 version = in.read<u16>();
+  if (in.ok() && version != kCreatedVersion) {
+    return Error{ErrorCode::mismatch, "a battle_created record of version " + std::to_string(version) +
+                                          ": this build reads version 1"};
+  }
+  const u16 reserved = in.read<u16>();
+  record.info.id = id;
+  record.info.epoch = epoch;
+  record.info.max_players = in.read<u32>();
+  record.info.max_commands_per_tick = in.read<u32>();
+  record.info.seed = in.read<u64>();
+  record.state_hash = in.read<u64>();
+  const u64 rules_hash = in.read<u64>();
+  record.info.game = read_text(in, kMaxNameBytes);
+  record.info.build = read_text(in, kMaxNameBytes);
+  record.info.rules_document = read_text(in, kMaxRulesBytes);
+  if (!in.ok() || !in.at_end() || reserved != 0) return does_not_parse("battle_created");
+  if (rules_hash != record.info.rules_hash()) {
+    return Error{ErrorCode::corrupt, "a battle_created record's rules document does not have the hash it names"};
+  }
+  return record;
+}
+
+void encode_tick(u64 state_hash, u16 flags, std::span<const Input> inputs, ByteWriter& out) {
+  out.write(state_hash);
+  out.write(flags);
+  out.write(static_cast<u32>(inputs.size()));
+  for (const Input& input : inputs) encode_input(input, out);
+}
+
+Result<void> decode_tick(Bytes payload, TickRecord& out) {
+  ByteReader in(payload);
+  out.state_hash = in.read<u64>();
+  out.flags = in.read<u16>();
+  const u32 count = in.read<u32>();
+  out.inputs.clear();
+  // The least that an input takes, so that a count cannot ask for memory that is not there.
+  if (!in.ok() || count > in.remaining() / 2) return does_not_parse("tick");
+  if (auto inputs = decode_inputs(in, count, out.inputs); !inputs) return inputs;
+  if (!in.at_end()) return does_not_parse("tick");
+  return {};
+}
+
+std::vector<std::byte> encode_snapshot_taken(const SnapshotRecord& record) {
+  std::vector<std::byte> out(20 + record.file.size());
+  ByteWriter writer(out);
+  writer.write(record.state_hash);
+  writer.write(record.content_hash);
+  write_text(record.file, writer);
+  DRUM_ASSERT(writer.ok());
+  return out;
+}
+
+Result<SnapshotRecord> decode_snapshot_taken(Bytes payload) {
+  ByteReader in(payload);
+  SnapshotRecord record;
+  record.state_hash = in.read<u64>();
+  record.content_hash = in.read<u64>();
+  record.file = read_text(in, kMaxNameBytes);
+  if (!in.ok() || !in.at_end()) return does_not_parse("snapshot_taken");
+  return record;
+}
+
+std::vector<std::byte> encode_text(std::string_view text) {
+  const Bytes bytes = as_bytes(text.substr(0, kMaxTextBytes));
+  return {bytes.begin(), bytes.end()};
+}
+
+Result<std::string> decode_text(Bytes payload) {
+  if (payload.size() > kMaxTextBytes) return does_not_parse("text");
+  return std::string(as_text(payload));
+}
+
+}  // namespace drumline::battle

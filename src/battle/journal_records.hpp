@@ -1,0 +1,46 @@
+// What a battle's journal records say, behind the journal's own header.
+// Format: docs/formats/journal.md, "Payloads".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "battle/battle.hpp"
+
+namespace drumline::battle {
+
+/// Kind battle_created.
+struct CreatedRecord {
+  BattleInfo info;
+  u64 state_hash = 0;  ///< of tick 0
+};
+std::vector<std::byte> encode_created(const CreatedRecord& record);
+/// `id` and `epoch` come from the journal's header.
+Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch);
+
+/// Kind tick. `flags` are the overload ladder's and are 0 for now.
+struct TickRecord {
+  u64 state_hash = 0;
+  u16 flags = 0;
+  std::vector<Input> inputs;
+};
+/// Room that a tick's payload needs at most.
+constexpr std::size_t max_tick_bytes(std::size_t inputs) { return 16 + inputs * kMaxInputBytes; }
+void encode_tick(u64 state_hash, u16 flags, std::span<const Input> inputs, ByteWriter& out);
+/// Replaces `out`, whose memory is reused.
+Result<void> decode_tick(Bytes payload, TickRecord& out);
+
+/// Kind snapshot_taken.
+struct SnapshotRecord {
+  u64 state_hash = 0;
+  u64 content_hash = 0;  ///< XXH3-64 of the snapshot's content
+  std::string file;      ///< its name in the battle's snapshot folder
+};
+std::vector<std::byte> encode_snapshot_taken(const SnapshotRecord& record);
+Result<SnapshotRecord> decode_snapshot_taken(Bytes payload);
+
+/// Kinds battle_disposed (why) and note: a sentence of at most 64 KiB, UTF-8.
+std::vector<std::byte> encode_text(std::string_view text);
+Result<std::string> decode_text(Bytes payload);
+
+}  // namespace drumline::battle

@@ -1,0 +1,89 @@
+// The configuration of a node, as values. What each key means, its range and its
+// default's reason stand once, in keys.cpp; docs/configuration.md is made of that.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/types.hpp"
+
+namespace drumline::config {
+
+struct Listen {
+  std::string address = "127.0.0.1";
+  u16 port = 7777;
+  std::string admin_address = "127.0.0.1";
+  u16 admin_port = 8000;
+  std::string admin_token;
+};
+
+struct Battle {
+  std::string game = "arena";
+  std::string rules_file;
+  u32 max_players = 2000;
+  u64 seed = 0;
+  u32 command_limit_per_tick = 8;
+  u32 input_ring_slots = 16384;
+  u32 reconnect_grace_s = 60;
+  u32 max_ticks_behind = 2;
+};
+
+struct Journal {
+  u32 segment_size_mib = 64;
+  u32 max_outstanding_ticks = 8;
+  u32 snapshot_every_ticks = 512;
+  u32 keep_snapshots = 3;
+};
+
+struct Broadcast {
+  u32 datagram_budget_bytes = 1100;
+  u32 interest_radius = 60;
+  u32 cell_size = 16;
+  u32 key_period_ticks = 96;
+  u32 spectator_budget_bytes = 12000;
+  u32 spectator_send_hz = 20;
+};
+
+struct Gateway {
+  u32 shards = 1;
+  u32 max_sessions = 4096;
+  u32 max_sessions_per_address = 4096;
+  u32 commands_per_second = 125;
+  u32 commands_burst = 64;
+  u32 max_handshakes = 1024;
+  u32 retry_threshold = 256;
+  u32 handshake_timeout_s = 5;
+  u32 idle_timeout_s = 30;
+  u32 keep_alive_s = 15;
+  std::string websocket_path = "/play";
+  std::vector<std::string> allowed_origins;
+};
+
+struct Security {
+  bool require_client_certificate = true;
+  std::string pki_folder;
+  u32 token_ttl_s = 300;
+  bool dev_tokens = true;
+};
+
+struct Threads {
+  bool pin = true;
+  std::string realtime = "auto";
+};
+
+struct Log {
+  std::string level = "info";
+};
+
+struct Configuration {
+  Listen listen;
+  Battle battle;
+  Journal journal;
+  Broadcast broadcast;
+  Gateway gateway;
+  Security security;
+  Threads threads;
+  Log log;
+};
+
+}  // namespace drumline::config

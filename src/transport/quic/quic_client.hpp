@@ -1,0 +1,40 @@
+// Many client connections in one object that share a socket, each a Session.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "transport/quic/quic_endpoint.hpp"
+#include "transport/quic/tls_credentials.hpp"
+
+namespace drumline::transport {
+
+/// on_open comes when the server has accepted us (handshake confirmed). Unlike at
+/// a server, on_close also comes for a session that never opened: it says why
+/// (unauthenticated: a certificate was refused, by them or by us; version: no
+/// protocol in common; idle: no answer; flood: the server is full).
+class QuicClients final : public QuicEndpoint {
+ public:
+  QuicClients(const QuicSettings& settings, env::Random& random, SessionHandler& handler, env::PacketBatch& out);
+
+  struct ClientOptions {
+    std::string server_name = "localhost";  ///< a name or IP address that the server's certificate must hold
+    std::shared_ptr<const TlsCredentials> credentials;  ///< shared by any number of connections
+    u64 context = 0;                                    ///< the session's, set from the start
+  };
+  /// Starts a connection; the next flush() writes its first packet. The session
+  /// lives until on_close.
+  Result<Session*> connect(const env::Address& server, const env::Address& local, const ClientOptions& options,
+                           TimeNs now);
+
+ private:
+  void receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
+                       const ngtcp2_version_cid& header) override;
+  void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
+  void reset_token(const ngtcp2_cid& id, u8* token) override;
+
+  ngtcp2_callbacks callbacks_;
+};
+
+}  // namespace drumline::transport

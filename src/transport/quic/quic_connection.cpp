@@ -1,0 +1,301 @@
+#include "transport/quic/quic_connection.hpp"
+
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include <algorithm>
+#include <array>
+
+#include "transport/quic/quic_endpoint.hpp"
+
+namespace drumline::transport {
+
+namespace {
+
+ngtcp2_tstamp timestamp(TimeNs now) { return static_cast<ngtcp2_tstamp>(now); }
+
+Bytes bytes_of(const u8* data, std::size_t size) { return {reinterpret_cast<const std::byte*>(data), size}; }
+
+}  // namespace
+
+QuicConnection::QuicConnection(QuicEndpoint& owner, bool server)
+    : owner_(owner), send_buffer_(owner.settings().reliable_send_bytes), server_(server) {}
+
+QuicConnection::~QuicConnection() {
+  if (conn_ != nullptr) ngtcp2_conn_del(conn_);
+}
+
+ngtcp2_conn* QuicConnection::conn_of(ngtcp2_crypto_conn_ref* ref) {
+  return static_cast<QuicConnection*>(ref->user_data)->conn_;
+}
+
+Result<void> QuicConnection::start_tls(const TlsCredentials& credentials, TlsHandshake::Options options) {
+  auto tls = TlsHandshake::start(credentials, std::move(options), &QuicConnection::conn_of, this);
+  if (!tls) return std::move(tls).error();
+  tls_ = std::move(*tls);
+  ngtcp2_conn_set_tls_native_handle(conn_, tls_->session());
+  return {};
+}
+
+ngtcp2_callbacks QuicConnection::server_callbacks() {
+  ngtcp2_callbacks table{};
+  table.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+  table.encrypt = ngtcp2_crypto_encrypt_cb;
+  table.decrypt = ngtcp2_crypto_decrypt_cb;
+  table.hp_mask = ngtcp2_crypto_hp_mask_cb;
+  table.update_key = ngtcp2_crypto_update_key_cb;
+  table.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
+  table.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
+  table.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
+  table.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
+
+  table.recv_crypto_data = [](ngtcp2_conn* conn, ngtcp2_encryption_level level, u64 offset, const u8* data,
+                              std::size_t size, void* self) {
+    // After the handshake nothing but session tickets may come, and only to a
+    // client (RFC 9001, section 4.4 and 6); we resume no sessions.
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (!connection.tls_) {
+      return connection.server_ ? static_cast<int>(NGTCP2_ERR_PROTO) : 0;
+    }
+    return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, self);
+  };
+  table.handshake_completed = [](ngtcp2_conn*, void* self) {
+    return static_cast<QuicConnection*>(self)->on_handshake_completed();
+  };
+  table.recv_stream_data = [](ngtcp2_conn*, u32, i64 stream, u64, const u8* data, std::size_t size, void* self,
+                              void*) {
+    return static_cast<QuicConnection*>(self)->on_stream_data(stream, bytes_of(data, size));
+  };
+  table.acked_stream_data_offset = [](ngtcp2_conn*, i64 stream, u64 offset, u64 size, void* self, void*) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (stream == kReliableStream && size > 0) {
+      connection.send_buffer_.acknowledge(offset + size);
+      connection.owner_.counters_.reliable_bytes_acknowledged += size;
+    }
+    return 0;
+  };
+  table.stream_open = [](ngtcp2_conn*, i64 stream, void* self) {
+    if (stream == kReliableStream) static_cast<QuicConnection*>(self)->stream_exists_ = true;
+    return 0;
+  };
+  table.stream_close = [](ngtcp2_conn*, u32, i64 stream, u64, void* self, void*) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (stream == kReliableStream) {
+      connection.stream_exists_ = false;
+      connection.close(CloseCode::bad_frame, "the reliable stream was closed");
+    }
+    return 0;
+  };
+  table.stream_reset = [](ngtcp2_conn*, i64, u64, u64, void* self, void*) {
+    static_cast<QuicConnection*>(self)->close(CloseCode::bad_frame, "the reliable stream was reset");
+    return 0;
+  };
+  table.stream_stop_sending = [](ngtcp2_conn*, i64, u64, void* self, void*) {
+    static_cast<QuicConnection*>(self)->close(CloseCode::bad_frame, "the reliable stream was stopped");
+    return 0;
+  };
+  table.extend_max_stream_data = [](ngtcp2_conn*, i64, u64, void* self, void*) {
+    static_cast<QuicConnection*>(self)->stream_blocked_ = false;
+    return 0;
+  };
+  table.recv_datagram = [](ngtcp2_conn*, u32, const u8* data, std::size_t size, void* self) {
+    return static_cast<QuicConnection*>(self)->on_datagram(bytes_of(data, size));
+  };
+  table.rand = [](u8* out, std::size_t size, const ngtcp2_rand_ctx* context) {
+    static_cast<env::Random*>(context->native_handle)->fill({reinterpret_cast<std::byte*>(out), size});
+  };
+  table.get_new_connection_id = [](ngtcp2_conn*, ngtcp2_cid* id, u8* token, std::size_t, void* self) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    return connection.owner_.issue_id(connection, *id, token) ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  };
+  table.remove_connection_id = [](ngtcp2_conn*, const ngtcp2_cid* id, void* self) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (id->datalen == kConnectionIdBytes) connection.owner_.retire_id(connection, local_id(id->data));
+    return 0;
+  };
+  table.recv_stateless_reset = [](ngtcp2_conn*, const ngtcp2_pkt_stateless_reset*, void* self) {
+    static_cast<QuicConnection*>(self)->reset_by_peer_ = true;
+    return 0;
+  };
+  return table;
+}
+
+ngtcp2_callbacks QuicConnection::client_callbacks() {
+  ngtcp2_callbacks table = server_callbacks();
+  table.recv_client_initial = nullptr;
+  table.client_initial = ngtcp2_crypto_client_initial_cb;
+  table.recv_retry = ngtcp2_crypto_recv_retry_cb;
+  table.handshake_confirmed = [](ngtcp2_conn*, void* self) {
+    return static_cast<QuicConnection*>(self)->on_handshake_confirmed();
+  };
+  table.dcid_status = [](ngtcp2_conn*, ngtcp2_connection_id_status_type type, u64, const ngtcp2_cid*, const u8* token,
+                         void* self) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (token != nullptr) {
+      connection.owner_.note_reset_token(connection, token, type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE);
+    }
+    return 0;
+  };
+  return table;
+}
+
+int QuicConnection::on_handshake_completed() {
+  identity_ = tls_->identity();
+  if (!tls_->protocol_agreed()) {
+    ngtcp2_conn_set_tls_alert(conn_, GNUTLS_A_NO_APPLICATION_PROTOCOL);
+    return NGTCP2_ERR_CRYPTO;
+  }
+  if (server_) return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  // The server speaks first on the reliable stream if it likes, but the stream is
+  // ours to open: an empty frame tells it that the stream is there.
+  i64 stream = -1;
+  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == kReliableStream) stream_exists_ = true;
+  return 0;
+}
+
+int QuicConnection::on_handshake_confirmed() {
+  // Only now has the server accepted our certificate.
+  if (!stream_exists_) return NGTCP2_ERR_CALLBACK_FAILURE;
+  return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+}
+
+bool QuicConnection::open() {
+  const QuicSettings& settings = owner_.settings();
+  if (server_ && owner_.requires_peer_certificate() && !identity_.authenticated) return false;
+  state_ = State::open;
+  if (settings.keep_alive_ns > 0) {
+    ngtcp2_conn_set_keep_alive_timeout(conn_, static_cast<ngtcp2_duration>(settings.keep_alive_ns));
+  }
+  const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
+  // Short header: flags, their id, a packet number of at most 4, the tag; then
+  // the frame's type and two bytes of length.
+  const std::size_t overhead = 1 + ngtcp2_conn_get_dcid(conn_)->datalen + 4 + 16;
+  const std::size_t room = settings.packet_bytes - overhead;
+  const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
+  max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
+  if (!server_ && remote->stateless_reset_token_present != 0) {
+    owner_.note_reset_token(*this, remote->stateless_reset_token, true);
+  }
+  told_open_ = true;
+  owner_.opened(*this);
+  owner_.handler_.on_open(*this);
+  return true;
+}
+
+int QuicConnection::on_stream_data(i64 stream, Bytes data) {
+  ngtcp2_conn_extend_max_offset(conn_, data.size());
+  ngtcp2_conn_extend_max_stream_offset(conn_, stream, data.size());
+  if (stream != kReliableStream || data.empty() || closing_ || !told_open_) return 0;
+  owner_.counters_.reliable_bytes_received += data.size();
+  owner_.handler_.on_reliable(*this, data);
+  return 0;
+}
+
+int QuicConnection::on_datagram(Bytes data) {
+  if (closing_ || !told_open_) return 0;
+  ++owner_.counters_.datagrams_received;
+  owner_.handler_.on_datagram(*this, data);
+  return 0;
+}
+
+bool QuicConnection::send_datagram(Bytes payload) {
+  if (state_ != State::open || closing_) return false;
+  if (payload.size() > max_datagram_bytes_) {
+    ++owner_.counters_.datagrams_dropped_size;
+    return false;
+  }
+  if (!in_callback_) return write_datagram(payload);
+  if (deferred_datagrams_.size() >= kDeferredDatagrams) {
+    ++owner_.counters_.datagrams_dropped_congestion;
+    return false;
+  }
+  deferred_datagrams_.emplace_back(payload.begin(), payload.end());
+  return true;
+}
+
+bool QuicConnection::write_datagram(Bytes payload) {
+  owner_.mark_dirty(*this);  // its timers move
+  const ngtcp2_vec vec{reinterpret_cast<u8*>(const_cast<std::byte*>(payload.data())), payload.size()};
+  // Acknowledgements and repeats may take a packet of their own before ours.
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const MutableBytes room = owner_.out_.space();
+    int accepted = 0;
+    ngtcp2_pkt_info info{};
+    const ngtcp2_ssize written = ngtcp2_conn_writev_datagram(
+        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &accepted,
+        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, timestamp(owner_.now_));
+    if (written <= 0) {
+      if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0) error_ = static_cast<int>(written);
+      break;
+    }
+    owner_.commit(*this, static_cast<std::size_t>(written), info.ecn);
+    if (accepted != 0) {
+      ++owner_.counters_.datagrams_sent;
+      return true;
+    }
+  }
+  ++owner_.counters_.datagrams_dropped_congestion;
+  return false;
+}
+
+bool QuicConnection::send_reliable(Bytes bytes) {
+  if (state_ != State::open || closing_) return false;
+  if (!send_buffer_.append(bytes)) {
+    close(CloseCode::too_slow, "the reliable stream is not read");
+    return false;
+  }
+  owner_.mark_dirty(*this);
+  return true;
+}
+
+void QuicConnection::close(CloseCode code, std::string_view reason) {
+  if (state_ == State::closed || closing_) return;
+  // A peer that does not read would not read the rest either.
+  const bool linger = state_ == State::open && code != CloseCode::too_slow && code != CloseCode::flood;
+  const TimeNs until = linger ? owner_.now_ + owner_.settings().linger_ns : owner_.now_;
+  closing_ = std::make_unique<Closing>(Closing{code, std::string(reason.substr(0, 256)), until});
+  owner_.mark_dirty(*this);
+}
+
+bool QuicConnection::write_pending() {
+  const ngtcp2_tstamp ts = timestamp(owner_.now_);
+  for (;;) {
+    std::array<Bytes, 4> views;
+    std::array<ngtcp2_vec, 4> vecs;
+    std::size_t count = 0;
+    i64 stream = -1;
+    if (stream_exists_ && !stream_blocked_) {
+      count = send_buffer_.unsent(views);
+      const bool announce = !server_ && !stream_announced_;
+      if (count > 0 || announce) stream = kReliableStream;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      vecs[i] = {reinterpret_cast<u8*>(const_cast<std::byte*>(views[i].data())), views[i].size()};
+    }
+    const MutableBytes room = owner_.out_.space();
+    ngtcp2_pkt_info info{};
+    ngtcp2_ssize taken = -1;
+    const ngtcp2_ssize written =
+        ngtcp2_conn_writev_stream(conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
+                                  room.size(), &taken, NGTCP2_WRITE_STREAM_FLAG_NONE, stream, vecs.data(), count, ts);
+    if (taken >= 0) {
+      stream_announced_ = true;
+      send_buffer_.mark_sent(static_cast<u64>(taken));
+    }
+    if (written == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+      stream_blocked_ = true;
+      continue;
+    }
+    if (written == NGTCP2_ERR_STREAM_SHUT_WR || written == NGTCP2_ERR_STREAM_NOT_FOUND) {
+      stream_exists_ = false;
+      continue;
+    }
+    if (written < 0) {
+      error_ = static_cast<int>(written);
+      return false;
+    }
+    if (written == 0) return true;
+    owner_.commit(*this, static_cast<std::size_t>(written), info.ecn);
+  }
+}
+
+}  // namespace drumline::transport

@@ -1,0 +1,102 @@
+// One QUIC connection as a Session: ngtcp2's connection, the reliable stream's
+// outgoing bytes, and the TLS handshake while it lasts. Owned by a QuicEndpoint.
+#pragma once
+
+#include <ngtcp2/ngtcp2.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "transport/quic/connection_id.hpp"
+#include "transport/quic/deadline_heap.hpp"
+#include "transport/quic/quic_address.hpp"
+#include "transport/quic/send_buffer.hpp"
+#include "transport/quic/tls_handshake.hpp"
+#include "transport/session.hpp"
+
+namespace drumline::transport {
+
+class QuicEndpoint;
+
+class QuicConnection final : public Session, public DeadlineSlot {
+ public:
+  QuicConnection(QuicEndpoint& owner, bool server);
+  ~QuicConnection() override;
+  QuicConnection(const QuicConnection&) = delete;
+  QuicConnection& operator=(const QuicConnection&) = delete;
+
+  TransportKind kind() const override { return TransportKind::quic; }
+  const PeerIdentity& identity() const override { return identity_; }
+  env::Address peer() const override { return peer_; }
+  std::size_t max_datagram_bytes() const override { return max_datagram_bytes_; }
+  /// Builds and commits the packet at once. Inside a SessionHandler call for this
+  /// same session it is copied and sent when the call has returned.
+  bool send_datagram(Bytes payload) override;
+  bool send_reliable(Bytes bytes) override;
+  /// Takes effect in the next flush() or on_timer() of the endpoint.
+  void close(CloseCode code, std::string_view reason) override;
+
+  bool is_open() const { return state_ == State::open && !closing_; }
+
+ private:
+  friend class QuicEndpoint;
+  friend class QuicServer;
+  friend class QuicClients;
+
+  enum class State : u8 { handshaking, open, closed };
+  struct Closing {
+    CloseCode code;
+    std::string reason;
+    TimeNs until;  ///< the reliable stream has so long to be acknowledged
+  };
+  static constexpr i64 kReliableStream = 0;
+  static constexpr std::size_t kDeferredDatagrams = 16;
+
+  /// `params` and `settings` are complete but for what both ends share.
+  Result<void> start_tls(const TlsCredentials& credentials, TlsHandshake::Options options);
+  static ngtcp2_callbacks server_callbacks();
+  static ngtcp2_callbacks client_callbacks();
+  static ngtcp2_conn* conn_of(ngtcp2_crypto_conn_ref* ref);
+
+  int on_handshake_completed();
+  int on_handshake_confirmed();
+  int on_stream_data(i64 stream, Bytes data);
+  int on_datagram(Bytes data);
+  bool open();
+  bool write_datagram(Bytes payload);
+  /// Writes whatever ngtcp2 and the reliable stream have; false on a fatal error in `error_`.
+  bool write_pending();
+
+  QuicEndpoint& owner_;
+  ngtcp2_conn* conn_ = nullptr;
+  std::unique_ptr<TlsHandshake> tls_;
+  PeerIdentity identity_;
+  env::Address peer_;
+  sockaddr_in6 peer_sockaddr_{};
+  SendBuffer send_buffer_;
+  std::vector<LocalId> ids_;
+  std::optional<InitialId> initial_id_;
+  std::vector<std::array<u8, NGTCP2_STATELESS_RESET_TOKENLEN>> reset_tokens_;  ///< the peer's, for its live ids
+  std::vector<std::vector<std::byte>> deferred_datagrams_;
+  std::unique_ptr<Closing> closing_;
+  std::size_t max_datagram_bytes_ = 0;
+  u64 handshake_bytes_received_ = 0;
+  u64 handshake_bytes_sent_ = 0;
+  int error_ = 0;
+  u32 table_index_ = 0;
+  u32 dirty_index_ = 0;
+  State state_ = State::handshaking;
+  bool server_;
+  bool told_open_ = false;
+  bool in_callback_ = false;
+  bool dirty_ = false;
+  bool stream_exists_ = false;
+  bool stream_announced_ = false;
+  bool stream_blocked_ = false;
+  bool reset_by_peer_ = false;
+};
+
+}  // namespace drumline::transport

@@ -1,0 +1,493 @@
+#include "transport/quic/quic_endpoint.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace drumline::transport {
+
+namespace {
+
+// A timer that is due again at once would spin; nothing in QUIC needs less.
+constexpr i64 kShortestTimerNs = 100 * kMicrosecondNs;
+
+TimeNs expiry_of(ngtcp2_conn* conn) {
+  const ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(conn);
+  return expiry > static_cast<ngtcp2_tstamp>(kNoDeadline) ? kNoDeadline : static_cast<TimeNs>(expiry);
+}
+
+CloseCode close_code_of(u64 code) {
+  return code < kCloseCodes ? static_cast<CloseCode>(code) : CloseCode::internal;
+}
+
+CloseCode close_code_of(HandshakeFailure failure) {
+  switch (failure) {
+    case HandshakeFailure::certificate_missing:
+    case HandshakeFailure::certificate_untrusted:
+    case HandshakeFailure::certificate_expired:
+    case HandshakeFailure::certificate_unfit: return CloseCode::unauthenticated;
+    case HandshakeFailure::alpn: return CloseCode::version;
+    case HandshakeFailure::timeout: return CloseCode::idle;
+    default: return CloseCode::internal;
+  }
+}
+
+std::string text_of(const ngtcp2_ccerr& error) {
+  return printable({reinterpret_cast<const char*>(error.reason), error.reasonlen});
+}
+
+}  // namespace
+
+QuicEndpoint::QuicEndpoint(QuicSettings settings, u8 shard, bool require_peer_certificate, env::Random& random,
+                           SessionHandler& handler, env::PacketBatch& out)
+    : settings_(std::move(settings)),
+      shard_(shard),
+      require_peer_certificate_(require_peer_certificate),
+      random_(random),
+      handler_(handler),
+      out_(out) {}
+
+QuicEndpoint::~QuicEndpoint() = default;
+
+ngtcp2_settings QuicEndpoint::transport_settings() const {
+  ngtcp2_settings settings;
+  ngtcp2_settings_default(&settings);
+  settings.initial_ts = static_cast<ngtcp2_tstamp>(now_);
+  settings.cc_algo = settings_.congestion == Congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
+  settings.max_tx_udp_payload_size = settings_.packet_bytes;
+  settings.no_pmtud = 1;
+  settings.handshake_timeout = static_cast<ngtcp2_duration>(settings_.handshake_timeout_ns);
+  settings.ack_thresh = settings_.acknowledge_every;
+  settings.rand_ctx.native_handle = &random_;
+  return settings;
+}
+
+ngtcp2_transport_params QuicEndpoint::transport_params() const {
+  ngtcp2_transport_params params;
+  ngtcp2_transport_params_default(&params);
+  params.initial_max_data = settings_.reliable_receive_bytes;
+  params.initial_max_stream_data_bidi_local = settings_.reliable_receive_bytes;
+  params.initial_max_stream_data_bidi_remote = settings_.reliable_receive_bytes;
+  params.initial_max_streams_uni = 0;
+  params.max_idle_timeout = static_cast<ngtcp2_duration>(settings_.idle_timeout_ns);
+  params.max_udp_payload_size = env::kMaxPacketBytes;
+  params.max_ack_delay = static_cast<ngtcp2_duration>(settings_.max_ack_delay_ns);
+  params.max_datagram_frame_size = 65535;
+  params.active_connection_id_limit = 2;
+  params.grease_quic_bit = 1;
+  return params;
+}
+
+QuicConnection& QuicEndpoint::adopt(std::unique_ptr<QuicConnection> connection) {
+  QuicConnection& adopted = *connection;
+  to_sockaddr(adopted.peer_, adopted.peer_sockaddr_);
+  adopted.table_index_ = static_cast<u32>(connections_.size());
+  connections_.push_back(std::move(connection));
+  ++half_open_;
+  ++counters_.handshakes_started;
+  mark_dirty(adopted);
+  return adopted;
+}
+
+void QuicEndpoint::opened(QuicConnection&) {
+  --half_open_;
+  ++counters_.handshakes_completed;
+}
+
+void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const env::Address& local, TimeNs now) {
+  advance(now);
+  ++depth_;
+  forget_remains();
+  for (const env::ReceivedPacket& packet : packets) {
+    ++counters_.packets_received;
+    counters_.bytes_received += packet.bytes.size();
+    ngtcp2_version_cid header{};
+    const int rc = ngtcp2_pkt_decode_version_cid(&header, reinterpret_cast<const u8*>(packet.bytes.data()),
+                                                 packet.bytes.size(), kConnectionIdBytes);
+    if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
+      receive_other_version(packet, header);
+      continue;
+    }
+    if (rc != 0 || header.dcidlen > NGTCP2_MAX_CIDLEN) {
+      drop(PacketDrop::malformed);
+      continue;
+    }
+    if (header.dcidlen == kConnectionIdBytes) {
+      const LocalId id = local_id(header.dcid);
+      if (const auto found = by_id_.find(id); found != by_id_.end()) {
+        read(*found->second, packet, local);
+        continue;
+      }
+      if (const auto found = closed_by_id_.find(id); found != closed_by_id_.end()) {
+        answer_closed(*found->second, packet);
+        continue;
+      }
+    }
+    if (header.version != 0) {
+      const InitialId id(header.dcid, header.dcidlen);
+      if (const auto found = by_initial_id_.find(id); found != by_initial_id_.end()) {
+        read(*found->second, packet, local);
+        continue;
+      }
+      if (const auto found = closed_by_initial_id_.find(id); found != closed_by_initial_id_.end()) {
+        answer_closed(*found->second, packet);
+        continue;
+      }
+    }
+    receive_unknown(packet, local, header);
+  }
+  --depth_;
+  bury();
+}
+
+void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& packet, const env::Address& local) {
+  QuicPath path(local, packet.from);
+  const ngtcp2_pkt_info info{packet.ecn};
+  if (connection.state_ == QuicConnection::State::handshaking) {
+    connection.handshake_bytes_received_ += packet.bytes.size();
+  }
+  connection.in_callback_ = true;
+  const int rc = ngtcp2_conn_read_pkt(connection.conn_, path.get(), &info,
+                                      reinterpret_cast<const u8*>(packet.bytes.data()), packet.bytes.size(),
+                                      static_cast<ngtcp2_tstamp>(now_));
+  connection.in_callback_ = false;
+  if (rc != 0) {
+    fail(connection, rc);
+    return;
+  }
+  settle(connection);
+}
+
+void QuicEndpoint::settle(QuicConnection& connection) {
+  mark_dirty(connection);
+  if (connection.tls_ && ngtcp2_conn_get_handshake_completed(connection.conn_) != 0) {
+    ngtcp2_conn_set_tls_native_handle(connection.conn_, nullptr);
+    connection.tls_.reset();
+  }
+  // A peer behind a NAT may come from elsewhere; ngtcp2 has validated the new path.
+  const ngtcp2_path* path = ngtcp2_conn_get_path(connection.conn_);
+  if (std::memcmp(path->remote.addr, &connection.peer_sockaddr_, sizeof connection.peer_sockaddr_) != 0) {
+    std::memcpy(&connection.peer_sockaddr_, path->remote.addr, sizeof connection.peer_sockaddr_);
+    connection.peer_ = from_sockaddr(connection.peer_sockaddr_);
+  }
+  if (!connection.deferred_datagrams_.empty()) {
+    for (const auto& payload : connection.deferred_datagrams_) connection.write_datagram(payload);
+    connection.deferred_datagrams_.clear();
+  }
+}
+
+void QuicEndpoint::on_timer(TimeNs now) {
+  advance(now);
+  ++depth_;
+  forget_remains();
+  while (deadlines_.next() <= now_) {
+    QuicConnection& connection = deadlines_.top();
+    const TimeNs expiry = expiry_of(connection.conn_);
+    if (expiry <= now_) {
+      const int rc = ngtcp2_conn_handle_expiry(connection.conn_, static_cast<ngtcp2_tstamp>(now_));
+      if (rc != 0) {
+        fail(connection, rc);
+        continue;
+      }
+    }
+    service(connection);
+    if (connection.state_ == QuicConnection::State::closed) continue;
+    TimeNs next = expiry_of(connection.conn_);
+    if (connection.closing_) next = std::min(next, connection.closing_->until);
+    deadlines_.set(connection, std::max(next, now_ + kShortestTimerNs));
+  }
+  --depth_;
+  bury();
+}
+
+TimeNs QuicEndpoint::deadline() const { return dirty_.empty() ? deadlines_.next() : std::min(now_, deadlines_.next()); }
+
+void QuicEndpoint::flush(TimeNs now) {
+  advance(now);
+  ++depth_;
+  // Handlers that are told of a close may dirty others: those go round again.
+  while (!dirty_.empty()) {
+    flushing_.swap(dirty_);
+    for (std::size_t i = 0; i < flushing_.size(); ++i) {
+      QuicConnection* connection = flushing_[i];
+      if (connection == nullptr) continue;
+      connection->dirty_ = false;
+      service(*connection);
+    }
+    flushing_.clear();
+  }
+  --depth_;
+  bury();
+}
+
+void QuicEndpoint::service(QuicConnection& connection) {
+  if (connection.state_ == QuicConnection::State::closed) return;
+  if (connection.error_ != 0) {
+    fail(connection, connection.error_);
+    return;
+  }
+  if (const auto& closing = connection.closing_) {
+    if (connection.state_ != QuicConnection::State::open || now_ >= closing->until ||
+        connection.send_buffer_.all_acknowledged()) {
+      ngtcp2_ccerr error;
+      ngtcp2_ccerr_default(&error);
+      const std::string reason = closing->reason;
+      ngtcp2_ccerr_set_application_error(&error, static_cast<u64>(closing->code),
+                                         reinterpret_cast<const u8*>(reason.data()), reason.size());
+      close_now(connection, error, {closing->code, reason, HandshakeFailure::closed_here});
+      return;
+    }
+  }
+  if (!connection.write_pending()) {
+    fail(connection, connection.error_);
+    return;
+  }
+  if (connection.server_ && connection.state_ == QuicConnection::State::handshaking &&
+      connection.handshake_bytes_sent_ + settings_.packet_bytes > 3 * connection.handshake_bytes_received_) {
+    ++counters_.amplification_limited;
+  }
+  reschedule(connection);
+}
+
+void QuicEndpoint::reschedule(QuicConnection& connection) {
+  TimeNs next = expiry_of(connection.conn_);
+  if (connection.closing_) next = std::min(next, connection.closing_->until);
+  // An earlier deadline than the true one only looks again; moving it costs more.
+  if (connection.heap_index == DeadlineSlot::kOutside || next < connection.deadline) deadlines_.set(connection, next);
+}
+
+void QuicEndpoint::close_all(CloseCode code, std::string_view reason) {
+  for (const auto& connection : connections_) connection->close(code, reason);
+}
+
+QuicEndpoint::Ending QuicEndpoint::ending_from_peer(const QuicConnection& connection) const {
+  if (connection.reset_by_peer_) {
+    return {CloseCode::server_stopping, "the peer no longer knows this connection (stateless reset)",
+            HandshakeFailure::closed_by_peer};
+  }
+  const ngtcp2_ccerr& error = *ngtcp2_conn_get_ccerr(connection.conn_);
+  const std::string text = text_of(error);
+  const std::string tail = text.empty() ? "" : ": " + text;
+  if (error.type == NGTCP2_CCERR_TYPE_APPLICATION) {
+    return {close_code_of(error.error_code), text, HandshakeFailure::closed_by_peer};
+  }
+  if (error.type == NGTCP2_CCERR_TYPE_VERSION_NEGOTIATION) {
+    return {CloseCode::version, "the peer serves no QUIC version that we speak", HandshakeFailure::closed_by_peer};
+  }
+  if (error.error_code >= NGTCP2_CRYPTO_ERROR && error.error_code < NGTCP2_CRYPTO_ERROR + 256) {
+    const u8 alert = static_cast<u8>(error.error_code - NGTCP2_CRYPTO_ERROR);
+    return {close_code_of(failure_of_alert(alert)), fmt::format("the peer refused us: {}{}", alert_text(alert), tail),
+            HandshakeFailure::closed_by_peer};
+  }
+  switch (error.error_code) {
+    case NGTCP2_NO_ERROR: return {CloseCode::none, text, HandshakeFailure::closed_by_peer};
+    case NGTCP2_CONNECTION_REFUSED:
+      return {CloseCode::flood, "the server refused the connection" + tail, HandshakeFailure::closed_by_peer};
+    default:
+      return {CloseCode::internal, fmt::format("QUIC error {:#x} from the peer{}", error.error_code, tail),
+              HandshakeFailure::closed_by_peer};
+  }
+}
+
+void QuicEndpoint::fail(QuicConnection& connection, int error) {
+  switch (error) {
+    case NGTCP2_ERR_DRAINING: end(connection, ending_from_peer(connection), {}, true); return;
+    case NGTCP2_ERR_IDLE_CLOSE:
+      end(connection, {CloseCode::idle, "nothing was heard for the idle timeout", HandshakeFailure::timeout}, {}, false);
+      return;
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+      end(connection, {CloseCode::idle, "the handshake took too long", HandshakeFailure::timeout}, {}, false);
+      return;
+    case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+      end(connection, {CloseCode::version, "the peer serves no QUIC version that we speak", HandshakeFailure::protocol},
+          {}, false);
+      return;
+    case NGTCP2_ERR_CLOSING:
+    case NGTCP2_ERR_RETRY:
+    case NGTCP2_ERR_DROP_CONN:
+      end(connection, {CloseCode::internal, ngtcp2_strerror(error), HandshakeFailure::protocol}, {}, false);
+      return;
+    default: break;
+  }
+  ngtcp2_ccerr close;
+  ngtcp2_ccerr_default(&close);
+  Ending ending{CloseCode::internal, ngtcp2_strerror(error), HandshakeFailure::protocol};
+  std::string told;
+  const bool refused = connection.tls_ && connection.tls_->failure() != HandshakeFailure::none;
+  if (error == NGTCP2_ERR_CRYPTO || refused) {
+    const u8 alert = refused ? connection.tls_->alert() : ngtcp2_conn_get_tls_alert(connection.conn_);
+    ending.failure = refused ? connection.tls_->failure() : failure_of_alert(alert);
+    ending.reason = alert_text(alert);
+    if (refused) ending.reason += ": " + connection.tls_->failure_text();
+    ending.code = close_code_of(ending.failure);
+    told = refused ? connection.tls_->failure_text().substr(0, 200) : std::string();
+    ngtcp2_ccerr_set_tls_alert(&close, alert, reinterpret_cast<const u8*>(told.data()), told.size());
+  } else {
+    ngtcp2_ccerr_set_liberr(&close, error, nullptr, 0);
+  }
+  close_now(connection, close, std::move(ending));
+}
+
+void QuicEndpoint::close_now(QuicConnection& connection, const ngtcp2_ccerr& error, Ending ending) {
+  const MutableBytes room = out_.space();
+  ngtcp2_pkt_info info{};
+  const ngtcp2_ssize written =
+      ngtcp2_conn_write_connection_close(connection.conn_, out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
+                                         room.size(), &error, static_cast<ngtcp2_tstamp>(now_));
+  std::vector<std::byte> farewell;
+  if (written > 0) {
+    farewell.assign(room.begin(), room.begin() + written);
+    commit(connection, static_cast<std::size_t>(written), info.ecn);
+  }
+  end(connection, std::move(ending), farewell, true);
+}
+
+void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell, bool keep_remains) {
+  if (connection.state_ == QuicConnection::State::closed) return;
+  const bool was_open = connection.state_ == QuicConnection::State::open;
+  connection.state_ = QuicConnection::State::closed;
+  deadlines_.remove(connection);
+  if (connection.dirty_) {
+    dirty_[connection.dirty_index_] = nullptr;
+    connection.dirty_ = false;
+  }
+  if (!was_open) {
+    --half_open_;
+    ++counters_.handshakes_failed[static_cast<std::size_t>(ending.failure)];
+  } else {
+    ++counters_.closed[static_cast<std::size_t>(ending.code)];
+  }
+
+  for (const auto& token : connection.reset_tokens_) by_reset_token_.erase(token);
+  std::unique_ptr<Remains> remains;
+  if (keep_remains) {
+    remains = std::make_unique<Remains>();
+    remains->ids = connection.ids_;
+    remains->initial_id = connection.initial_id_;
+    remains->farewell.assign(farewell.begin(), farewell.end());
+    remains->to = connection.peer_;
+    remains->until = now_ + kClosedNs;
+  }
+  for (const LocalId id : connection.ids_) {
+    by_id_.erase(id);
+    if (remains) closed_by_id_[id] = remains.get();
+  }
+  if (connection.initial_id_) {
+    by_initial_id_.erase(*connection.initial_id_);
+    if (remains) closed_by_initial_id_[*connection.initial_id_] = remains.get();
+  }
+  if (remains) remains_.push_back(std::move(remains));
+
+  const u32 index = connection.table_index_;
+  ended_.push_back(std::move(connections_[index]));
+  if (index + 1 < connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->table_index_ = index;
+  }
+  connections_.pop_back();
+
+  if (connection.server_ && !was_open) {
+    if (const auto pass = log_limiter_.allow(now_)) {
+      log_warning("quic: handshake with {} failed ({}): {} ({} more not shown)", connection.peer_.to_string(),
+                  handshake_failure_name(ending.failure), ending.reason, pass->suppressed);
+    }
+    return;
+  }
+  handler_.on_close(connection, ending.code, ending.reason);
+}
+
+void QuicEndpoint::answer_closed(Remains& remains, const env::ReceivedPacket& packet) {
+  drop(PacketDrop::closed);
+  // Ever more rarely (RFC 9000, section 10.2.1), and never more bytes than came.
+  ++remains.packets_seen;
+  const bool due = (remains.packets_seen & (remains.packets_seen - 1)) == 0;
+  if (!due || remains.farewell.empty() || remains.farewell.size() > packet.bytes.size() * 3) return;
+  const MutableBytes room = out_.space();
+  std::copy(remains.farewell.begin(), remains.farewell.end(), room.begin());
+  send_alone(remains.to, remains.farewell.size());
+}
+
+void QuicEndpoint::forget_remains() {
+  while (!remains_.empty() && (remains_.front()->until <= now_ || remains_.size() > kMaxRemains)) {
+    Remains& oldest = *remains_.front();
+    for (const LocalId id : oldest.ids) closed_by_id_.erase(id);
+    if (oldest.initial_id) {
+      const auto found = closed_by_initial_id_.find(*oldest.initial_id);
+      if (found != closed_by_initial_id_.end() && found->second == &oldest) closed_by_initial_id_.erase(found);
+    }
+    remains_.pop_front();
+  }
+}
+
+void QuicEndpoint::bury() {
+  if (depth_ == 0) ended_.clear();
+}
+
+void QuicEndpoint::mark_dirty(QuicConnection& connection) {
+  if (connection.dirty_ || connection.state_ == QuicConnection::State::closed) return;
+  connection.dirty_ = true;
+  connection.dirty_index_ = static_cast<u32>(dirty_.size());
+  dirty_.push_back(&connection);
+}
+
+void QuicEndpoint::commit(QuicConnection& connection, std::size_t size, u8 ecn) {
+  ++counters_.packets_sent;
+  counters_.bytes_sent += size;
+  if (connection.state_ == QuicConnection::State::handshaking) connection.handshake_bytes_sent_ += size;
+  const sockaddr_in6& to = out_path_.remote();
+  if (std::memcmp(&to, &connection.peer_sockaddr_, sizeof to) == 0) {
+    out_.commit(connection.peer_, size, ecn);
+  } else {
+    out_.commit(from_sockaddr(to), size, ecn);  // a probe of another path
+  }
+}
+
+void QuicEndpoint::send_alone(const env::Address& to, std::size_t size) {
+  ++counters_.packets_sent;
+  counters_.bytes_sent += size;
+  out_.commit(to, size, 0);
+}
+
+bool QuicEndpoint::issue_id(QuicConnection& connection, ngtcp2_cid& id, u8* token) {
+  make_connection_id(id, shard_, random_);
+  reset_token(id, token);
+  add_id(connection, local_id(id.data));
+  return true;
+}
+
+void QuicEndpoint::add_id(QuicConnection& connection, LocalId id) {
+  by_id_[id] = &connection;
+  connection.ids_.push_back(id);
+}
+
+void QuicEndpoint::retire_id(QuicConnection& connection, LocalId id) {
+  by_id_.erase(id);
+  std::erase(connection.ids_, id);
+}
+
+void QuicEndpoint::add_initial_id(QuicConnection& connection, const InitialId& id) {
+  by_initial_id_[id] = &connection;
+  connection.initial_id_ = id;
+}
+
+void QuicEndpoint::note_reset_token(QuicConnection& connection, const u8* token, bool active) {
+  ResetToken key;
+  std::memcpy(key.data(), token, key.size());
+  if (active) {
+    if (by_reset_token_.emplace(key, &connection).second) connection.reset_tokens_.push_back(key);
+  } else if (std::erase(connection.reset_tokens_, key) > 0) {
+    by_reset_token_.erase(key);
+  }
+}
+
+QuicConnection* QuicEndpoint::find_by_reset_token(Bytes packet) const {
+  ResetToken key;
+  // RFC 9000, section 10.3: at least 5 bytes of noise before the token.
+  if (packet.size() < key.size() + NGTCP2_MIN_STATELESS_RESET_RANDLEN) return nullptr;
+  std::memcpy(key.data(), packet.last(key.size()).data(), key.size());
+  const auto found = by_reset_token_.find(key);
+  return found == by_reset_token_.end() ? nullptr : found->second;
+}
+
+}  // namespace drumline::transport

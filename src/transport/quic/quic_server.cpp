@@ -1,0 +1,229 @@
+#include "transport/quic/quic_server.hpp"
+
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include <algorithm>
+
+namespace drumline::transport {
+
+namespace {
+
+constexpr std::array<u32, 2> kVersions = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
+
+const u8* data_of(Bytes bytes) { return reinterpret_cast<const u8*>(bytes.data()); }
+u8* data_of(MutableBytes bytes) { return reinterpret_cast<u8*>(bytes.data()); }
+
+const ngtcp2_sockaddr* sockaddr_of(const sockaddr_in6& address) {
+  return reinterpret_cast<const ngtcp2_sockaddr*>(&address);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QuicServer>> QuicServer::create(const QuicServerOptions& options, env::Random& random,
+                                                       SessionHandler& handler, env::PacketBatch& out) {
+  if (options.tls.certificate.empty() || options.tls.key.empty()) {
+    return Error{ErrorCode::invalid_argument, "a QUIC server needs a certificate and its key"};
+  }
+  if (options.require_client_certificate && options.tls.authority.empty()) {
+    return Error{ErrorCode::invalid_argument, "client certificates are required, but no authority is named"};
+  }
+  if (options.settings.packet_bytes < NGTCP2_MAX_UDP_PAYLOAD_SIZE || options.settings.packet_bytes > env::kMaxPacketBytes) {
+    return Error{ErrorCode::invalid_argument, "packet_bytes must be from 1200 to 1500"};
+  }
+  auto credentials = TlsCredentials::load(options.tls);
+  if (!credentials) return std::move(credentials).error();
+  return std::unique_ptr<QuicServer>(new QuicServer(options, std::move(*credentials), random, handler, out));
+}
+
+QuicServer::QuicServer(const QuicServerOptions& options, std::shared_ptr<const TlsCredentials> credentials,
+                       env::Random& random, SessionHandler& handler, env::PacketBatch& out)
+    : QuicEndpoint(options.settings, options.shard, options.require_client_certificate, random, handler, out),
+      options_(options),
+      credentials_(std::move(credentials)),
+      reset_secret_(credentials_->secret("stateless reset")),
+      retry_secret_(credentials_->secret("retry token")),
+      callbacks_(QuicConnection::server_callbacks()) {}
+
+void QuicServer::reset_token(const ngtcp2_cid& id, u8* token) {
+  const int rc =
+      ngtcp2_crypto_generate_stateless_reset_token(token, reset_secret_.data(), reset_secret_.size(), &id);
+  DRUM_ASSERT(rc == 0);
+}
+
+bool QuicServer::may_reply() {
+  const TimeNs second = now_ / kSecondNs;
+  if (second != reply_second_) {
+    reply_second_ = second;
+    replies_left_ = options_.stateless_replies_per_second;
+  }
+  if (replies_left_ == 0) {
+    drop(PacketDrop::reply_limit);
+    return false;
+  }
+  --replies_left_;
+  return true;
+}
+
+void QuicServer::receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) {
+  if (packet.bytes.size() < NGTCP2_MAX_UDP_PAYLOAD_SIZE) {
+    drop(PacketDrop::malformed);
+    return;
+  }
+  if (!may_reply()) return;
+  const MutableBytes room = out_.space();
+  const ngtcp2_ssize written = ngtcp2_pkt_write_version_negotiation(
+      data_of(room), room.size(), static_cast<u8>(random_.next_u64()), header.scid, header.scidlen, header.dcid,
+      header.dcidlen, kVersions.data(), kVersions.size());
+  if (written <= 0) return;
+  send_alone(packet.from, static_cast<std::size_t>(written));
+  ++counters_.version_negotiations_sent;
+}
+
+void QuicServer::receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
+                                 const ngtcp2_version_cid& header) {
+  if (header.version == 0) {
+    drop(PacketDrop::unknown_connection);
+    send_reset(packet, header);
+    return;
+  }
+  ngtcp2_pkt_hd initial{};
+  if (ngtcp2_accept(&initial, data_of(packet.bytes), packet.bytes.size()) != 0) {
+    drop(PacketDrop::not_initial);
+    return;
+  }
+  receive_initial(packet, local, initial);
+}
+
+void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::Address& local,
+                                 const ngtcp2_pkt_hd& header) {
+  if (!accepting_) {
+    refuse(packet, header, NGTCP2_CONNECTION_REFUSED);
+    return;
+  }
+  ngtcp2_cid original_id{};
+  bool address_proven = false;
+  // Any other token was not made here, and counts as none (RFC 9000, section 8.1.3).
+  if (header.tokenlen > 0 && header.token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
+    sockaddr_in6 from;
+    to_sockaddr(packet.from, from);
+    const int rc = ngtcp2_crypto_verify_retry_token2(
+        &original_id, header.token, header.tokenlen, retry_secret_.data(), retry_secret_.size(), header.version,
+        sockaddr_of(from), sizeof from, &header.dcid, static_cast<ngtcp2_duration>(options_.retry_token_lifetime_ns),
+        static_cast<ngtcp2_tstamp>(now_));
+    if (rc != 0) {
+      drop(PacketDrop::bad_token);
+      refuse(packet, header, NGTCP2_INVALID_TOKEN);
+      return;
+    }
+    address_proven = true;
+  }
+  if (!address_proven && half_open() >= options_.retry_threshold) {
+    send_retry(packet, header);
+    return;
+  }
+  if (half_open() >= options_.max_half_open) {
+    drop(PacketDrop::half_open_limit);
+    return;
+  }
+  if (connections() >= options_.max_connections) {
+    ++counters_.connections_refused;
+    refuse(packet, header, NGTCP2_CONNECTION_REFUSED);
+    return;
+  }
+  accept(packet, local, header, address_proven ? &original_id : nullptr);
+}
+
+void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
+                        const ngtcp2_cid* original_id) {
+  ngtcp2_settings settings = transport_settings();
+  ngtcp2_transport_params params = transport_params();
+  params.initial_max_streams_bidi = 1;
+  params.original_dcid_present = 1;
+  if (original_id != nullptr) {
+    settings.token = header.token;
+    settings.tokenlen = header.tokenlen;
+    settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
+    params.original_dcid = *original_id;
+    params.retry_scid = header.dcid;
+    params.retry_scid_present = 1;
+  } else {
+    params.original_dcid = header.dcid;
+  }
+  ngtcp2_cid id;
+  make_connection_id(id, shard_, random_);
+  params.stateless_reset_token_present = 1;
+  reset_token(id, params.stateless_reset_token);
+
+  auto made = std::make_unique<QuicConnection>(*this, true);
+  QuicPath path(local, packet.from);
+  if (ngtcp2_conn_server_new(&made->conn_, &header.scid, &id, path.get(), header.version, &callbacks_, &settings,
+                             &params, nullptr, made.get()) != 0) {
+    return;
+  }
+  TlsHandshake::Options tls;
+  tls.server = true;
+  tls.require_peer_certificate = options_.require_client_certificate;
+  tls.alpn = options_.settings.alpn;
+  if (const auto started = made->start_tls(*credentials_, std::move(tls)); !started) {
+    log_error("quic: {}", started.error().message);
+    return;
+  }
+  made->peer_ = packet.from;
+  QuicConnection& connection = adopt(std::move(made));
+  add_id(connection, local_id(id.data));
+  add_initial_id(connection, InitialId(header.dcid.data, header.dcid.datalen));
+  read(connection, packet, local);
+}
+
+void QuicServer::send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header) {
+  if (!may_reply()) return;
+  sockaddr_in6 from;
+  to_sockaddr(packet.from, from);
+  ngtcp2_cid id;
+  make_connection_id(id, shard_, random_);
+  std::array<u8, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2> token;
+  const ngtcp2_ssize token_size = ngtcp2_crypto_generate_retry_token2(
+      token.data(), retry_secret_.data(), retry_secret_.size(), header.version, sockaddr_of(from), sizeof from, &id,
+      &header.dcid, static_cast<ngtcp2_tstamp>(now_));
+  if (token_size < 0) return;
+  const MutableBytes room = out_.space();
+  const ngtcp2_ssize written =
+      ngtcp2_crypto_write_retry(data_of(room), room.size(), header.version, &header.scid, &id, &header.dcid,
+                                token.data(), static_cast<std::size_t>(token_size));
+  if (written <= 0) return;
+  send_alone(packet.from, static_cast<std::size_t>(written));
+  ++counters_.retries_sent;
+}
+
+void QuicServer::refuse(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header, u64 error) {
+  if (!may_reply()) return;
+  const MutableBytes room = out_.space();
+  const ngtcp2_ssize written = ngtcp2_crypto_write_connection_close(
+      data_of(room), room.size(), header.version, &header.scid, &header.dcid, error, nullptr, 0);
+  if (written > 0) send_alone(packet.from, static_cast<std::size_t>(written));
+}
+
+void QuicServer::send_reset(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) {
+  // Shorter than what it answers, so that two ends cannot answer each other for
+  // ever (RFC 9000, section 10.3.3).
+  constexpr std::size_t kToken = NGTCP2_STATELESS_RESET_TOKENLEN;
+  constexpr std::size_t kLongestNoise = 27;
+  if (packet.bytes.size() <= kToken + NGTCP2_MIN_STATELESS_RESET_RANDLEN) return;
+  if (header.dcidlen != kConnectionIdBytes || header.dcid[0] != shard_) return;
+  if (!may_reply()) return;
+  std::array<u8, kLongestNoise> noise;
+  random_.fill(std::as_writable_bytes(std::span(noise)));
+  const std::size_t noise_size = std::min(kLongestNoise, packet.bytes.size() - kToken - 1);
+  ngtcp2_cid id;
+  ngtcp2_cid_init(&id, header.dcid, header.dcidlen);
+  std::array<u8, kToken> token;
+  reset_token(id, token.data());
+  const MutableBytes room = out_.space();
+  const ngtcp2_ssize written =
+      ngtcp2_pkt_write_stateless_reset(data_of(room), room.size(), token.data(), noise.data(), noise_size);
+  if (written <= 0) return;
+  send_alone(packet.from, static_cast<std::size_t>(written));
+  ++counters_.resets_sent;
+}
+
+}  // namespace drumline::transport

@@ -1,0 +1,65 @@
+// The server's end of QUIC (RFC 9000, 9001, 9221): accepts connections whose
+// clients prove themselves by certificate, and gives each as a Session.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "base/result.hpp"
+#include "transport/quic/quic_endpoint.hpp"
+#include "transport/quic/tls_credentials.hpp"
+
+namespace drumline::transport {
+
+struct QuicServerOptions {
+  TlsFiles tls;
+  bool require_client_certificate = true;
+  QuicSettings settings;
+  u8 shard = 0;  ///< first byte of our connection ids
+  std::size_t max_connections = 10'000;
+  /// With so many handshakes under way, a client must first prove its address by Retry …
+  std::size_t retry_threshold = 128;
+  /// … and with so many, its packets are dropped.
+  std::size_t max_half_open = 2'048;
+  i64 retry_token_lifetime_ns = 10 * kSecondNs;
+  /// Resets, Retries, refusals and version replies at most, each second.
+  u32 stateless_replies_per_second = 20'000;
+};
+
+class QuicServer final : public QuicEndpoint {
+ public:
+  /// Reads the certificates. `random` must be fit for keys; all references outlive the server.
+  static Result<std::unique_ptr<QuicServer>> create(const QuicServerOptions& options, env::Random& random,
+                                                    SessionHandler& handler, env::PacketBatch& out);
+
+  /// Stops accepting new connections; those that exist go on.
+  void stop_accepting() { accepting_ = false; }
+
+ private:
+  QuicServer(const QuicServerOptions& options, std::shared_ptr<const TlsCredentials> credentials, env::Random& random,
+             SessionHandler& handler, env::PacketBatch& out);
+
+  void receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
+                       const ngtcp2_version_cid& header) override;
+  void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
+  void reset_token(const ngtcp2_cid& id, u8* token) override;
+
+  void receive_initial(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header);
+  void accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
+              const ngtcp2_cid* original_id);
+  void send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header);
+  void refuse(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header, u64 error);
+  void send_reset(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header);
+  bool may_reply();
+
+  QuicServerOptions options_;
+  std::shared_ptr<const TlsCredentials> credentials_;
+  std::array<u8, 32> reset_secret_;
+  std::array<u8, 32> retry_secret_;
+  ngtcp2_callbacks callbacks_;
+  bool accepting_ = true;
+  TimeNs reply_second_ = -1;
+  u32 replies_left_ = 0;
+};
+
+}  // namespace drumline::transport

@@ -1,0 +1,36 @@
+// What both ends of QUIC agree on, and the limits of one connection.
+#pragma once
+
+#include <string>
+
+#include "base/types.hpp"
+
+namespace drumline::transport {
+
+/// PEM files. The authority proves the peer; certificate and key prove us.
+struct TlsFiles {
+  std::string authority;    ///< empty: no peer can prove itself
+  std::string certificate;  ///< empty: we present none (clients only)
+  std::string key;
+};
+
+enum class Congestion : u8 { cubic, bbr };
+
+struct QuicSettings {
+  std::string alpn = "drumline/1";
+  i64 idle_timeout_ns = 30 * kSecondNs;
+  i64 keep_alive_ns = 15 * kSecondNs;  ///< a PING after this much silence; 0: none
+  i64 handshake_timeout_ns = 10 * kSecondNs;
+  /// How long a close waits for the reliable stream to be acknowledged.
+  i64 linger_ns = kSecondNs;
+  /// UDP payload of the packets that we build. Every QUIC path carries 1,200, so
+  /// nothing is probed and nothing is lost to a smaller path.
+  std::size_t packet_bytes = 1200;
+  std::size_t reliable_send_bytes = 256 << 10;    ///< unacknowledged bytes at most; then too_slow
+  std::size_t reliable_receive_bytes = 64 << 10;  ///< the peer's window on the reliable stream
+  u32 acknowledge_every = 10;                     ///< packets received before an acknowledgement must go out
+  i64 max_ack_delay_ns = 25 * kMillisecondNs;     ///< or after this long
+  Congestion congestion = Congestion::cubic;
+};
+
+}  // namespace drumline::transport

@@ -1,0 +1,40 @@
+// Certificates and TLS policy, loaded once and shared by every connection.
+#pragma once
+
+#include <gnutls/gnutls.h>
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "base/types.hpp"
+#include "transport/quic/quic_settings.hpp"
+
+namespace drumline::transport {
+
+/// TLS 1.3 only, P-256 and AES-128-GCM first. Immutable after load(): any thread.
+class TlsCredentials {
+ public:
+  /// Fails with the file and GnuTLS's reason.
+  static Result<std::shared_ptr<const TlsCredentials>> load(const TlsFiles& files);
+  ~TlsCredentials();
+  TlsCredentials(const TlsCredentials&) = delete;
+  TlsCredentials& operator=(const TlsCredentials&) = delete;
+
+  gnutls_certificate_credentials_t certificates() const { return certificates_; }
+  gnutls_priority_t priorities() const { return priorities_; }
+
+  /// 32 secret bytes that depend on our private key and `purpose` alone, so that
+  /// they outlive a restart (HMAC-SHA-256 of the purpose under the key's PEM).
+  std::array<u8, 32> secret(std::string_view purpose) const;
+
+ private:
+  TlsCredentials() = default;
+
+  gnutls_certificate_credentials_t certificates_ = nullptr;
+  gnutls_priority_t priorities_ = nullptr;
+  std::array<u8, 32> root_secret_{};
+};
+
+}  // namespace drumline::transport

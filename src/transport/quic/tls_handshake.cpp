@@ -1,0 +1,170 @@
+#include "transport/quic/tls_handshake.hpp"
+
+#include <gnutls/x509.h>
+#include <ngtcp2/ngtcp2_crypto_gnutls.h>
+
+#include <fmt/core.h>
+
+#include <array>
+#include <cstddef>
+
+namespace drumline::transport {
+
+namespace {
+
+std::string common_name(const gnutls_datum_t& der) {
+  gnutls_x509_crt_t certificate = nullptr;
+  if (gnutls_x509_crt_init(&certificate) < 0) return {};
+  std::string name;
+  std::array<char, 256> text{};
+  std::size_t size = text.size();
+  if (gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) >= 0 &&
+      gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &size) >= 0) {
+    name.assign(text.data(), size);
+  }
+  gnutls_x509_crt_deinit(certificate);
+  return name;
+}
+
+// The callback's own contract forbids to continue without a protocol in common,
+// even when the peer offers none at all.
+int after_client_hello(gnutls_session_t session, unsigned, unsigned when, unsigned, const gnutls_datum_t*) {
+  if (when != GNUTLS_HOOK_POST) return 0;
+  gnutls_datum_t chosen{};
+  return gnutls_alpn_get_selected_protocol(session, &chosen) == 0 ? 0 : GNUTLS_E_NO_APPLICATION_PROTOCOL;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(const TlsCredentials& credentials, Options options,
+                                                          ngtcp2_crypto_get_conn conn, void* owner) {
+  static_assert(offsetof(TlsHandshake, ref_) == 0);
+  std::unique_ptr<TlsHandshake> made(new TlsHandshake);
+  made->ref_ = {conn, owner};
+  made->options_ = std::move(options);
+  const bool server = made->options_.server;
+  const unsigned flags = server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_END_OF_EARLY_DATA
+                                : GNUTLS_CLIENT | GNUTLS_NO_END_OF_EARLY_DATA;
+  const auto failed = [](int rc) { return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))}; };
+  int rc = gnutls_init(&made->session_, flags);
+  if (rc < 0) return failed(rc);
+  rc = gnutls_priority_set(made->session_, credentials.priorities());
+  if (rc < 0) return failed(rc);
+  rc = server ? ngtcp2_crypto_gnutls_configure_server_session(made->session_)
+              : ngtcp2_crypto_gnutls_configure_client_session(made->session_);
+  if (rc != 0) return failed(GNUTLS_E_INTERNAL_ERROR);
+  gnutls_session_set_ptr(made->session_, made.get());
+  rc = gnutls_credentials_set(made->session_, GNUTLS_CRD_CERTIFICATE, credentials.certificates());
+  if (rc < 0) return failed(rc);
+  std::string& alpn = made->options_.alpn;
+  const gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(alpn.data()), static_cast<unsigned>(alpn.size())};
+  rc = gnutls_alpn_set_protocols(made->session_, &protocol, 1, GNUTLS_ALPN_MANDATORY);
+  if (rc < 0) return failed(rc);
+  if (server) {
+    gnutls_handshake_set_hook_function(made->session_, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_POST,
+                                       &after_client_hello);
+    if (made->options_.require_peer_certificate) {
+      gnutls_certificate_server_set_request(made->session_, GNUTLS_CERT_REQUIRE);
+    }
+  } else {
+    const std::string& name = made->options_.server_name;
+    // Server names are DNS names only (RFC 6066, section 3); an address is checked, not sent.
+    const bool address = name.find(':') != std::string::npos || name.find_first_not_of("0123456789.") == std::string::npos;
+    if (!name.empty() && !address) gnutls_server_name_set(made->session_, GNUTLS_NAME_DNS, name.data(), name.size());
+  }
+  return made;
+}
+
+TlsHandshake::~TlsHandshake() {
+  if (session_ != nullptr) gnutls_deinit(session_);
+}
+
+PeerIdentity TlsHandshake::identity() const {
+  PeerIdentity peer;
+  unsigned count = 0;
+  const gnutls_datum_t* chain = gnutls_certificate_get_peers(session_, &count);
+  if (chain == nullptr || count == 0) return peer;
+  peer.name = common_name(chain[0]);
+  if (peer.name.empty()) return peer;
+  peer.authenticated = true;  // verify() has accepted the chain, or there would be no session
+  peer.account = account_of(peer.name);
+  return peer;
+}
+
+bool TlsHandshake::protocol_agreed() const {
+  gnutls_datum_t chosen{};
+  return gnutls_alpn_get_selected_protocol(session_, &chosen) == 0;
+}
+
+int TlsHandshake::verify_peer(gnutls_session_t session) {
+  return static_cast<TlsHandshake*>(gnutls_session_get_ptr(session))->verify();
+}
+
+int TlsHandshake::refuse(HandshakeFailure failure, u8 alert, std::string text, int result) {
+  failure_ = failure;
+  alert_ = alert;
+  failure_text_ = std::move(text);
+  return result;
+}
+
+int TlsHandshake::verify() {
+  std::array<gnutls_typed_vdata_st, 2> asked{};
+  unsigned count = 0;
+  const char* purpose = options_.server ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER;
+  asked[count++] = {GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(const_cast<char*>(purpose)), 0};
+  if (!options_.server) {
+    // A textual address is matched against the certificate's addresses.
+    asked[count++] = {GNUTLS_DT_DNS_HOSTNAME,
+                      reinterpret_cast<unsigned char*>(options_.server_name.data()),
+                      static_cast<unsigned>(options_.server_name.size())};
+  }
+  unsigned status = 0;
+  const int rc = gnutls_certificate_verify_peers(session_, asked.data(), count, &status);
+  if (rc == GNUTLS_E_NO_CERTIFICATE_FOUND) {
+    if (options_.server && !options_.require_peer_certificate) return 0;
+    return refuse(HandshakeFailure::certificate_missing, GNUTLS_A_CERTIFICATE_REQUIRED, "no certificate was presented", rc);
+  }
+  if (rc < 0) {
+    return refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE, gnutls_strerror(rc),
+                  GNUTLS_E_CERTIFICATE_ERROR);
+  }
+  if (status == 0) return 0;
+
+  std::string text = "the certificate is not trusted";
+  gnutls_datum_t printed{};
+  if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &printed, 0) >= 0) {
+    text.assign(reinterpret_cast<const char*>(printed.data), printed.size);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\0')) text.pop_back();
+    gnutls_free(printed.data);
+  }
+  constexpr unsigned kDates = GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
+  constexpr unsigned kTrust = GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA | GNUTLS_CERT_SIGNATURE_FAILURE;
+  if ((status & kTrust) != 0) {
+    return refuse(HandshakeFailure::certificate_untrusted, GNUTLS_A_UNKNOWN_CA, text, GNUTLS_E_CERTIFICATE_ERROR);
+  }
+  if ((status & kDates) != 0) {
+    return refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED, text, GNUTLS_E_CERTIFICATE_ERROR);
+  }
+  return refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE, text, GNUTLS_E_CERTIFICATE_ERROR);
+}
+
+HandshakeFailure failure_of_alert(u8 alert) {
+  switch (alert) {
+    case GNUTLS_A_CERTIFICATE_REQUIRED: return HandshakeFailure::certificate_missing;
+    case GNUTLS_A_UNKNOWN_CA: return HandshakeFailure::certificate_untrusted;
+    case GNUTLS_A_CERTIFICATE_EXPIRED: return HandshakeFailure::certificate_expired;
+    case GNUTLS_A_BAD_CERTIFICATE:
+    case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+    case GNUTLS_A_CERTIFICATE_REVOKED:
+    case GNUTLS_A_CERTIFICATE_UNKNOWN: return HandshakeFailure::certificate_unfit;
+    case GNUTLS_A_NO_APPLICATION_PROTOCOL: return HandshakeFailure::alpn;
+    default: return HandshakeFailure::tls;
+  }
+}
+
+std::string alert_text(u8 alert) {
+  const char* name = gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(alert));
+  return name != nullptr ? std::string(name) : fmt::format("TLS alert {}", alert);
+}
+
+}  // namespace drumline::transport

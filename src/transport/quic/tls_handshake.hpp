@@ -1,0 +1,65 @@
+// One TLS 1.3 handshake inside QUIC. Lives only until the handshake is done:
+// QUIC then holds the keys, and the TLS session's memory goes back.
+#pragma once
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "transport/quic/quic_counters.hpp"
+#include "transport/quic/tls_credentials.hpp"
+#include "transport/session.hpp"
+
+namespace drumline::transport {
+
+class TlsHandshake {
+ public:
+  struct Options {
+    bool server = false;
+    bool require_peer_certificate = true;
+    std::string server_name;  ///< client: the DNS name or IP address that the certificate must hold
+    std::string alpn;
+  };
+  /// `conn` gives ngtcp2's connection for `owner`, as ngtcp2_crypto asks for it.
+  static Result<std::unique_ptr<TlsHandshake>> start(const TlsCredentials& credentials, Options options,
+                                                     ngtcp2_crypto_get_conn conn, void* owner);
+  ~TlsHandshake();
+  TlsHandshake(const TlsHandshake&) = delete;
+  TlsHandshake& operator=(const TlsHandshake&) = delete;
+
+  gnutls_session_t session() const { return session_; }
+
+  /// Why the peer was refused here, when it was.
+  HandshakeFailure failure() const { return failure_; }
+  u8 alert() const { return alert_; }
+  const std::string& failure_text() const { return failure_text_; }
+
+  /// Who the peer proved to be. Call when the handshake is complete.
+  PeerIdentity identity() const;
+  bool protocol_agreed() const;
+
+  /// GnuTLS's certificate callback (gnutls_certificate_verify_function).
+  static int verify_peer(gnutls_session_t session);
+
+ private:
+  TlsHandshake() = default;
+  int verify();
+  int refuse(HandshakeFailure failure, u8 alert, std::string text, int result);
+
+  ngtcp2_crypto_conn_ref ref_{};  // first: GnuTLS's session pointer is this object
+  gnutls_session_t session_ = nullptr;
+  Options options_;
+  HandshakeFailure failure_ = HandshakeFailure::none;
+  u8 alert_ = 0;
+  std::string failure_text_;
+};
+
+/// What a TLS alert says about a refused handshake.
+HandshakeFailure failure_of_alert(u8 alert);
+/// "certificate expired", "no application protocol", …
+std::string alert_text(u8 alert);
+
+}  // namespace drumline::transport
