@@ -1,4 +1,5 @@
 // dist/index.js: the SDK as one ES module, for Node and for pages without a bundler.
+// dist/wire.js: the generated messages, for tests that play the server.
 import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { generate } from "./generate.mjs";
@@ -6,8 +7,8 @@ import { generate } from "./generate.mjs";
 generate();
 await build({
   absWorkingDir: fileURLToPath(new URL(".", import.meta.url)),
-  entryPoints: ["src/index.ts"],
-  outfile: "dist/index.js",
+  entryPoints: { index: "src/index.ts", wire: "test/wire.ts" },
+  outdir: "dist",
   bundle: true,
   format: "esm",
   target: "es2021",

@@ -12,7 +12,9 @@ namespace drumline {
 
 namespace {
 
-constexpr u64 round_up(u64 value, u64 unit) { return (value + unit - 1) / unit * unit; }
+constexpr u64 round_up(u64 value, u64 unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 }  // namespace
 
@@ -125,7 +127,14 @@ std::optional<Bytes> BroadcastRing::Consumer::peek() {
   }
 }
 
-void BroadcastRing::Consumer::release() { pinned_.store(0, std::memory_order_release); }
+void BroadcastRing::Consumer::release() {
+  pinned_.store(0, std::memory_order_release);
+}
+
+void BroadcastRing::Consumer::release_unread() {
+  next_ = sequence_;
+  release();
+}
 
 void BroadcastRing::Consumer::skip_to_end() {
   release();

@@ -24,10 +24,10 @@ class BroadcastRing {
   static constexpr u32 kMaxConsumers = 64;
 
   struct Options {
-    u32 slots = 2048;                  ///< frames retained at most; a power of two
-    u32 consumers = 1;                 ///< 1 .. kMaxConsumers
-    u32 max_frame_bytes = 256 << 10;   ///< the most that begin() may ask for
-    std::size_t bytes = 16 << 20;      ///< retained at most; raised to least_bytes()
+    u32 slots = 2048;                 ///< frames retained at most; a power of two
+    u32 consumers = 1;                ///< 1 .. kMaxConsumers
+    u32 max_frame_bytes = 256 << 10;  ///< the most that begin() may ask for
+    std::size_t bytes = 16 << 20;     ///< retained at most; raised to least_bytes()
   };
 
   /// So much that there is room for a frame even when every consumer pins one.
@@ -39,6 +39,8 @@ class BroadcastRing {
     /// release(), which must come before the next peek().
     std::optional<Bytes> peek();
     void release();
+    /// Gives the frame that peek() gave back unread: the next peek() gives it again.
+    void release_unread();
     /// The number of the frame that peek() last gave: 0 for the first published.
     u64 sequence() const { return sequence_; }
     /// Frames missed in all: they were evicted unread, or jumped over after that.

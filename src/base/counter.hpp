@@ -12,7 +12,9 @@ namespace drumline {
 /// Counts up. One writing thread, any readers.
 class Counter {
  public:
-  void add(u64 by = 1) { value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed); }
+  void add(u64 by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
   u64 value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

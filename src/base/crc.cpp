@@ -63,17 +63,27 @@ constexpr u32 kCastagnoli = 0x82F6'3B78;
 
 namespace crc_kernels {
 
-u16 sliced16(const std::byte* data, std::size_t size, u16 crc) { return sliced<u16, kIbm>(data, size, crc); }
+u16 sliced16(const std::byte* data, std::size_t size, u16 crc) {
+  return sliced<u16, kIbm>(data, size, crc);
+}
 u32 sliced32(const std::byte* data, std::size_t size, u32 crc) {
   return sliced<u32, kCastagnoli>(data, size, crc);
 }
 
 }  // namespace crc_kernels
 
-u16 crc16_ibm(Bytes bytes, u16 initial) { return crc_kernels::best16(bytes.data(), bytes.size(), initial); }
-u16 crc16_ibm_plain(Bytes bytes, u16 initial) { return plain<u16, kIbm>(bytes, initial); }
+u16 crc16_ibm(Bytes bytes, u16 initial) {
+  return crc_kernels::best16(bytes.data(), bytes.size(), initial);
+}
+u16 crc16_ibm_plain(Bytes bytes, u16 initial) {
+  return plain<u16, kIbm>(bytes, initial);
+}
 
-u32 crc32c(Bytes bytes, u32 initial) { return ~crc_kernels::best32(bytes.data(), bytes.size(), ~initial); }
-u32 crc32c_plain(Bytes bytes, u32 initial) { return ~plain<u32, kCastagnoli>(bytes, ~initial); }
+u32 crc32c(Bytes bytes, u32 initial) {
+  return ~crc_kernels::best32(bytes.data(), bytes.size(), ~initial);
+}
+u32 crc32c_plain(Bytes bytes, u32 initial) {
+  return ~plain<u32, kCastagnoli>(bytes, ~initial);
+}
 
 }  // namespace drumline

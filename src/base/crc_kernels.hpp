@@ -1,5 +1,5 @@
-// The inner loops behind crc.hpp. The registers are raw: no inversion here.
-// Table forms run everywhere; `fold_*` are what the processor's own file gives.
+// The inner loops behind crc.hpp, apart so that the tests reach each of them. The
+// registers are raw: no inversion here.
 #pragma once
 
 #include "base/types.hpp"
@@ -10,7 +10,21 @@ namespace drumline::crc_kernels {
 u16 sliced16(const std::byte* data, std::size_t size, u16 crc);
 u32 sliced32(const std::byte* data, std::size_t size, u32 crc);
 
-/// The fastest that this processor has, chosen at run time.
+/// What a processor may have; each has the ones before it too.
+enum class Level {
+  tables,
+  multiply,       ///< carry-less multiplication, 16 bytes at once
+  wide_multiply,  ///< the same on 64 bytes
+};
+
+/// What this one has.
+Level highest_level();
+
+/// By the means of a level, which must be there.
+u16 run16(Level level, const std::byte* data, std::size_t size, u16 crc);
+u32 run32(Level level, const std::byte* data, std::size_t size, u32 crc);
+
+/// By the best means that there are.
 u16 best16(const std::byte* data, std::size_t size, u16 crc);
 u32 best32(const std::byte* data, std::size_t size, u32 crc);
 

@@ -7,9 +7,9 @@
 // l·(x^(D+64) mod P) + h·(x^D mod P): two multiplications by constants. The
 // product of two reflected halves comes out one bit low, so the constants are
 // taken at one degree less.
-#include <immintrin.h>
-
 #include <cstring>
+
+#include <immintrin.h>
 
 #include "base/crc_kernels.hpp"
 
@@ -46,7 +46,8 @@ struct Forward {
 
 template <u64 kLow, u32 kWidth>
 constexpr Forward forward(u32 bits) {
-  return {reflected(power_mod(bits + 64 - 1, kLow, kWidth), 64), reflected(power_mod(bits - 1, kLow, kWidth), 64)};
+  return {reflected(power_mod(bits + 64 - 1, kLow, kWidth), 64),
+          reflected(power_mod(bits - 1, kLow, kWidth), 64)};
 }
 
 struct Ibm {
@@ -89,8 +90,8 @@ DRUM_SSE inline __m128i fold(__m128i value, __m128i by, __m128i there) {
 /// floor(x^80 / P), reflected, without its lowest-degree coefficient: what the
 /// Barrett reduction of 80 bits multiplies with.
 constexpr u64 ibm_quotient() {
-  u64 quotient = 0;   // bit j: degree 64 - j
-  u32 rest = 1;       // the running remainder, one degree a step
+  u64 quotient = 0;  // bit j: degree 64 - j
+  u32 rest = 1;      // the running remainder, one degree a step
   for (u32 j = 0; j < 64; ++j) {
     const bool taken = j == 0 || ((rest >> 16) & 1) != 0;
     if (j == 0) rest = 0x1'0000;
@@ -113,7 +114,8 @@ DRUM_SSE inline u16 finish(Ibm, __m128i value) {
   // 80 → 16 bits, Barrett: q = the quotient's 64 bits, then the low 16 of q·P.
   constexpr u64 kQuotient = ibm_quotient();
   constexpr u64 kPolynomial = reflected(0x1'8005, 17);
-  const __m128i barrett = _mm_set_epi64x(static_cast<long long>(kPolynomial), static_cast<long long>(kQuotient));
+  const __m128i barrett =
+      _mm_set_epi64x(static_cast<long long>(kPolynomial), static_cast<long long>(kQuotient));
   const __m128i quotient = _mm_clmulepi64_si128(shorter, barrett, 0x00);
   const __m128i product = _mm_clmulepi64_si128(quotient, barrett, 0x10);
   return static_cast<u16>(_mm_extract_epi16(_mm_xor_si128(product, shorter), 4));
@@ -122,6 +124,36 @@ DRUM_SSE inline u16 finish(Ibm, __m128i value) {
 DRUM_SSE inline u32 finish(Castagnoli, __m128i value) {
   const u64 low = _mm_crc32_u64(0, static_cast<u64>(_mm_cvtsi128_si64(value)));
   return static_cast<u32>(_mm_crc32_u64(low, static_cast<u64>(_mm_extract_epi64(value, 1))));
+}
+
+/// 8 to 15 bytes: one register with zeros in front, which change nothing.
+DRUM_SSE u16 short_sse(const std::byte* data, std::size_t size, u16 crc) {
+  u64 first = 0;
+  u64 last = 0;
+  std::memcpy(&first, data, 8);
+  std::memcpy(&last, data + size - 8, 8);
+  // The two overlap; the crc belongs to the first two bytes wherever they are.
+  last ^= u64{crc} >> (8 * (size - 8));
+  first = size == 8 ? 0 : (first ^ crc) << (8 * (16 - size));
+  return finish(Ibm{}, _mm_set_epi64x(static_cast<long long>(last), static_cast<long long>(first)));
+}
+
+/// Under 16 bytes.
+DRUM_SSE u32 short_sse(const std::byte* data, std::size_t size, u32 crc) {
+  if ((size & 8) != 0) {
+    u64 word = 0;
+    std::memcpy(&word, data, 8);
+    crc = static_cast<u32>(_mm_crc32_u64(crc, word));
+    data += 8;
+  }
+  if ((size & 4) != 0) {
+    u32 word = 0;
+    std::memcpy(&word, data, 4);
+    crc = _mm_crc32_u32(crc, word);
+    data += 4;
+  }
+  for (size &= 3; size > 0; --size, ++data) crc = _mm_crc32_u8(crc, static_cast<u8>(*data));
+  return crc;
 }
 
 /// Masks for a byte shuffle that moves by 0 .. 16: read at 16 - n to shift left
@@ -162,7 +194,7 @@ DRUM_SSE inline typename P::Register fold_rest(const std::byte* data, std::size_
 template <class P>
 DRUM_SSE typename P::Register fold_sse(const std::byte* data, std::size_t size, typename P::Register crc) {
   __m128i value = _mm_xor_si128(load(data), _mm_cvtsi64_si128(static_cast<long long>(u64{crc})));
-  if (size >= 128) {
+  if (size >= 64) {
     const __m128i by512 = constants(kBy512<P>);
     __m128i second = load(data + 16);
     __m128i third = load(data + 32);
@@ -177,7 +209,7 @@ DRUM_SSE typename P::Register fold_sse(const std::byte* data, std::size_t size, 
       data += 64;
       size -= 64;
     }
-    third = fold(value, constants(kBy256<P>), third);
+    fourth = fold(value, constants(kBy384<P>), fourth);
     fourth = fold(second, constants(kBy256<P>), fourth);
     value = fold(third, constants(kBy128<P>), fourth);
   } else {
@@ -187,9 +219,15 @@ DRUM_SSE typename P::Register fold_sse(const std::byte* data, std::size_t size, 
   return fold_rest<P>(data, size, value);
 }
 
-DRUM_AVX512 inline __m512i load512(const std::byte* data) { return _mm512_loadu_si512(data); }
+DRUM_AVX512 inline __m512i load512(const std::byte* data) {
+  return _mm512_loadu_si512(data);
+}
 
-DRUM_AVX512 inline __m512i constants512(const Forward& by) { return _mm512_broadcast_i32x4(constants(by)); }
+// The "maskz" forms with every lane kept, here and below: gcc 12's plain ones
+// warn of an uninitialised value inside its own header (its bug 105593).
+DRUM_AVX512 inline __m512i constants512(const Forward& by) {
+  return _mm512_maskz_broadcast_i32x4(0xFFFF, constants(by));
+}
 
 DRUM_AVX512 inline __m512i fold512(__m512i value, __m512i by, __m512i there) {
   const __m512i low = _mm512_clmulepi64_epi128(value, by, 0x00);
@@ -197,9 +235,10 @@ DRUM_AVX512 inline __m512i fold512(__m512i value, __m512i by, __m512i there) {
   return _mm512_ternarylogic_epi64(low, high, there, 0x96);  // xor of three
 }
 
-/// At least 128 bytes.
+/// At least 64 bytes.
 template <class P>
-DRUM_AVX512 typename P::Register fold_avx512(const std::byte* data, std::size_t size, typename P::Register crc) {
+DRUM_AVX512 typename P::Register fold_avx512(const std::byte* data, std::size_t size,
+                                             typename P::Register crc) {
   const __m512i by512 = constants512(kBy512<P>);
   __m512i value = _mm512_xor_si512(
       load512(data), _mm512_zextsi128_si512(_mm_cvtsi64_si128(static_cast<long long>(u64{crc}))));
@@ -229,43 +268,61 @@ DRUM_AVX512 typename P::Register fold_avx512(const std::byte* data, std::size_t 
     data += 64;
     size -= 64;
   }
-  const __m128i first = _mm512_extracti32x4_epi32(value, 0);
-  const __m128i second = _mm512_extracti32x4_epi32(value, 1);
-  const __m128i third = _mm512_extracti32x4_epi32(value, 2);
-  __m128i last = _mm512_extracti32x4_epi32(value, 3);
+  const __m128i first = _mm512_maskz_extracti32x4_epi32(0xF, value, 0);
+  const __m128i second = _mm512_maskz_extracti32x4_epi32(0xF, value, 1);
+  const __m128i third = _mm512_maskz_extracti32x4_epi32(0xF, value, 2);
+  __m128i last = _mm512_maskz_extracti32x4_epi32(0xF, value, 3);
   last = fold(first, constants(kBy384<P>), last);
   last = fold(second, constants(kBy256<P>), last);
   last = fold(third, constants(kBy128<P>), last);
   return fold_rest<P>(data, size, last);
 }
 
-enum class Level { tables, sse, avx512 };
-
 Level detect() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("pclmul") == 0 || __builtin_cpu_supports("sse4.2") == 0) return Level::tables;
   if (__builtin_cpu_supports("avx512f") == 0 || __builtin_cpu_supports("avx512vl") == 0 ||
       __builtin_cpu_supports("vpclmulqdq") == 0) {
-    return Level::sse;
+    return Level::multiply;
   }
-  return Level::avx512;
+  return Level::wide_multiply;
 }
 
 // Zero (tables) before it is initialised, so a call that early is slow, not wrong.
 const Level kLevel = detect();
 
-}  // namespace
-
-u16 best16(const std::byte* data, std::size_t size, u16 crc) {
-  if (size < 16 || kLevel == Level::tables) return sliced16(data, size, crc);
-  if (size < 256 || kLevel == Level::sse) return fold_sse<Ibm>(data, size, crc);
+inline u16 run(Level level, const std::byte* data, std::size_t size, u16 crc) {
+  if (level == Level::tables || size < 8) return sliced16(data, size, crc);
+  if (size < 16) return short_sse(data, size, crc);
+  if (size < 64 || level == Level::multiply) return fold_sse<Ibm>(data, size, crc);
   return fold_avx512<Ibm>(data, size, crc);
 }
 
-u32 best32(const std::byte* data, std::size_t size, u32 crc) {
-  if (size < 16 || kLevel == Level::tables) return sliced32(data, size, crc);
-  if (size < 256 || kLevel == Level::sse) return fold_sse<Castagnoli>(data, size, crc);
+inline u32 run(Level level, const std::byte* data, std::size_t size, u32 crc) {
+  if (level == Level::tables) return sliced32(data, size, crc);
+  if (size < 16) return short_sse(data, size, crc);
+  if (size < 64 || level == Level::multiply) return fold_sse<Castagnoli>(data, size, crc);
   return fold_avx512<Castagnoli>(data, size, crc);
+}
+
+}  // namespace
+
+Level highest_level() {
+  return kLevel;
+}
+
+u16 run16(Level level, const std::byte* data, std::size_t size, u16 crc) {
+  return run(level, data, size, crc);
+}
+u32 run32(Level level, const std::byte* data, std::size_t size, u32 crc) {
+  return run(level, data, size, crc);
+}
+
+u16 best16(const std::byte* data, std::size_t size, u16 crc) {
+  return run(kLevel, data, size, crc);
+}
+u32 best32(const std::byte* data, std::size_t size, u32 crc) {
+  return run(kLevel, data, size, crc);
 }
 
 }  // namespace drumline::crc_kernels

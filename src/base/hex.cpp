@@ -14,7 +14,9 @@ int hex_value(char c) {
   return -1;
 }
 
-Error malformed(const char* why) { return {ErrorCode::malformed, why}; }
+Error malformed(const char* why) {
+  return {ErrorCode::malformed, why};
+}
 
 }  // namespace
 
@@ -79,7 +81,8 @@ Result<std::vector<std::byte>> from_base64url(std::string_view text) {
   u32 held = 0;
   for (const char c : text) {
     const std::size_t digit = kBase64Digits.find(c);
-    if (digit == std::string_view::npos) return malformed("base64url text holds a character that is none of its own");
+    if (digit == std::string_view::npos)
+      return malformed("base64url text holds a character that is none of its own");
     bits = bits << 6 | static_cast<u32>(digit);
     held += 6;
     if (held >= 8) {

@@ -62,7 +62,8 @@ class Histogram {
   /// How many records are above `value`, to the resolution of a bucket.
   u64 count_above(u64 value) const {
     u64 above = 0;
-    for (std::size_t bucket = bucket_of(value) + 1; bucket < kBuckets; ++bucket) above += load(counts_[bucket]);
+    for (std::size_t bucket = bucket_of(value) + 1; bucket < kBuckets; ++bucket)
+      above += load(counts_[bucket]);
     return above;
   }
 
@@ -75,7 +76,8 @@ class Histogram {
   }
 
   void merge(const Histogram& other) {
-    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) add(counts_[bucket], load(other.counts_[bucket]));
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket)
+      add(counts_[bucket], load(other.counts_[bucket]));
     add(count_, load(other.count_));
     add(sum_, load(other.sum_));
     if (load(other.min_) < load(min_)) min_.store(load(other.min_), kRelaxed);

@@ -1,10 +1,10 @@
 #include "base/log.hpp"
 
+#include <memory>
+
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
-
-#include <memory>
 
 namespace drumline {
 
@@ -14,7 +14,8 @@ namespace {
 spdlog::logger* logger() noexcept {
   static const std::unique_ptr<spdlog::logger> shared = []() -> std::unique_ptr<spdlog::logger> {
     try {
-      auto made = std::make_unique<spdlog::logger>("drumline", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+      auto made = std::make_unique<spdlog::logger>("drumline",
+                                                   std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
       made->set_pattern("%Y-%m-%dT%H:%M:%S.%f %^%-7l%$ %v");
       made->set_level(spdlog::level::trace);  // log_enabled() decides
       made->flush_on(spdlog::level::trace);
@@ -30,11 +31,16 @@ std::atomic<LogLevel> lowest_level{LogLevel::info};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::off: return spdlog::level::off;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -43,7 +49,9 @@ spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
 /// 15, table 3-7), or 0.
 std::size_t character_length(std::string_view text) {
   const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<u8>(text[i]) : u8{0}; };
-  const auto follows = [&](std::size_t i, u8 low = 0x80, u8 high = 0xBF) { return at(i) >= low && at(i) <= high; };
+  const auto follows = [&](std::size_t i, u8 low = 0x80, u8 high = 0xBF) {
+    return at(i) >= low && at(i) <= high;
+  };
   const u8 first = at(0);
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
@@ -102,9 +110,13 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-void set_log_level(LogLevel level) noexcept { lowest_level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) noexcept {
+  lowest_level.store(level, std::memory_order_relaxed);
+}
 
-bool log_enabled(LogLevel level) noexcept { return level >= lowest_level.load(std::memory_order_relaxed); }
+bool log_enabled(LogLevel level) noexcept {
+  return level >= lowest_level.load(std::memory_order_relaxed);
+}
 
 std::optional<LogLevel> parse_log_level(std::string_view name) noexcept {
   if (name == "debug") return LogLevel::debug;
@@ -119,7 +131,8 @@ void log_line(LogLevel level, std::string_view text) noexcept {
   if (!log_enabled(level) || level == LogLevel::off) return;
   try {
     const std::string line = printable(text);
-    if (spdlog::logger* out = logger()) out->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+    if (spdlog::logger* out = logger())
+      out->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
   } catch (...) {
     // Out of memory: losing the line is the lesser harm.
   }

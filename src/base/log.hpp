@@ -3,12 +3,12 @@
 // forge a line nor drive a terminal.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <fmt/core.h>
 
 #include "base/types.hpp"
 
@@ -43,7 +43,8 @@ void log_info(fmt::format_string<Args...> format, Args&&... args) noexcept {
 }
 template <class... Args>
 void log_warning(fmt::format_string<Args...> format, Args&&... args) noexcept {
-  if (log_enabled(LogLevel::warning)) log_detail::vlog(LogLevel::warning, format, fmt::make_format_args(args...));
+  if (log_enabled(LogLevel::warning))
+    log_detail::vlog(LogLevel::warning, format, fmt::make_format_args(args...));
 }
 template <class... Args>
 void log_error(fmt::format_string<Args...> format, Args&&... args) noexcept {

@@ -69,9 +69,9 @@ class SlotSet {
  private:
   u32 capacity_;
   u32 taken_ = 0;
-  u32 first_summary_ = 0;      // every summary word before this one is empty
-  std::vector<u64> free_;      // bit: this number is free
-  std::vector<u64> summary_;   // bit: this word of free_ has a free number
+  u32 first_summary_ = 0;     // every summary word before this one is empty
+  std::vector<u64> free_;     // bit: this number is free
+  std::vector<u64> summary_;  // bit: this word of free_ has a free number
 };
 
 /// Up to `capacity` objects in one allocation, numbered by slot, lowest first.
@@ -134,7 +134,8 @@ class Pool {
 /// no destructor. One thread.
 class Arena {
  public:
-  explicit Arena(std::size_t capacity) : memory_(std::make_unique<std::byte[]>(capacity)), capacity_(capacity) {}
+  explicit Arena(std::size_t capacity)
+      : memory_(std::make_unique<std::byte[]>(capacity)), capacity_(capacity) {}
 
   /// `size` bytes, or an empty view when they are not left.
   MutableBytes take(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {

@@ -17,7 +17,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
 
 /// Appends the decoded text; '+' is a space in a query only. False when it is malformed.
 bool percent_decode(std::string_view text, bool plus_is_space, std::string& out) {

@@ -10,7 +10,7 @@
 namespace drumline {
 
 struct RequestTarget {
-  std::string path;                                     ///< begins with '/', percent-decoded
+  std::string path;                                       ///< begins with '/', percent-decoded
   std::map<std::string, std::string, std::less<>> query;  ///< decoded; the first of a repeated key counts
 
   /// The value of `key`, or empty.

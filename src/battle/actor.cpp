@@ -1,6 +1,8 @@
 #include "battle/actor.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace drumline::battle {
 namespace {
@@ -53,7 +55,9 @@ void BattleActor::receive(const Inbound& inbound) {
     case Inbound::Kind::join:
       add({InputKind::join, kNoPlayer, {}, inbound.profile}, inbound.session);
       break;
-    case Inbound::Kind::resume: receive_resume(inbound); break;
+    case Inbound::Kind::resume:
+      receive_resume(inbound);
+      break;
     case Inbound::Kind::drop:
       if (!plays(inbound)) break;
       session_of_[slot] = {};
@@ -65,13 +69,17 @@ void BattleActor::receive(const Inbound& inbound) {
       session_of_[slot] = {};
       add({InputKind::leave, inbound.player, {}, {}}, inbound.session);
       break;
+    case Inbound::Kind::resync:
+      resync_requested_ = true;
+      break;
   }
 }
 
 void BattleActor::receive_resume(const Inbound& inbound) {
   const u32 slot = inbound.player.value;
   const SeatTable& seats = battle_->seats();
-  if (slot >= session_of_.size() || !seats.is_live(slot) || seats.generations()[slot] != inbound.seat_generation ||
+  if (slot >= session_of_.size() || !seats.is_live(slot) ||
+      seats.generations()[slot] != inbound.seat_generation ||
       seats.at<&Seat::account>(slot) != inbound.profile.account) {
     notices_.push_back({inbound.session, SeatRefused{world::kRefusedNoSeat}});
     return;
@@ -89,9 +97,16 @@ void BattleActor::receive_resume(const Inbound& inbound) {
 }
 
 void BattleActor::drop_all() {
-  battle_->seats().for_each([&](u32 slot) {
+  const SeatTable& seats = battle_->seats();
+  seats.for_each([&](u32 slot) {
+    const std::array<u64, 3> words{seats.at<&Seat::name_0>(slot), seats.at<&Seat::name_1>(slot),
+                                   seats.at<&Seat::name_2>(slot)};
+    RosterChange who{PlayerSlot{slot}, battle_->rules().entity_of(PlayerSlot{slot}), {}};
+    std::memcpy(who.name.data(), words.data(), who.name.size());
+    notices_.push_back({{}, who});
     dropped_at_[slot] = std::max<Tick>(1, battle_->tick());
-    if (battle_->seats().at<&Seat::connected>(slot) != 0) add({InputKind::drop, PlayerSlot{slot}, {}, {}}, {});
+    if (battle_->seats().at<&Seat::connected>(slot) != 0)
+      add({InputKind::drop, PlayerSlot{slot}, {}, {}}, {});
   });
 }
 
@@ -131,7 +146,9 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
       notices_.push_back(
           {{}, RosterChange{input.player, battle_->rules().entity_of(input.player), input.profile.name}});
       break;
-    case InputKind::drop: counters_.drops.add(); break;
+    case InputKind::drop:
+      counters_.drops.add();
+      break;
     case InputKind::reconnect:
       counters_.reconnects.add();
       grant(session, input.player, true);
@@ -161,13 +178,16 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
       }
       break;
     }
-    case InputKind::join: notices_.push_back({session, SeatRefused{refused.refusal}}); break;
+    case InputKind::join:
+      notices_.push_back({session, SeatRefused{refused.refusal}});
+      break;
     case InputKind::reconnect:
       session_of_[input.player.value] = {};
       notices_.push_back({session, SeatRefused{refused.refusal}});
       break;
     case InputKind::drop:
-    case InputKind::leave: break;
+    case InputKind::leave:
+      break;
   }
 }
 

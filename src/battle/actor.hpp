@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/counter.hpp"
@@ -48,9 +49,14 @@ class BattleActor {
   TickOutcome step();
 
   /// To whom what must be told when the last step's effects are shown; gathered
-  /// since clear_notices().
+  /// since they were last told.
   std::span<const AddressedNotice> notices() const { return notices_; }
-  void clear_notices() { notices_.clear(); }
+  /// The first `count` were told; the others wait.
+  void notices_told(std::size_t count) {
+    notices_.erase(notices_.begin(), notices_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  /// A gateway asked for all key frames since the last call.
+  bool take_resync_request() { return std::exchange(resync_requested_, false); }
   /// By seat: the highest sequence that the state contains or that was refused.
   std::span<const u32> processed_sequences() const { return processed_; }
   /// By seat: the session that plays it, or 0.
@@ -82,6 +88,7 @@ class BattleActor {
   std::vector<u32> processed_;
   std::vector<Tick> dropped_at_;  ///< by seat; 0 not dropped
   std::vector<AddressedNotice> notices_;
+  bool resync_requested_ = false;
 };
 
 }  // namespace drumline::battle

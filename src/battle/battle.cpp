@@ -17,7 +17,9 @@ constexpr std::size_t kLifecyclePerPlayer = 2;
 
 }  // namespace
 
-u64 BattleInfo::rules_hash() const { return world::hash_bytes(as_bytes(rules_document)); }
+u64 BattleInfo::rules_hash() const {
+  return world::hash_bytes(as_bytes(rules_document));
+}
 
 Battle::Battle(BattleInfo info, std::unique_ptr<world::Rules> rules)
     : info_(std::move(info)),
@@ -215,7 +217,8 @@ world::Refusal Battle::admit(Input& input, bool& duplicate) {
       seats_->destroy(slot);
       return world::kAccepted;
     case InputKind::command:
-    case InputKind::join: break;
+    case InputKind::join:
+      break;
   }
   return world::kRefusedUnknownAction;
 }

@@ -21,9 +21,9 @@ struct BattleInfo {
   std::string game;
   std::string rules_document;  ///< as the game's create() takes it
   u64 seed = 1;
-  u32 max_players = 64;            ///< 1 .. kMaxBattlePlayers
-  u32 max_commands_per_tick = 8;   ///< of one player
-  std::string build;               ///< of the program that created it
+  u32 max_players = 64;           ///< 1 .. kMaxBattlePlayers
+  u32 max_commands_per_tick = 8;  ///< of one player
+  std::string build;              ///< of the program that created it
 
   u64 rules_hash() const;
 };
@@ -122,7 +122,8 @@ class Battle {
   SeatTable* seats_ = nullptr;  ///< in the rules' world
   u64 state_hash_ = 0;
   TickLimits limits_;
-  std::vector<u32> seen_;    ///< by seat: highest sequence seen, applied or not; not state, as it decides only what is tried
+  std::vector<u32>
+      seen_;  ///< by seat: highest sequence seen, applied or not; not state, as it decides only what is tried
   std::vector<u32> counts_;  ///< by seat: commands in this tick
   std::vector<Ordered> order_;
   std::vector<Input> accepted_;

@@ -23,6 +23,11 @@ struct BattleDescriptor {
   std::vector<std::string> event_names;
   /// By code, the engine's and the game's; a code past the end is "unknown".
   std::vector<std::string> refusal_names;
+
+  const std::string& refusal_name(world::Refusal refusal) const {
+    static const std::string unknown = "unknown";
+    return refusal.code < refusal_names.size() ? refusal_names[refusal.code] : unknown;
+  }
 };
 
 }  // namespace drumline::battle

@@ -15,6 +15,7 @@ struct Inbound {
     resume,   ///< `player`, `seat_generation`, `profile.account`: wants its seat again
     drop,     ///< `player`: the session is gone, the player may come back
     leave,    ///< `player`: gone for good
+    resync,   ///< the shard lacks key frames: the next frame must carry all of them
   };
   Kind kind = Kind::command;
   PlayerSlot player = kNoPlayer;

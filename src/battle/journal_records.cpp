@@ -65,7 +65,8 @@ Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch) {
   record.info.rules_document = read_text(in, kMaxRulesBytes);
   if (!in.ok() || !in.at_end() || reserved != 0) return does_not_parse("battle_created");
   if (rules_hash != record.info.rules_hash()) {
-    return Error{ErrorCode::corrupt, "a battle_created record's rules document does not have the hash it names"};
+    return Error{ErrorCode::corrupt,
+                 "a battle_created record's rules document does not have the hash it names"};
   }
   return record;
 }

@@ -25,7 +25,9 @@ struct TickRecord {
   std::vector<Input> inputs;
 };
 /// Room that a tick's payload needs at most.
-constexpr std::size_t max_tick_bytes(std::size_t inputs) { return 16 + inputs * kMaxInputBytes; }
+constexpr std::size_t max_tick_bytes(std::size_t inputs) {
+  return 16 + inputs * kMaxInputBytes;
+}
 void encode_tick(u64 state_hash, u16 flags, std::span<const Input> inputs, ByteWriter& out);
 /// Replaces `out`, whose memory is reused.
 Result<void> decode_tick(Bytes payload, TickRecord& out);

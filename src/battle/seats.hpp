@@ -20,12 +20,11 @@ struct Seat {
   u32 last_sequence = 0;  ///< of the last command that was applied
   u8 connected = 0;
 
-  static constexpr auto kFields =
-      world::fields(world::field("account", &Seat::account), world::field("name_0", &Seat::name_0),
-                    world::field("name_1", &Seat::name_1), world::field("name_2", &Seat::name_2),
-                    world::field("joined_tick", &Seat::joined_tick),
-                    world::field("last_sequence", &Seat::last_sequence),
-                    world::field("connected", &Seat::connected));
+  static constexpr auto kFields = world::fields(
+      world::field("account", &Seat::account), world::field("name_0", &Seat::name_0),
+      world::field("name_1", &Seat::name_1), world::field("name_2", &Seat::name_2),
+      world::field("joined_tick", &Seat::joined_tick), world::field("last_sequence", &Seat::last_sequence),
+      world::field("connected", &Seat::connected));
 };
 
 using SeatTable = world::Table<Seat>;

@@ -68,7 +68,7 @@ Result<void> check_records(const BattleFrameView& view) {
     if (entity.player >= kMaxSeats) return malformed("a player's slot is out of range");
   }
   ByteReader messages(view.message_bytes);
-  for (u32 i = 0; i < head.message_count; ++i) {
+  for (u32 i = 0; i < head.message_count && messages.ok(); ++i) {
     messages.read<u64>();
     messages.read_bytes(messages.read<u32>());
   }

@@ -63,7 +63,8 @@ class Grid {
   u16 share(i64 position, u32 count) const {
     const i64 whole = cell_size_ * count;
     const i64 inside = std::clamp<i64>(position, 0, whole - 1);
-    return static_cast<u16>((world::i128{inside} * 65536) / whole);
+    if (whole < (i64{1} << 47)) return static_cast<u16>((inside << 16) / whole);
+    return static_cast<u16>((world::i128{inside} << 16) / whole);
   }
 
   i64 cell_size_;

@@ -40,6 +40,7 @@ Result<void> check_schema(const Schema& schema) {
   for (std::size_t i = 0; i < schema.size(); ++i) {
     const SentTable& table = schema[i];
     if (i > 0 && table.index <= schema[i - 1].index) return refuse("table indexes do not rise");
+    if (table.index >= world::kMaxTables) return refuse("table " + table.name + " has an impossible index");
     if (table.fields.size() > kMaxSentFields) return refuse("table " + table.name + " has too many fields");
     for (const SentField& field : table.fields) {
       if (field.bits < 1 || field.bits > 32 || field.shift > 63) {

@@ -37,7 +37,7 @@ struct Journal {
 
 struct Broadcast {
   u32 datagram_budget_bytes = 1100;
-  u32 interest_radius = 60;
+  u32 interest_radius = 84;
   u32 cell_size = 16;
   u32 key_period_ticks = 96;
   u32 spectator_budget_bytes = 12000;
@@ -47,7 +47,6 @@ struct Broadcast {
 struct Gateway {
   u32 shards = 1;
   u32 max_sessions = 4096;
-  u32 max_sessions_per_address = 4096;
   u32 commands_per_second = 125;
   u32 commands_burst = 64;
   u32 max_handshakes = 1024;

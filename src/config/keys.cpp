@@ -109,31 +109,38 @@ std::vector<Key> make_keys() {
       .text<&Listen::address>("address", kAddress,
                               "Where clients connect: QUIC on UDP, WebSocket on TCP. 0.0.0.0 or :: is every "
                               "interface.")
-      .integer<&Listen::port>("port", 0, 65535, "", "The UDP and TCP port for clients. 0 picks a free one and prints it.")
-      .text<&Listen::admin_address>("admin_address", kAddress,
-                                    "Where /metrics, /ready and the console are served. Anything but loopback "
-                                    "needs admin_token.")
+      .integer<&Listen::port>("port", 0, 65535, "",
+                              "The UDP and TCP port for clients. 0 picks a free one and prints it.")
+      .text<&Listen::admin_address>(
+          "admin_address", kAddress,
+          "Where /metrics, /ready and the console are served. Anything but loopback "
+          "needs admin_token.")
       .integer<&Listen::admin_port>("admin_port", 0, 65535, "",
                                     "The TCP port of the admin endpoint. 0 picks a free one and prints it.")
-      .secret<&Listen::admin_token>("admin_token", kToken,
-                                    "What an admin request must bring as \"Authorization: Bearer\" when "
-                                    "admin_address is not loopback. Better given by its environment variable than "
-                                    "in a file.");
+      .secret<&Listen::admin_token>(
+          "admin_token", kToken,
+          "What an admin request must bring as \"Authorization: Bearer\" when "
+          "admin_address is not loopback. Better given by its environment variable than "
+          "in a file.");
 
   SectionKeys<&Configuration::battle>(all, "battle")
-      .text<&Battle::game>("game", "", "The rules module to run. `drumline serve --help` lists those linked in.")
+      .text<&Battle::game>("game", "",
+                           "The rules module to run. `drumline serve --help` lists those linked in.")
       .text<&Battle::rules_file>("rules_file", kFile,
                                  "The rules document (TOML) of the game. Empty takes the game's own.")
       .integer<&Battle::max_players>("max_players", 1, 20000, "players",
                                      "Seats in the battle. One more join is refused with battle_full.")
-      .integer<&Battle::seed>("seed", 0, 9223372036854775807, "",
-                              "The seed of the battle's random numbers. 0 draws one; it is journaled either way.")
-      .integer<&Battle::command_limit_per_tick>("command_limit_per_tick", 1, 64, "commands",
-                                                "Commands of one player that one tick accepts. More are refused and "
-                                                "counted.")
-      .integer<&Battle::input_ring_slots>("input_ring_slots", 1024, 1048576, "commands",
-                                          "Commands that may wait between a gateway shard and a battle; a power of "
-                                          "two. When it is full the newest is dropped and counted.")
+      .integer<&Battle::seed>(
+          "seed", 0, 9223372036854775807, "",
+          "The seed of the battle's random numbers. 0 draws one; it is journaled either way.")
+      .integer<&Battle::command_limit_per_tick>(
+          "command_limit_per_tick", 1, 64, "commands",
+          "Commands of one player that one tick accepts. More are refused and "
+          "counted.")
+      .integer<&Battle::input_ring_slots>(
+          "input_ring_slots", 1024, 1048576, "commands",
+          "Commands that may wait between a gateway shard and a battle; a power of "
+          "two. When it is full the newest is dropped and counted.")
       .integer<&Battle::reconnect_grace_s>("reconnect_grace_s", 0, 3600, "s",
                                            "How long a dropped player's seat is kept for his return.")
       .integer<&Battle::max_ticks_behind>("max_ticks_behind", 1, 64, "ticks",
@@ -142,78 +149,94 @@ std::vector<Key> make_keys() {
   SectionKeys<&Configuration::journal>(all, "journal")
       .integer<&Journal::segment_size_mib>("segment_size_mib", 1, 1024, "MiB",
                                            "Size of a journal segment, written in full before it is used.")
-      .integer<&Journal::max_outstanding_ticks>("max_outstanding_ticks", 1, 64, "ticks",
-                                                "Ticks that may wait for the disk. Beyond it the battle waits: nothing "
-                                                "is shown before it is durable.")
-      .integer<&Journal::snapshot_every_ticks>("snapshot_every_ticks", 16, 1000000, "ticks",
-                                               "A full snapshot this often bounds recovery: 512 ticks are 8.2 s of "
-                                               "play to replay at most.")
+      .integer<&Journal::max_outstanding_ticks>(
+          "max_outstanding_ticks", 1, 64, "ticks",
+          "Ticks that may wait for the disk. Beyond it the battle waits: nothing "
+          "is shown before it is durable.")
+      .integer<&Journal::snapshot_every_ticks>(
+          "snapshot_every_ticks", 16, 1000000, "ticks",
+          "A full snapshot this often bounds recovery: 512 ticks are 8.2 s of "
+          "play to replay at most.")
       .integer<&Journal::keep_snapshots>("keep_snapshots", 1, 1000, "snapshots",
                                          "Snapshots kept, with the segments since the oldest of them.");
 
   SectionKeys<&Configuration::broadcast>(all, "broadcast")
-      .integer<&Broadcast::datagram_budget_bytes>("datagram_budget_bytes", 256, 1200, "bytes",
-                                                  "Largest state datagram of a player and tick. Above about 1,100 it no "
-                                                  "longer fits every path's packets.")
-      .integer<&Broadcast::interest_radius>("interest_radius", 1, 10000, "map units",
-                                            "How far a player sees. What is farther is sent rarely or not at all.")
-      .integer<&Broadcast::cell_size>("cell_size", 1, 1000, "map units",
-                                      "Edge of the grid's cells: smaller is finer interest and more cells to choose "
-                                      "from.")
-      .integer<&Broadcast::key_period_ticks>("key_period_ticks", 2, 1000, "ticks",
-                                             "How often a cell's state becomes its new key frame, staggered by cell.")
-      .integer<&Broadcast::spectator_budget_bytes>("spectator_budget_bytes", 256, 16000, "bytes",
-                                                   "Largest message to a spectator, who sees the whole map over "
-                                                   "WebSocket.")
-      .integer<&Broadcast::spectator_send_hz>("spectator_send_hz", 1, 62, "Hz", "Messages a second to a spectator.");
+      .integer<&Broadcast::datagram_budget_bytes>(
+          "datagram_budget_bytes", 256, 1200, "bytes",
+          "Largest state datagram of a player and tick. Above about 1,100 it no "
+          "longer fits every path's packets.")
+      .integer<&Broadcast::interest_radius>(
+          "interest_radius", 1, 10000, "map units",
+          "How far a player sees. What is farther is sent rarely or not at all.")
+      .integer<&Broadcast::cell_size>(
+          "cell_size", 1, 1000, "map units",
+          "Edge of the grid's cells: smaller is finer interest and more cells to choose "
+          "from.")
+      .integer<&Broadcast::key_period_ticks>(
+          "key_period_ticks", 2, 1000, "ticks",
+          "How often a cell's state becomes its new key frame, staggered by cell.")
+      .integer<&Broadcast::spectator_budget_bytes>(
+          "spectator_budget_bytes", 256, 16000, "bytes",
+          "Largest message to a spectator, who sees the whole map over "
+          "WebSocket.")
+      .integer<&Broadcast::spectator_send_hz>("spectator_send_hz", 1, 62, "Hz",
+                                              "Messages a second to a spectator.");
 
   SectionKeys<&Configuration::gateway>(all, "gateway")
-      .integer<&Gateway::shards>("shards", 1, 64, "threads", "Gateway threads, each with its own sockets and sessions.")
+      .integer<&Gateway::shards>("shards", 1, 64, "threads",
+                                 "Gateway threads, each with its own sockets and sessions.")
       .integer<&Gateway::max_sessions>("max_sessions", 1, 100000, "sessions",
                                        "Sessions of a shard, all transports together. One more is refused.")
-      .integer<&Gateway::max_sessions_per_address>("max_sessions_per_address", 1, 100000, "sessions",
-                                                   "Sessions from one address. Lower it on a public address; many "
-                                                   "players may share one behind a provider's translation.")
-      .integer<&Gateway::commands_per_second>("commands_per_second", 1, 10000, "1/s",
-                                              "Commands of a session in the long run: the rate at which its token "
-                                              "bucket fills. More are dropped and counted.")
+      .integer<&Gateway::commands_per_second>(
+          "commands_per_second", 1, 10000, "1/s",
+          "Commands of a session in the long run: the rate at which its token "
+          "bucket fills. More are dropped and counted.")
       .integer<&Gateway::commands_burst>("commands_burst", 1, 10000, "commands",
                                          "Commands of a session at once: the size of its token bucket.")
       .integer<&Gateway::max_handshakes>("max_handshakes", 1, 100000, "handshakes",
                                          "Unfinished handshakes of a shard. One more is refused.")
-      .integer<&Gateway::retry_threshold>("retry_threshold", 0, 100000, "handshakes",
-                                          "From this many unfinished QUIC handshakes on, a client must prove its "
-                                          "address first (Retry). 0 asks always.")
-      .integer<&Gateway::handshake_timeout_s>("handshake_timeout_s", 1, 60, "s", "A handshake that takes longer is ended.")
+      .integer<&Gateway::retry_threshold>(
+          "retry_threshold", 0, 100000, "handshakes",
+          "From this many unfinished QUIC handshakes on, a client must prove its "
+          "address first (Retry). 0 asks always.")
+      .integer<&Gateway::handshake_timeout_s>("handshake_timeout_s", 1, 60, "s",
+                                              "A handshake that takes longer is ended.")
       .integer<&Gateway::idle_timeout_s>("idle_timeout_s", 2, 600, "s",
                                          "A session from which nothing is heard for so long is closed.")
-      .integer<&Gateway::keep_alive_s>("keep_alive_s", 1, 300, "s",
-                                       "A quiet QUIC session is pinged this often. Must be less than idle_timeout_s.")
+      .integer<&Gateway::keep_alive_s>(
+          "keep_alive_s", 1, 300, "s",
+          "A quiet QUIC session is pinged this often. Must be less than idle_timeout_s.")
       .text<&Gateway::websocket_path>("websocket_path", kUrlPath, "Where WebSocket clients connect.")
-      .list<&Gateway::allowed_origins>("allowed_origins", kOrigin,
-                                       "Web pages that may open a WebSocket, as \"https://play.example\"; \"*\" is any. "
-                                       "Empty allows pages from loopback and from this server's own host.");
+      .list<&Gateway::allowed_origins>(
+          "allowed_origins", kOrigin,
+          "Web pages that may open a WebSocket, as \"https://play.example\"; \"*\" is any. "
+          "Empty allows pages from loopback and from this server's own host.");
 
   SectionKeys<&Configuration::security>(all, "security")
-      .boolean<&Security::require_client_certificate>("require_client_certificate",
-                                                      "QUIC clients must present a certificate of our authority. "
-                                                      "Browsers bring tokens instead.")
-      .text<&Security::pki_folder>("pki_folder", kFile,
-                                   "Where certificates and keys are. Empty is the pki folder in the data folder; there, "
-                                   "on loopback, development ones are made when they are missing.")
+      .boolean<&Security::require_client_certificate>(
+          "require_client_certificate",
+          "QUIC clients must present a certificate of our authority. "
+          "Browsers bring tokens instead.")
+      .text<&Security::pki_folder>(
+          "pki_folder", kFile,
+          "Where certificates and keys are. Empty is the pki folder in the data folder; there, "
+          "on loopback, development ones are made when they are missing.")
       .integer<&Security::token_ttl_s>("token_ttl_s", 10, 86400, "s", "How long an issued token is good.")
-      .boolean<&Security::dev_tokens>("dev_tokens",
-                                      "The admin endpoint gives out tokens at /token, for development and the console. "
-                                      "Turn it off where real accounts exist.");
+      .boolean<&Security::dev_tokens>(
+          "dev_tokens",
+          "The admin endpoint gives out tokens at /token, for development and the console. "
+          "Turn it off where real accounts exist.");
 
   SectionKeys<&Configuration::threads>(all, "threads")
       .boolean<&Threads::pin>("pin", "Each busy thread stays on one core.")
-      .choice<&Threads::realtime>("realtime", {"auto", "on", "off"},
-                                  "Real-time scheduling (SCHED_FIFO) for the battle thread: auto takes it where it is "
-                                  "permitted, on refuses to start without it.");
+      .choice<&Threads::realtime>(
+          "realtime", {"auto", "on", "off"},
+          "Real-time scheduling (SCHED_FIFO) for the battle thread: auto takes it where it is "
+          "permitted, on refuses to start without it.");
 
-  SectionKeys<&Configuration::log>(all, "log").choice<&Log::level>(
-      "level", {"debug", "info", "warning", "error", "off"}, "The least severe lines that are written to stderr.");
+  SectionKeys<&Configuration::log>(all, "log")
+      .choice<&Log::level>("level", {"debug", "info", "warning", "error", "off"},
+                           "The least severe lines that are written to stderr.");
   return all;
 }
 
@@ -228,7 +251,9 @@ constexpr Section kSections[] = {
     {"log", "What is logged."},
 };
 
-bool is_power_of_two(i64 value) { return value > 0 && (value & (value - 1)) == 0; }
+bool is_power_of_two(i64 value) {
+  return value > 0 && (value & (value - 1)) == 0;
+}
 
 std::string grouped(i64 number) {
   std::string digits = std::to_string(number);
@@ -262,7 +287,9 @@ std::span<const Key> keys() {
   return all;
 }
 
-std::span<const Section> sections() { return kSections; }
+std::span<const Section> sections() {
+  return kSections;
+}
 
 const Key* find_key(std::string_view section, std::string_view name) {
   const auto all = keys();
@@ -325,7 +352,8 @@ std::optional<std::string> Key::objection(const Value& value) const {
           return "not an IPv4 or IPv6 address such as 127.0.0.1 or ::1";
         }
       }
-      if (unit == kUrlPath && (text.empty() || text.front() != '/' || text.find_first_of("?#% ") != text.npos)) {
+      if (unit == kUrlPath &&
+          (text.empty() || text.front() != '/' || text.find_first_of("?#% ") != text.npos)) {
         return "not a plain path";
       }
       if (unit == kToken && !text.empty() && text.size() < 24) return "too short to be safe";

@@ -22,12 +22,12 @@ struct Key {
   std::string_view section;
   std::string_view name;
   ValueType type = ValueType::text;
-  std::string_view unit;  ///< "s", "bytes"; empty for a plain number
-  i64 minimum = 0;        ///< integer
-  i64 maximum = 0;        ///< integer
+  std::string_view unit;                  ///< "s", "bytes"; empty for a plain number
+  i64 minimum = 0;                        ///< integer
+  i64 maximum = 0;                        ///< integer
   std::vector<std::string_view> choices;  ///< choice
-  bool secret = false;    ///< never shown: only whether it is set
-  std::string_view help;  ///< sentences, ending in a full stop
+  bool secret = false;                    ///< never shown: only whether it is set
+  std::string_view help;                  ///< sentences, ending in a full stop
   Value (*get)(const Configuration&) = nullptr;
   void (*set)(Configuration&, const Value&) = nullptr;  ///< the value has been checked
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+
 #include <toml++/toml.h>
 
 #include "base/log.hpp"
@@ -28,13 +29,20 @@ std::string shortened(std::string text) {
 
 const char* kind_name(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number with a fraction";
-    case toml::node_type::boolean: return "a boolean";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::table: return "a table";
-    default: return "a date or time";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::table:
+      return "a table";
+    default:
+      return "a date or time";
   }
 }
 
@@ -103,14 +111,18 @@ std::optional<Value> value_of(const Key& key, const std::string& text) {
 /// Collects values by key, later sources over earlier ones, and what is wrong.
 class Loader {
  public:
-  Loader() { places_.resize(keys().size()); outcome_.loaded.sources.assign(keys().size(), "default"); }
+  Loader() {
+    places_.resize(keys().size());
+    outcome_.loaded.sources.assign(keys().size(), "default");
+  }
 
   void read_file(const std::string& name, const std::string& text) {
     toml::table root;
     try {
       root = toml::parse(text, name);
     } catch (const toml::parse_error& error) {
-      report({name, error.source().begin.line, error.source().begin.column, "", std::string(error.description())});
+      report({name, error.source().begin.line, error.source().begin.column, "",
+              std::string(error.description())});
       return;
     }
     for (const auto& [section, node] : root) read_section(name, section, node);
@@ -120,8 +132,9 @@ class Loader {
     for (const auto& [name, text] : environment) {
       if (name.rfind("DRUMLINE_", 0) != 0) continue;
       const auto all = keys();
-      const auto key = std::find_if(all.begin(), all.end(),
-                                    [&, &variable = name](const Key& k) { return k.environment_name() == variable; });
+      const auto key = std::find_if(all.begin(), all.end(), [&, &variable = name](const Key& k) {
+        return k.environment_name() == variable;
+      });
       if (key != all.end()) {
         read_text(*key, text, {"environment", 0, 0, key->environment_name(), ""}, "environment");
         continue;
@@ -140,9 +153,9 @@ class Loader {
 
   void read_flag(const Sources::Flag& flag) {
     const std::size_t dot = flag.key.find('.');
-    const Key* key = dot == std::string::npos
-                         ? nullptr
-                         : find_key(std::string_view(flag.key).substr(0, dot), std::string_view(flag.key).substr(dot + 1));
+    const Key* key = dot == std::string::npos ? nullptr
+                                              : find_key(std::string_view(flag.key).substr(0, dot),
+                                                         std::string_view(flag.key).substr(dot + 1));
     if (key == nullptr) {
       std::vector<std::string> names;
       for (const Key& known : keys()) names.push_back(known.path());
@@ -173,7 +186,8 @@ class Loader {
     }
     if (values.listen.port != 0 && values.listen.port == values.listen.admin_port &&
         values.listen.address == values.listen.admin_address) {
-      conflict("listen", "admin_port", "listen", "port", "it must differ from listen.port on the same address");
+      conflict("listen", "admin_port", "listen", "port",
+               "it must differ from listen.port on the same address");
     }
   }
 
@@ -202,7 +216,8 @@ class Loader {
       if (!node.is_table()) {
         report({file, source.line, source.column, name, "keys stand in sections" + home_of(name, known)});
       } else {
-        report({file, source.line, source.column, name, "there is no such section" + suggestion(name, known)});
+        report(
+            {file, source.line, source.column, name, "there is no such section" + suggestion(name, known)});
       }
       return;
     }
@@ -215,7 +230,8 @@ class Loader {
     for (const auto& [key, value] : *table) read_key(file, name, key, value);
   }
 
-  void read_key(const std::string& file, const std::string& section, const toml::key& name, const toml::node& node) {
+  void read_key(const std::string& file, const std::string& section, const toml::key& name,
+                const toml::node& node) {
     const std::string path = section + '.' + std::string(name.str());
     const Key* key = find_key(section, name.str());
     if (key == nullptr) {
@@ -224,7 +240,8 @@ class Loader {
       for (const Key& k : keys()) {
         if (k.section == section) known.emplace_back(k.name);
       }
-      report({file, at.line, at.column, path, "there is no such key" + home_of(std::string(name.str()), known)});
+      report(
+          {file, at.line, at.column, path, "there is no such key" + home_of(std::string(name.str()), known)});
       return;
     }
     const auto at = node.source().begin;
@@ -278,7 +295,8 @@ class Loader {
       if (k.secret) return std::string(std::get<std::string>(held).empty() ? "not set" : "set");
       return shortened(to_toml(held));
     };
-    problem.message = value(key) + " does not go with " + other.path() + " (" + value(other) + "): " + message;
+    problem.message =
+        value(key) + " does not go with " + other.path() + " (" + value(other) + "): " + message;
     report(std::move(problem));
   }
 
@@ -347,8 +365,9 @@ Result<Loaded> load_or_explain(const Sources& sources) {
 Result<std::string> read_configuration_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) {
-    return Error{ErrorCode::not_found, "the configuration file " + path +
-                                           " cannot be read; `drumline serve --print-config` prints one to start from"};
+    return Error{ErrorCode::not_found,
+                 "the configuration file " + path +
+                     " cannot be read; `drumline serve --print-config` prints one to start from"};
   }
   std::string text;
   text.resize(kMaxFileBytes + 1);

@@ -16,12 +16,12 @@ namespace drumline::config {
 /// Where a configuration comes from. Nothing here reads the process's environment
 /// or a file by itself, so that tests and tools can say what there is.
 struct Sources {
-  std::string file_name;                  ///< as messages call it
-  std::optional<std::string> file_text;   ///< nothing: no file
+  std::string file_name;                                         ///< as messages call it
+  std::optional<std::string> file_text;                          ///< nothing: no file
   std::vector<std::pair<std::string, std::string>> environment;  ///< all of it; only DRUMLINE_… is looked at
   struct Flag {
-    std::string flag;   ///< as the user typed it: "--port"
-    std::string key;    ///< "listen.port"
+    std::string flag;  ///< as the user typed it: "--port"
+    std::string key;   ///< "listen.port"
     std::string value;
   };
   std::vector<Flag> flags;
@@ -31,7 +31,7 @@ struct Problem {
   std::string source;  ///< the file's name, "environment" or the flag
   u32 line = 0;        ///< 0 where there are no lines
   u32 column = 0;
-  std::string key;     ///< "listen.port"; empty for a syntax error
+  std::string key;  ///< "listen.port"; empty for a syntax error
   std::string message;
 
   /// "drumline.toml:3:8: listen.port is 70000; it takes …"

@@ -39,9 +39,10 @@ std::string cell(std::string_view text) {
 
 std::string print_toml(const Configuration& values) {
   std::string out;
-  append_comment(out,
-                 "Drumline's configuration. Every key is here with its value; what is left out keeps its default. "
-                 "An environment variable wins over this file, and a flag over both.");
+  append_comment(
+      out,
+      "Drumline's configuration. Every key is here with its value; what is left out keeps its default. "
+      "An environment variable wins over this file, and a flag over both.");
   for (const Section& section : sections()) {
     out += '\n';
     append_comment(out, section.help);

@@ -1,7 +1,7 @@
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <arpa/inet.h>
 
 #include "env/network.hpp"
 
@@ -12,13 +12,15 @@ namespace {
 constexpr std::array<u8, 12> kV4Prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
 Error not_an_address(const std::string& text, const char* why) {
-  return {ErrorCode::invalid_argument,
-          "\"" + text + "\" is not an address: " + why + "; write 127.0.0.1:7777, [::1]:7777 or localhost:7777"};
+  return {ErrorCode::invalid_argument, "\"" + text + "\" is not an address: " + why +
+                                           "; write 127.0.0.1:7777, [::1]:7777 or localhost:7777"};
 }
 
 }  // namespace
 
-bool Address::is_v4() const { return std::equal(kV4Prefix.begin(), kV4Prefix.end(), ip.begin()); }
+bool Address::is_v4() const {
+  return std::equal(kV4Prefix.begin(), kV4Prefix.end(), ip.begin());
+}
 
 bool Address::is_loopback() const {
   if (is_v4()) return ip[12] == 127;
@@ -26,13 +28,16 @@ bool Address::is_loopback() const {
 }
 
 std::string Address::to_string() const {
-  char text[INET6_ADDRSTRLEN] = {};
+  char host[INET6_ADDRSTRLEN] = {};
+  std::string text;
   if (is_v4()) {
-    inet_ntop(AF_INET, ip.data() + 12, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(port);
+    inet_ntop(AF_INET, ip.data() + 12, host, sizeof host);
+    text.append(host);
+  } else {
+    inet_ntop(AF_INET6, ip.data(), host, sizeof host);
+    text.append("[").append(host).append("]");
   }
-  inet_ntop(AF_INET6, ip.data(), text, sizeof text);
-  return "[" + std::string(text) + "]:" + std::to_string(port);
+  return text.append(":").append(std::to_string(port));
 }
 
 Result<Address> parse_address(const std::string& text) {
@@ -58,7 +63,8 @@ Result<Address> parse_address(const std::string& text) {
   if (host == "localhost") host = "127.0.0.1";
   std::copy(kV4Prefix.begin(), kV4Prefix.end(), address.ip.begin());
   if (inet_pton(AF_INET, host.c_str(), address.ip.data() + 12) != 1) {
-    return not_an_address(text, "the host is no IPv4 address (names are not looked up, IPv6 goes in brackets)");
+    return not_an_address(text,
+                          "the host is no IPv4 address (names are not looked up, IPv6 goes in brackets)");
   }
   return address;
 }

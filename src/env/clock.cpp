@@ -14,7 +14,11 @@ TimeNs read_clock(clockid_t which) {
 
 }  // namespace
 
-TimeNs SystemClock::now() const { return read_clock(CLOCK_MONOTONIC); }
-TimeNs SystemClock::wall_now() const { return read_clock(CLOCK_REALTIME); }
+TimeNs SystemClock::now() const {
+  return read_clock(CLOCK_MONOTONIC);
+}
+TimeNs SystemClock::wall_now() const {
+  return read_clock(CLOCK_REALTIME);
+}
 
 }  // namespace drumline::env

@@ -32,8 +32,8 @@ Error failure(ErrorCode code, const char* doing, const std::string& path, const 
 struct SimulatedFiles::Node {
   std::vector<std::byte> live;
   std::vector<std::byte> durable;
-  std::set<u64> dirty;                  // sectors of `live` that may not be in `durable`
-  std::optional<u64> truncated_to;      // the least size since the last sync, when it shrank
+  std::set<u64> dirty;              // sectors of `live` that may not be in `durable`
+  std::optional<u64> truncated_to;  // the least size since the last sync, when it shrank
 
   /// Writes one dirty sector to the disk.
   void write_back(u64 sector, u32 sector_bytes) {
@@ -170,7 +170,8 @@ class SimulatedFiles::OpenFile final : public File {
   Result<std::size_t> read_at(u64 offset, MutableBytes out) const override {
     const std::scoped_lock lock(state_->mutex);
     if (dead()) return stale();
-    if (const auto fault = state_->next_operation(State::Kind::read)) return State::told(*fault, "read", path_);
+    if (const auto fault = state_->next_operation(State::Kind::read))
+      return State::told(*fault, "read", path_);
     if (offset >= node_->live.size()) return std::size_t{0};
     const std::size_t size = std::min<std::size_t>(out.size(), node_->live.size() - offset);
     if (size != 0) std::memcpy(out.data(), node_->live.data() + offset, size);
@@ -225,16 +226,17 @@ class SimulatedFiles::OpenFile final : public File {
     if (size < old_size) {
       node_->live.resize(size);
       node_->truncated_to = std::min(node_->truncated_to.value_or(size), size);
-      node_->dirty.erase(node_->dirty.lower_bound((size + state_->options.sector_bytes - 1) /
-                                                  state_->options.sector_bytes),
-                         node_->dirty.end());
+      node_->dirty.erase(
+          node_->dirty.lower_bound((size + state_->options.sector_bytes - 1) / state_->options.sector_bytes),
+          node_->dirty.end());
     } else if (size > old_size) {
       if (state_->fitting(*node_, old_size, size - old_size) < size - old_size) {
         return failure(ErrorCode::exhausted, "resize", path_, "No space left on device");
       }
       node_->live.resize(size);
       const u32 sector_bytes = state_->options.sector_bytes;
-      for (u64 sector = old_size / sector_bytes; sector * sector_bytes < size; ++sector) node_->dirty.insert(sector);
+      for (u64 sector = old_size / sector_bytes; sector * sector_bytes < size; ++sector)
+        node_->dirty.insert(sector);
     }
     return {};
   }
@@ -277,7 +279,8 @@ SimulatedFiles::~SimulatedFiles() = default;
 
 Result<std::unique_ptr<File>> SimulatedFiles::open(const std::string& path, OpenMode mode) {
   const std::scoped_lock lock(state_->mutex);
-  const auto kind = mode == OpenMode::read || mode == OpenMode::read_write ? State::Kind::read : State::Kind::other_change;
+  const auto kind =
+      mode == OpenMode::read || mode == OpenMode::read_write ? State::Kind::read : State::Kind::other_change;
   if (const auto fault = state_->next_operation(kind)) return State::told(*fault, "open", path);
   if (state_->folders.contains(path)) return failure(ErrorCode::io, "open", path, "Is a directory");
   const auto found = state_->live.find(path);
@@ -314,7 +317,8 @@ Result<std::unique_ptr<File>> SimulatedFiles::open(const std::string& path, Open
 Result<std::vector<std::string>> SimulatedFiles::list(const std::string& given) {
   const std::scoped_lock lock(state_->mutex);
   const std::string folder = without_slash(given);
-  if (const auto fault = state_->next_operation(State::Kind::read)) return State::told(*fault, "list", folder);
+  if (const auto fault = state_->next_operation(State::Kind::read))
+    return State::told(*fault, "list", folder);
   if (!state_->folders.contains(folder)) {
     return failure(ErrorCode::not_found, "list", folder, "No such file or directory");
   }
@@ -329,13 +333,15 @@ Result<std::vector<std::string>> SimulatedFiles::list(const std::string& given) 
 Result<std::vector<std::string>> SimulatedFiles::list_folders(const std::string& given) {
   const std::scoped_lock lock(state_->mutex);
   const std::string folder = without_slash(given);
-  if (const auto fault = state_->next_operation(State::Kind::read)) return State::told(*fault, "list", folder);
+  if (const auto fault = state_->next_operation(State::Kind::read))
+    return State::told(*fault, "list", folder);
   if (!state_->folders.contains(folder)) {
     return failure(ErrorCode::not_found, "list", folder, "No such file or directory");
   }
   std::vector<std::string> names;
   for (const std::string& path : state_->folders) {
-    if (path != "." && path != "/" && folder_of(path) == folder) names.push_back(path.substr(path.rfind('/') + 1));
+    if (path != "." && path != "/" && folder_of(path) == folder)
+      names.push_back(path.substr(path.rfind('/') + 1));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -348,7 +354,8 @@ Result<void> SimulatedFiles::make_folder(const std::string& given) {
     return State::told(*fault, "make folder", folder);
   }
   for (std::string part = folder; !state_->folders.contains(part); part = folder_of(part)) {
-    if (state_->live.contains(part)) return failure(ErrorCode::not_found, "make folder", part, "Not a directory");
+    if (state_->live.contains(part))
+      return failure(ErrorCode::not_found, "make folder", part, "Not a directory");
     state_->folders.insert(part);
   }
   return {};
@@ -356,7 +363,8 @@ Result<void> SimulatedFiles::make_folder(const std::string& given) {
 
 Result<void> SimulatedFiles::rename(const std::string& from, const std::string& to) {
   const std::scoped_lock lock(state_->mutex);
-  if (const auto fault = state_->next_operation(State::Kind::other_change)) return State::told(*fault, "rename", from);
+  if (const auto fault = state_->next_operation(State::Kind::other_change))
+    return State::told(*fault, "rename", from);
   const auto found = state_->live.find(from);
   if (found == state_->live.end() || !state_->folders.contains(folder_of(to))) {
     return failure(ErrorCode::not_found, "rename", from, "No such file or directory");
@@ -371,8 +379,10 @@ Result<void> SimulatedFiles::rename(const std::string& from, const std::string& 
 
 Result<void> SimulatedFiles::remove(const std::string& path) {
   const std::scoped_lock lock(state_->mutex);
-  if (const auto fault = state_->next_operation(State::Kind::other_change)) return State::told(*fault, "remove", path);
-  if (state_->live.erase(path) == 0) return failure(ErrorCode::not_found, "remove", path, "No such file or directory");
+  if (const auto fault = state_->next_operation(State::Kind::other_change))
+    return State::told(*fault, "remove", path);
+  if (state_->live.erase(path) == 0)
+    return failure(ErrorCode::not_found, "remove", path, "No such file or directory");
   state_->changes.push_back({folder_of(path), path, "", nullptr});
   return {};
 }

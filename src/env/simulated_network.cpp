@@ -52,7 +52,9 @@ struct SimulatedNetwork::State {
     // 53 bits make a double in [0, 1).
     return share > 0 && static_cast<double>(random.next_u64() >> 11) * 0x1p-53 < share;
   }
-  i64 up_to(i64 limit) { return limit <= 0 ? 0 : static_cast<i64>(random.next_u64() % static_cast<u64>(limit + 1)); }
+  i64 up_to(i64 limit) {
+    return limit <= 0 ? 0 : static_cast<i64>(random.next_u64() % static_cast<u64>(limit + 1));
+  }
 
   void send(const Address& socket, const Address& to, Bytes bytes, u8 ecn);
   void deliver_due();
@@ -114,7 +116,8 @@ class SimulatedNetwork::Socket final : public DatagramSocket, private PacketBatc
   }
   void commit(const Address& to, std::size_t size, u8 ecn) override {
     DRUM_ASSERT(size <= kMaxPacketBytes);
-    collected_.emplace_back(to, Packet{local_, {room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(size)}, ecn});
+    collected_.emplace_back(
+        to, Packet{local_, {room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(size)}, ecn});
   }
   void flush() override {
     if (collected_.empty()) return;
@@ -206,14 +209,17 @@ void SimulatedNetwork::State::deliver_due() {
   }
 }
 
-SimulatedNetwork::SimulatedNetwork(const Clock& clock, u64 seed) : state_(std::make_shared<State>(clock, seed)) {}
+SimulatedNetwork::SimulatedNetwork(const Clock& clock, u64 seed)
+    : state_(std::make_shared<State>(clock, seed)) {}
 SimulatedNetwork::~SimulatedNetwork() = default;
 
-Result<std::unique_ptr<DatagramSocket>> SimulatedNetwork::bind(const Address& local, const BindOptions& options) {
+Result<std::unique_ptr<DatagramSocket>> SimulatedNetwork::bind(const Address& local,
+                                                               const BindOptions& options) {
   Address address = local;
   if (address.port == 0) {
     do {
-      if (state_->next_port == 0) return Error{ErrorCode::unavailable, "the simulated network has no free port left"};
+      if (state_->next_port == 0)
+        return Error{ErrorCode::unavailable, "the simulated network has no free port left"};
       address.port = state_->next_port++;
     } while (state_->sockets.contains(address));
   }
@@ -226,7 +232,9 @@ Result<std::unique_ptr<DatagramSocket>> SimulatedNetwork::bind(const Address& lo
   return std::unique_ptr<DatagramSocket>(std::make_unique<Socket>(state_, address, options));
 }
 
-void SimulatedNetwork::set_conditions(const Conditions& conditions) { state_->conditions = conditions; }
+void SimulatedNetwork::set_conditions(const Conditions& conditions) {
+  state_->conditions = conditions;
+}
 
 void SimulatedNetwork::set_conditions(const Address& from, const Address& to, const Conditions& conditions) {
   state_->link_conditions[{from, to}] = conditions;
@@ -260,6 +268,8 @@ std::optional<TimeNs> SimulatedNetwork::next_arrival() const {
   return state_->on_the_way.begin()->first.first;
 }
 
-const SimulatedNetwork::Totals& SimulatedNetwork::totals() const { return state_->totals; }
+const SimulatedNetwork::Totals& SimulatedNetwork::totals() const {
+  return state_->totals;
+}
 
 }  // namespace drumline::env

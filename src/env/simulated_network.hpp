@@ -17,12 +17,12 @@ namespace drumline::env {
 class SimulatedNetwork final : public Network {
  public:
   struct Conditions {
-    double loss = 0;          ///< 0 .. 1: share of packets that never arrive
-    double duplication = 0;   ///< 0 .. 1: share that arrive twice
-    double reordering = 0;    ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
-    double ecn_marking = 0;   ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
-    i64 delay_ns = 0;         ///< one way
-    i64 jitter_ns = 0;        ///< up to that much more, without reordering
+    double loss = 0;         ///< 0 .. 1: share of packets that never arrive
+    double duplication = 0;  ///< 0 .. 1: share that arrive twice
+    double reordering = 0;   ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
+    double ecn_marking = 0;  ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
+    i64 delay_ns = 0;        ///< one way
+    i64 jitter_ns = 0;       ///< up to that much more, without reordering
     i64 reorder_delay_ns = 5 * kMillisecondNs;
     /// What one direction between two addresses carries, bytes a second; 0: any amount.
     u64 bytes_per_second = 0;
@@ -32,10 +32,10 @@ class SimulatedNetwork final : public Network {
   struct Totals {
     u64 sent = 0;
     u64 delivered = 0;
-    u64 lost = 0;        ///< by `loss`, a cut or a full link
+    u64 lost = 0;  ///< by `loss`, a cut or a full link
     u64 duplicated = 0;
-    u64 unreachable = 0; ///< nobody is bound there
-    u64 overflowed = 0;  ///< the receiver's buffer was full
+    u64 unreachable = 0;  ///< nobody is bound there
+    u64 overflowed = 0;   ///< the receiver's buffer was full
   };
 
   /// `clock` outlives the network and its sockets; the sockets may outlive the network.

@@ -1,14 +1,14 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <system_error>
 
 #include "env/file.hpp"
 
@@ -22,20 +22,26 @@ constexpr mode_t kFolderMode = 0750;
 ErrorCode code_of(int number) {
   switch (number) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::not_found;
-    case EEXIST: return ErrorCode::already_exists;
+    case ENOTDIR:
+      return ErrorCode::not_found;
+    case EEXIST:
+      return ErrorCode::already_exists;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return ErrorCode::exhausted;
+    case EFBIG:
+      return ErrorCode::exhausted;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorCode::permission;
+    case EROFS:
+      return ErrorCode::permission;
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case EBUSY:
-    case ETXTBSY: return ErrorCode::unavailable;
-    default: return ErrorCode::io;
+    case ETXTBSY:
+      return ErrorCode::unavailable;
+    default:
+      return ErrorCode::io;
   }
 }
 
@@ -86,7 +92,8 @@ class SystemFile final : public File {
   Result<void> sync() override {
     // No retry on EINTR's siblings: after a failure the kernel forgets the dirty
     // pages, and a second call would say that all is well.
-    if (uninterrupted([&] { return ::fdatasync(descriptor_); }) != 0) return system_error("sync", path_, errno);
+    if (uninterrupted([&] { return ::fdatasync(descriptor_); }) != 0)
+      return system_error("sync", path_, errno);
     return {};
   }
 
@@ -120,10 +127,18 @@ class SystemFiles final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     int flags = O_CLOEXEC;
     switch (mode) {
-      case OpenMode::read: flags |= O_RDONLY; break;
-      case OpenMode::read_write: flags |= O_RDWR; break;
-      case OpenMode::create_exclusive: flags |= O_RDWR | O_CREAT | O_EXCL; break;
-      case OpenMode::create_truncate: flags |= O_RDWR | O_CREAT | O_TRUNC; break;
+      case OpenMode::read:
+        flags |= O_RDONLY;
+        break;
+      case OpenMode::read_write:
+        flags |= O_RDWR;
+        break;
+      case OpenMode::create_exclusive:
+        flags |= O_RDWR | O_CREAT | O_EXCL;
+        break;
+      case OpenMode::create_truncate:
+        flags |= O_RDWR | O_CREAT | O_TRUNC;
+        break;
     }
     const int descriptor = uninterrupted([&] { return ::open(path.c_str(), flags, kFileMode); });
     if (descriptor < 0) return system_error("open", path, errno);
@@ -136,7 +151,9 @@ class SystemFiles final : public FileSystem {
     return std::unique_ptr<File>(std::make_unique<SystemFile>(descriptor, path));
   }
 
-  Result<std::vector<std::string>> list(const std::string& folder) override { return entries(folder, S_IFREG); }
+  Result<std::vector<std::string>> list(const std::string& folder) override {
+    return entries(folder, S_IFREG);
+  }
   Result<std::vector<std::string>> list_folders(const std::string& folder) override {
     return entries(folder, S_IFDIR);
   }
@@ -148,7 +165,9 @@ class SystemFiles final : public FileSystem {
       if (part.empty() || part.back() == '/') continue;
       if (::mkdir(part.c_str(), kFolderMode) == 0) {
         const std::size_t slash = part.rfind('/');
-        const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : part.substr(0, slash);
+        const std::string parent = slash == std::string::npos ? "."
+                                   : slash == 0               ? "/"
+                                                              : part.substr(0, slash);
         if (auto synced = sync_folder(parent); !synced) return synced;
       } else if (errno != EEXIST) {
         return system_error("make folder", part, errno);
@@ -171,7 +190,8 @@ class SystemFiles final : public FileSystem {
   }
 
   Result<void> sync_folder(const std::string& folder) override {
-    const int descriptor = uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    const int descriptor =
+        uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (descriptor < 0) return system_error("open folder", folder, errno);
     const int failed = uninterrupted([&] { return ::fsync(descriptor); }) != 0 ? errno : 0;
     ::close(descriptor);
@@ -203,7 +223,8 @@ class SystemFiles final : public FileSystem {
   }
 
   static Result<std::vector<std::string>> entries(const std::string& folder, mode_t kind) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()), [](DIR* d) { return ::closedir(d); });
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()),
+                                                      [](DIR* d) { return ::closedir(d); });
     if (!listing) return system_error("list", folder, errno);
     std::vector<std::string> names;
     while (true) {
@@ -227,6 +248,8 @@ class SystemFiles final : public FileSystem {
 
 }  // namespace
 
-std::unique_ptr<FileSystem> make_system_files() { return std::make_unique<SystemFiles>(); }
+std::unique_ptr<FileSystem> make_system_files() {
+  return std::make_unique<SystemFiles>();
+}
 
 }  // namespace drumline::env

@@ -1,11 +1,11 @@
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <system_error>
 
 #include "env/network.hpp"
 
@@ -56,7 +56,8 @@ Address from_kernel(const sockaddr_storage& from) {
 }
 
 u8 ecn_of(msghdr& header) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
     const bool v4 = control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS;
     const bool v6 = control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS;
     // One byte for IPv4, an int for IPv6; little-endian, so the first byte holds it either way.
@@ -101,7 +102,8 @@ class SystemBatch final : public PacketBatch {
     bool waited = false;
     std::size_t sent = 0;
     while (sent < count_) {
-      const int done = ::sendmmsg(descriptor_, messages_.data() + sent, static_cast<unsigned>(count_ - sent), 0);
+      const int done =
+          ::sendmmsg(descriptor_, messages_.data() + sent, static_cast<unsigned>(count_ - sent), 0);
       ++counters_.send_calls;
       if (done > 0) {
         for (int i = 0; i < done; ++i) counters_.bytes_sent += parts_[sent++].iov_len;
@@ -240,11 +242,11 @@ class SystemNetwork final : public Network {
  public:
   Result<std::unique_ptr<DatagramSocket>> bind(const Address& local, const BindOptions& options) override {
     const auto failed = [&](const char* doing, int number) {
-      const ErrorCode code = number == EADDRINUSE || number == EMFILE || number == ENFILE ? ErrorCode::unavailable
-                             : number == EACCES || number == EPERM                        ? ErrorCode::permission
-                             : number == EADDRNOTAVAIL || number == EAFNOSUPPORT
-                                 ? ErrorCode::invalid_argument
-                                 : ErrorCode::io;
+      const ErrorCode code = number == EADDRINUSE || number == EMFILE || number == ENFILE
+                                 ? ErrorCode::unavailable
+                             : number == EACCES || number == EPERM               ? ErrorCode::permission
+                             : number == EADDRNOTAVAIL || number == EAFNOSUPPORT ? ErrorCode::invalid_argument
+                                                                                 : ErrorCode::io;
       std::string why = std::error_code(number, std::system_category()).message();
       if (number == EADDRINUSE) why = "the port is in use by another socket; choose another or end its owner";
       if (number == EADDRNOTAVAIL) why = "this machine has no such address";
@@ -280,7 +282,8 @@ class SystemNetwork final : public Network {
     socklen_t length = to_kernel(local, family, address);
     if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), length) != 0) return refused("bind");
     length = sizeof address;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) return refused("bind");
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+      return refused("bind");
     return std::unique_ptr<DatagramSocket>(
         std::make_unique<SystemSocket>(descriptor, family, from_kernel(address)));
   }
@@ -288,6 +291,8 @@ class SystemNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> make_system_network() { return std::make_unique<SystemNetwork>(); }
+std::unique_ptr<Network> make_system_network() {
+  return std::make_unique<SystemNetwork>();
+}
 
 }  // namespace drumline::env

@@ -1,13 +1,13 @@
 #include "env/thread.hpp"
 
-#include <pthread.h>
-#include <sched.h>
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
 
 namespace drumline::env {
 

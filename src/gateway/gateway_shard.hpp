@@ -15,6 +15,7 @@
 #include "battle/inbound.hpp"
 #include "battle/notices.hpp"
 #include "broadcast/cell_cache.hpp"
+#include "broadcast/client_view.hpp"
 #include "env/clock.hpp"
 #include "gateway/gateway_session.hpp"
 #include "gateway/roster.hpp"
@@ -31,6 +32,7 @@ struct GatewayOptions {
   u32 datagram_budget_bytes = 1100;
   u32 spectator_budget_bytes = 12000;
   u32 spectator_period_ticks = 3;
+  broadcast::InterestSettings interest;
   i64 greeting_timeout_ns = 5 * kSecondNs;
   i64 ticket_lifetime_ns = 10 * 60 * kSecondNs;
 };
@@ -105,6 +107,7 @@ class GatewayShard final : public transport::SessionHandler {
   GatewayOptions options_;
   const auth::TicketSealer& tickets_;
   const env::Clock& clock_;
+  broadcast::InterestPlan interest_;
   GatewayCounters counters_;
   LogLimiter log_limit_{10};
   std::vector<std::optional<GatewaySession>> sessions_;  ///< by session index

@@ -44,8 +44,8 @@ struct SegmentHeader {
 /// What a record is about, besides its payload.
 struct RecordInfo {
   RecordKind kind = RecordKind::note;
-  BattleId battle;
-  Epoch epoch;
+  BattleId battle{};
+  Epoch epoch{};
   Tick tick = 0;
 };
 

@@ -248,6 +248,12 @@ Result<const Record*> Reader::next() {
   return nullptr;
 }
 
+double Reader::progress() const {
+  if (at_end_ || limit_ == 0) return 1;
+  const double within = static_cast<double>(offset_) / static_cast<double>(limit_);
+  return (static_cast<double>(current_) + within) / static_cast<double>(segments_.size());
+}
+
 Result<void> Reader::cut(const TornTail& tail, const std::string& copy) {
   const std::string path = segment_path(folder_, tail.segment);
   auto file = files_.open(path, env::OpenMode::read_write);

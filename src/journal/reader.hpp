@@ -41,6 +41,8 @@ class Reader {
   /// Records and bytes read so far.
   u64 record_count() const { return records_; }
   u64 byte_count() const { return bytes_; }
+  /// How far through the journal's files, 0 .. 1.
+  double progress() const;
 
   /// After next() returned null, and before a Writer resumes here: keeps a copy of
   /// each torn tail beside its segment (NNNNNNNN.torn-<offset>) and zeroes it, and

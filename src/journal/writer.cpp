@@ -60,10 +60,6 @@ Result<std::unique_ptr<Writer>> Writer::resume(env::FileSystem& files, const env
   return writer;
 }
 
-Result<void> Writer::write_durable(env::File& file, u64 offset, Bytes bytes) {
-  return file.write_durable_at(offset, bytes);
-}
-
 /// Takes the segment after segment_; its header goes out with its first records.
 Result<void> Writer::roll() {
   auto taken = source_->take(segment_ + 1);
@@ -129,7 +125,7 @@ Result<std::size_t> Writer::write_some(Batch& batch) {
     bytes = {first, kSegmentHeaderBytes + size};
   }
   const u64 at = begins ? 0 : offset_;
-  auto written = write_durable(begins ? *next_ : *file_, at, bytes);
+  auto written = (begins ? *next_ : *file_).write_durable_at(at, bytes);
   if (!written) return std::move(written).error();
   if (begins) {
     file_ = std::move(next_);

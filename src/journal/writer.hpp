@@ -42,8 +42,6 @@ class Writer {
                                                 std::string folder, const JournalEnd& end,
                                                 JournalIndex index, u64 segment_bytes,
                                                 std::unique_ptr<SegmentSource> source);
-  virtual ~Writer() = default;
-
   /// Makes every record of the batch durable, in order, or says why not:
   /// exhausted (no space: state() is read_only, the same batch may be committed
   /// again after probe()), io (state() is failed), invalid_argument (a record
@@ -66,13 +64,9 @@ class Writer {
   /// Bytes that the journal's segments take on the disk, a prepared one not counted.
   u64 space_bytes() const { return index_.segments().size() * segment_bytes_; }
 
- protected:
+ private:
   Writer(env::FileSystem& files, const env::Clock& clock, std::string folder, u64 segment_bytes,
          std::unique_ptr<SegmentSource> source);
-  /// The one durable write; a checker's planted bugs change it.
-  virtual Result<void> write_durable(env::File& file, u64 offset, Bytes bytes);
-
- private:
   Result<void> roll();
   Error refuse(Error error);
   std::size_t seal(Batch& batch, u64& hash);

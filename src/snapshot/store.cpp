@@ -219,6 +219,7 @@ Result<Snapshot> SnapshotStore::load_oldest(BattleId battle, Tick min_tick,
 }
 
 Result<Tick> SnapshotStore::prune(BattleId battle, u32 keep) {
+  keep = std::max(keep, kMinKept);
   auto found = ticks(battle);
   if (!found) return std::move(found).error();
   u32 valid = 0;

@@ -14,11 +14,14 @@ namespace drumline::snapshot {
 inline constexpr std::size_t kSnapshotHeaderBytes = 80;
 /// A larger snapshot file is refused unread.
 inline constexpr u64 kMaxSnapshotFileBytes = u64{1} << 30;
+/// The newest one may be of a tick whose inputs the journal lost in a crash, as
+/// nobody had seen them: then the one before is the way back.
+inline constexpr u32 kMinKept = 2;
 
 /// What a snapshot file's header says.
 struct SnapshotHeader {
-  BattleId battle;
-  Epoch epoch;
+  BattleId battle{};
+  Epoch epoch{};
   Tick tick = 0;
   u64 state_hash = 0;     ///< the world's, at that tick
   u64 content_hash = 0;   ///< XXH3-64 of the content
@@ -77,7 +80,7 @@ class SnapshotStore {
   /// The oldest valid one at or after `min_tick`, likewise.
   Result<Snapshot> load_oldest(BattleId battle, Tick min_tick, std::vector<DamagedSnapshot>* damaged) const;
 
-  /// Removes what is older than the newest `keep` snapshots that were read back
+  /// Removes what is older than the newest `keep` snapshots (never fewer than kMinKept) that were read back
   /// and are valid; a damaged one does not count, and with fewer valid ones than
   /// that nothing goes. Returns the oldest valid one that is kept (0 when there is
   /// none): the journal must hold everything after it.

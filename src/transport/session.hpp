@@ -37,6 +37,7 @@ struct PeerIdentity {
   bool authenticated = false;
   std::string name;  ///< certificate common name or token subject
   u64 account = 0;   ///< XXH3-64 of `name`, 0 when not authenticated
+  bool may_play = true;  ///< false: may only watch (a spectator's token)
 };
 /// The account number of a proven name; never 0.
 u64 account_of(std::string_view name);

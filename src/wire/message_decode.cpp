@@ -266,8 +266,12 @@ std::vector<TableSchema> wire_schema_of(const world::World& world) {
   for (std::size_t i = 0; i < world.table_count(); ++i) {
     const world::TableBase& table = world.table(i);
     TableSchema out{.index = table.index(), .name = table.name(), .fields = {}};
+    bool has_x = false;
+    bool has_y = false;
     for (const world::FieldDescription& f : table.fields()) {
       if (f.wire.bits == 0) continue;
+      has_x = has_x || f.wire.role == world::FieldRole::position_x;
+      has_y = has_y || f.wire.role == world::FieldRole::position_y;
       out.fields.push_back({.name = std::string(f.name),
                             .bits = f.wire.bits,
                             .shift = f.wire.shift,
@@ -275,7 +279,8 @@ std::vector<TableSchema> wire_schema_of(const world::World& world) {
                             .is_fixed = f.type == world::FieldType::fixed,
                             .role = f.wire.role});
     }
-    if (!out.fields.empty()) schema.push_back(std::move(out));
+    // What has no place on the map is in nobody's sight.
+    if (has_x && has_y) schema.push_back(std::move(out));
   }
   return schema;
 }

@@ -150,7 +150,8 @@ Result<ClientMessage> decode_client_message(Bytes payload);
 /// At most 4096 tables of depth 16: a roster has many.
 Result<ServerMessage> decode_server_message(Bytes payload);
 
-/// The tables of a world that clients are sent: those with a field that has wire bits.
+/// The tables of a world that clients are sent: those with a place on the map, and
+/// of them the fields that have wire bits.
 std::vector<TableSchema> wire_schema_of(const world::World& world);
 
 /// Well-formed UTF-8 (RFC 3629) without control characters.

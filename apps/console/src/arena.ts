@@ -41,6 +41,8 @@ export const enum Flag {
 }
 
 export const SKILL_DASH = 0;
+/** Health is counted in 1/256 point. */
+const HEALTH_UNIT = 256;
 const MAGIC = 0x4d524144; // "DARM"
 const MAX_OBSTACLES = 6000;
 const OBSTACLE_BYTES = 9;
@@ -171,7 +173,7 @@ export class ArenaFields {
     }
     const angle = this.heading >= 0 ? radiansOf(values[this.heading]) : 0;
     actor.track.push(entity.tick, x, y, angle, 6 + map.speed * 0.25);
-    if (this.health >= 0) actor.health = Math.max(0, Math.min(1, values[this.health] / map.fullHealth));
+    if (this.health >= 0) actor.health = Math.max(0, Math.min(1, values[this.health] / HEALTH_UNIT / map.fullHealth));
     const flags = this.flags >= 0 ? values[this.flags] : 0;
     actor.flags = flags;
     actor.dead = (flags & Flag.dead) !== 0;

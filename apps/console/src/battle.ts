@@ -25,8 +25,10 @@ export class Battle {
     this.scene = new Scene(room, map);
     this.effects = new Effects(this.scene, map);
     this.scene.welcome(welcome, room.state);
+    this.scene.setRoster(room.roster);
+    this.scoreboard = room.scoreboard;
     room.onMessage("welcome", () => this.scene.welcome(room.welcome, room.state));
-    room.onMessage("roster", (message) => this.scene.roster(message));
+    room.onMessage("roster", () => this.scene.setRoster(room.roster));
     room.onMessage("scoreboard", (message) => {
       this.scoreboard = message;
       handlers.onScoreboard(message);
@@ -53,10 +55,7 @@ export class Battle {
   }
 
   static async enter(client: Client, game: string, seat: Seat, name: string, handlers: BattleHandlers): Promise<Battle> {
-    const early: Array<[string, any]> = [];
-    const room = await client.joinOrCreate(game, { seat, name, onMessage: (type, message) => early.push([type, message]) });
-    const battle = new Battle(room, seat, name, handlers);
-    return battle;
+    return new Battle(await client.joinOrCreate(game, { seat, name }), seat, name, handlers);
   }
 
   /** State frames since the last call. */

@@ -39,7 +39,7 @@ export class Controls {
   private sentTurnMs = 0;
   private sentAngle = NaN;
   private nextAttackMs = 0;
-  private pendingSkill = -1;
+  private readonly pendingSkills = new Set<number>();
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -91,7 +91,7 @@ export class Controls {
     if (event.repeat) return;
     this.held.add(event.code);
     if (this.playing()) {
-      if (event.code in SKILL_KEYS) this.pendingSkill = SKILL_KEYS[event.code];
+      if (event.code in SKILL_KEYS) this.pendingSkills.add(SKILL_KEYS[event.code]);
       if (event.code === "KeyF") this.following = !this.following;
     } else if (event.code === "Escape" || event.code === "Digit0" || event.code === "Home") {
       this.followed = -1;
@@ -143,7 +143,7 @@ export class Controls {
   play(room: Room, scene: Scene, nowMs: number): void {
     const self = scene.self;
     if (!self || self.dead || room.connection !== "connected") {
-      this.pendingSkill = -1;
+      this.pendingSkills.clear();
       this.sentDirection = "";
       return;
     }
@@ -151,11 +151,11 @@ export class Controls {
     this.playMove(room, dx, dy, nowMs);
     const at = this.mouse && this.camera.toMap(this.mouse.x, this.mouse.y);
     const aim = at ? Math.atan2(at.y - self.y, at.x - self.x) : dx || dy ? Math.atan2(dy, dx) : self.track.angle;
-    if (nowMs - this.sentTurnMs >= TURN_INTERVAL_MS && !(Math.abs(aim - this.sentAngle) < TURN_STEP)) {
+    if ((nowMs - this.sentTurnMs >= TURN_INTERVAL_MS || Number.isNaN(this.sentAngle)) && !(Math.abs(aim - this.sentAngle) < TURN_STEP)) {
       if (room.send("turn", { x: Math.cos(aim), y: Math.sin(aim) })) [this.sentTurnMs, this.sentAngle] = [nowMs, aim];
     }
-    if (this.pendingSkill >= 0) this.useSkill(room, scene, this.pendingSkill, dx, dy, aim, nowMs);
-    this.pendingSkill = -1;
+    for (const skill of this.pendingSkills) this.useSkill(room, scene, skill, dx, dy, aim, nowMs);
+    this.pendingSkills.clear();
     if (this.attacking && nowMs >= this.nextAttackMs) this.attack(room, scene, self, aim, nowMs);
   }
 
@@ -175,7 +175,10 @@ export class Controls {
     const direction = `${x.toFixed(3)},${y.toFixed(3)}`;
     const moving = x !== 0 || y !== 0;
     if (direction === this.sentDirection && !(moving && nowMs - this.sentMoveMs > REPEAT_MOVE_MS)) return;
-    if (room.send("move", { x, y })) [this.sentDirection, this.sentMoveMs] = [direction, nowMs];
+    if (!room.send("move", { x, y })) return;
+    [this.sentDirection, this.sentMoveMs] = [direction, nowMs];
+    // Running turns the body; it is turned back to the mouse.
+    this.sentAngle = NaN;
   }
 
   private useSkill(room: Room, scene: Scene, skill: number, dx: number, dy: number, aim: number, nowMs: number): void {
@@ -189,7 +192,7 @@ export class Controls {
   /** With the blade when somebody is near, else a shot to where the mouse is. */
   private attack(room: Room, scene: Scene, self: Actor, aim: number, nowMs: number): void {
     let near: Actor | null = null;
-    let nearest = scene.map.meleeRange * 0.97;
+    let nearest = scene.map.meleeRange * 0.92;
     for (const actor of scene.actors.values()) {
       if (actor === self || actor.kind !== "player" || actor.dead || actor.flags & Flag.protected) continue;
       const distance = Math.hypot(actor.x - self.x, actor.y - self.y);

@@ -16,7 +16,9 @@ interface Effect {
   hue: number;
   text: string;
   radius: number;
+  /** It concerns the own player. */
   own: boolean;
+  color: string;
 }
 
 const MAX_EFFECTS = 600;
@@ -56,6 +58,7 @@ export class Effects {
       text,
       radius,
       own,
+      color: own && target?.key === scene.ownKey ? "#ff5d5d" : "#ffd9a0",
     };
     if (kind === "swing" && source) {
       effect.toX = source.track.angle;
@@ -120,7 +123,7 @@ function drawEffect(
 ): void {
   switch (effect.kind) {
     case "hit": {
-      const color = effect.own ? "#ff5d5d" : "#ffd9a0";
+      const { color } = effect;
       if (f < 0.3) {
         g.fillStyle = color;
         for (let i = 0; i < 5; i++) {

@@ -94,13 +94,15 @@ export class Hud {
 
   showDeath(by: string | null): void {
     const hidden = by === null;
-    if (this.death.hidden === hidden) return;
+    const text = by ? `${by} got you. You will be back in a moment…` : "You will be back in a moment…";
+    const line = this.death.querySelector("p")!;
+    if (this.death.hidden === hidden && (hidden || line.textContent === text)) return;
     this.death.hidden = hidden;
-    this.death.querySelector("p")!.textContent = by ? `${by} got you. Back in a moment…` : "Back in a moment…";
+    line.textContent = text;
   }
 
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
-    this.playerCount.textContent = `${scene.players} players`;
+    this.playerCount.textContent = `${scene.players || scene.names.size} players`;
     const own = board.entries.findIndex((entry) => entry.player === ownPlayer);
     const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: i + 1 }));
     if (own >= SHOWN_SCORES) shown[SHOWN_SCORES - 1] = { ...board.entries[own], rank: own + 1 };

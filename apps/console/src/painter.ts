@@ -1,19 +1,24 @@
-// Draws the map, everything on it, and the small map in the corner.
+// Draws the map and everything on it.
 import { Flag, type ArenaMap, type Obstacle } from "./arena";
 import type { Camera } from "./camera";
 import type { Effects } from "./effects";
 import type { Actor, Scene } from "./scene";
 
 const GROUND = "#0a0e16";
-const FLOOR = "#101724";
+export const FLOOR = "#101724";
 const GRID = "rgba(140,165,210,.055)";
 const BORDER = "rgba(140,165,210,.34)";
-const OBSTACLE = "#26324a";
-const OBSTACLE_EDGE = "#465879";
+const GRID_BOLD = "rgba(140,165,210,.085)";
+const OBSTACLE_SHADOW = "rgba(3,5,9,.5)";
+const OBSTACLE_SIDE = "#1a2336";
+const OBSTACLE_TOP = "#2a3752";
+export const OBSTACLE_EDGE = "#465879";
 const HUES = 32;
+/** However far away, a player is this large on the screen. */
+const MIN_RADIUS = 4.8;
 
 /** Pickups by what they give: health, speed, damage. */
-const PICKUP_COLORS = ["#5fe39a", "#ffe066", "#ff7a5c"];
+export const PICKUP_COLORS = ["#5fe39a", "#ffe066", "#ff7a5c"];
 
 /** The ring around a player that something helps; "" for most. */
 function haloOf(flags: number): string {
@@ -51,7 +56,7 @@ export class Painter {
     g.fillRect(0, 0, camera.width, camera.height);
     if (!scene) return;
     this.drawGround(scene.map, camera);
-    const radius = Math.max(4, scene.map.bodyRadius * camera.scale);
+    const radius = Math.max(MIN_RADIUS, scene.map.bodyRadius * camera.scale);
     if (Math.abs(radius - this.bodyRadius) > this.bodyRadius * 0.04) {
       this.bodyRadius = radius;
       this.bodies.clear();
@@ -86,16 +91,26 @@ export class Painter {
     const height = map.height * camera.scale;
     g.fillStyle = FLOOR;
     g.fillRect(left, top, width, height);
-    // Grid lines at a round step that is 60 … 300 px on the screen.
+    // Lines at a round step that is 60 … 120 px on the screen, and bolder ones.
     let step = 1;
     while (step * camera.scale < 60) step *= 2;
-    g.strokeStyle = GRID;
+    this.drawGrid(map, camera, step, GRID);
+    this.drawGrid(map, camera, step * 4, GRID_BOLD);
+    for (const obstacle of map.obstacles) this.drawObstacle(obstacle, camera);
+    g.strokeStyle = BORDER;
+    g.lineWidth = 2;
+    g.strokeRect(left, top, width, height);
+  }
+
+  private drawGrid(map: ArenaMap, camera: Camera, step: number, color: string): void {
+    const { g } = this;
+    const x1 = Math.max(0, camera.screenX(0));
+    const x2 = Math.min(camera.width, camera.screenX(map.width));
+    const y1 = Math.max(0, camera.screenY(0));
+    const y2 = Math.min(camera.height, camera.screenY(map.height));
+    g.strokeStyle = color;
     g.lineWidth = 1;
     g.beginPath();
-    const x1 = Math.max(0, left);
-    const x2 = Math.min(camera.width, left + width);
-    const y1 = Math.max(0, top);
-    const y2 = Math.min(camera.height, top + height);
     for (let x = Math.ceil(camera.toMap(x1, 0).x / step) * step; camera.screenX(x) < x2; x += step) {
       const at = Math.round(camera.screenX(x)) + 0.5;
       g.moveTo(at, y1);
@@ -107,13 +122,6 @@ export class Painter {
       g.lineTo(x2, at);
     }
     g.stroke();
-    g.fillStyle = OBSTACLE;
-    g.strokeStyle = OBSTACLE_EDGE;
-    g.lineWidth = Math.max(1, Math.min(2.5, camera.scale * 0.2));
-    for (const obstacle of map.obstacles) this.drawObstacle(obstacle, camera);
-    g.strokeStyle = BORDER;
-    g.lineWidth = 2;
-    g.strokeRect(left, top, width, height);
   }
 
   private drawObstacle(obstacle: Obstacle, camera: Camera): void {
@@ -123,10 +131,22 @@ export class Painter {
     const halfWidth = obstacle.halfWidth * camera.scale;
     const halfHeight = obstacle.halfHeight * camera.scale;
     if (x + halfWidth < 0 || y + halfHeight < 0 || x - halfWidth > camera.width || y - halfHeight > camera.height) return;
-    g.beginPath();
-    if (obstacle.round) g.arc(x, y, halfWidth, 0, 2 * Math.PI);
-    else g.rect(x - halfWidth, y - halfHeight, halfWidth * 2, halfHeight * 2);
-    g.fill();
+    // A block seen from above: its shadow, its side, its top.
+    const rise = Math.min(9, camera.scale * 0.45);
+    const layers: Array<[string, number]> = [
+      [OBSTACLE_SHADOW, rise * 1.1],
+      [OBSTACLE_SIDE, 0],
+      [OBSTACLE_TOP, -rise],
+    ];
+    for (const [color, shift] of layers) {
+      g.fillStyle = color;
+      g.beginPath();
+      if (obstacle.round) g.arc(x, y + shift, halfWidth, 0, 2 * Math.PI);
+      else g.rect(x - halfWidth, y + shift - halfHeight, halfWidth * 2, halfHeight * 2);
+      g.fill();
+    }
+    g.strokeStyle = OBSTACLE_EDGE;
+    g.lineWidth = 1;
     g.stroke();
   }
 
@@ -279,82 +299,5 @@ export class Painter {
     g.lineTo(aim.x, aim.y);
     g.stroke();
     g.setLineDash([]);
-  }
-}
-
-/** The whole battle in a corner, redrawn a few times a second. */
-export class Minimap {
-  private readonly g: CanvasRenderingContext2D;
-  private base: HTMLCanvasElement | null = null;
-  private baseFor: ArenaMap | null = null;
-  private drawnMs = 0;
-  private readonly ratio = Math.min(2, devicePixelRatio || 1);
-
-  constructor(private readonly canvas: HTMLCanvasElement) {
-    this.g = canvas.getContext("2d", { alpha: false })!;
-  }
-
-  /** Map position of a point in the element. */
-  toMap(scene: Scene, offsetX: number, offsetY: number): { x: number; y: number } {
-    const scale = this.scaleFor(scene.map) / this.ratio;
-    return { x: offsetX / scale, y: offsetY / scale };
-  }
-
-  private scaleFor(map: ArenaMap): number {
-    return (218 * this.ratio) / Math.max(map.width, map.height);
-  }
-
-  draw(scene: Scene, camera: Camera, nowMs: number): void {
-    if (nowMs - this.drawnMs < 120) return;
-    this.drawnMs = nowMs;
-    const { map } = scene;
-    const { g, ratio } = this;
-    const scale = this.scaleFor(map);
-    if (this.baseFor !== map) this.makeBase(map, scale);
-    g.drawImage(this.base!, 0, 0);
-    const dot = 2 * ratio;
-    const self = scene.self;
-    for (const actor of scene.actors.values()) {
-      if (actor.dead) continue;
-      if (actor.kind === "pickup") {
-        g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
-        g.fillRect(actor.x * scale, actor.y * scale, ratio, ratio);
-        continue;
-      }
-      g.fillStyle = `hsl(${Math.round(actor.hue / 15) * 15} 75% 66%)`;
-      g.fillRect(actor.x * scale - dot / 2, actor.y * scale - dot / 2, dot, dot);
-    }
-    if (self) {
-      g.fillStyle = "#ffb347";
-      g.beginPath();
-      g.arc(self.x * scale, self.y * scale, 3.5 * ratio, 0, 2 * Math.PI);
-      g.fill();
-    }
-    const topLeft = camera.toMap(0, 0);
-    g.strokeStyle = "rgba(255,255,255,.65)";
-    g.lineWidth = ratio;
-    g.strokeRect(topLeft.x * scale, topLeft.y * scale, (camera.width / camera.scale) * scale, (camera.height / camera.scale) * scale);
-  }
-
-  private makeBase(map: ArenaMap, scale: number): void {
-    this.canvas.width = Math.round(map.width * scale);
-    this.canvas.height = Math.round(map.height * scale);
-    this.canvas.style.width = `${this.canvas.width / this.ratio}px`;
-    this.canvas.style.height = `${this.canvas.height / this.ratio}px`;
-    const base = document.createElement("canvas");
-    base.width = this.canvas.width;
-    base.height = this.canvas.height;
-    const g = base.getContext("2d")!;
-    g.fillStyle = FLOOR;
-    g.fillRect(0, 0, base.width, base.height);
-    g.fillStyle = OBSTACLE_EDGE;
-    for (const { x, y, halfWidth, halfHeight, round } of map.obstacles) {
-      g.beginPath();
-      if (round) g.arc(x * scale, y * scale, halfWidth * scale, 0, 2 * Math.PI);
-      else g.rect((x - halfWidth) * scale, (y - halfHeight) * scale, halfWidth * 2 * scale, halfHeight * 2 * scale);
-      g.fill();
-    }
-    this.base = base;
-    this.baseFor = map;
   }
 }

@@ -7,7 +7,7 @@ import {
   Track,
   type Entity,
   type Room,
-  type RosterMessage,
+  type RosterEntry,
   type StateDecoder,
   type WelcomeMessage,
 } from "@drumline/client";
@@ -49,8 +49,6 @@ export class Actor {
 
 /** Entities that leave one part of the map for another may be unknown for a moment. */
 const LINGER_MS = 180;
-/** Nothing was heard of it for so long: it is out of sight. */
-const STALE_TICKS = 400;
 
 export const actorKey = (table: number, slot: number): number => table * 2 ** 32 + slot;
 
@@ -74,6 +72,7 @@ export class Scene {
   /** Names by player slot. */
   readonly names = new Map<number, string>();
   private readonly ownerByKey = new Map<number, { player: number; generation: number }>();
+  private readonly keyByPlayer = new Map<number, number>();
   private fields: ArenaFields;
   private ownRenderTick = 0;
   private lastStateMs = 0;
@@ -93,20 +92,15 @@ export class Scene {
     for (const actor of this.actors.values()) actor.lastTick = -1;
   }
 
-  roster(message: RosterMessage): void {
-    if (message.complete) {
-      this.names.clear();
-      this.ownerByKey.clear();
-    }
-    for (const entry of message.entries) {
-      if (entry.entityId === 0n) {
-        this.names.delete(entry.player);
-        for (const [key, owner] of this.ownerByKey) if (owner.player === entry.player) this.ownerByKey.delete(key);
-        continue;
-      }
-      this.names.set(entry.player, entry.name);
-      const { table, slot, generation } = splitEntityId(entry.entityId);
-      this.ownerByKey.set(actorKey(table, slot), { player: entry.player, generation });
+  setRoster(roster: ReadonlyMap<number, RosterEntry>): void {
+    this.names.clear();
+    this.ownerByKey.clear();
+    this.keyByPlayer.clear();
+    for (const [player, { entityId: id, name }] of roster) {
+      this.names.set(player, name);
+      const key = keyOf(id);
+      this.ownerByKey.set(key, { player, generation: splitEntityId(id).generation });
+      this.keyByPlayer.set(player, key);
     }
     for (const actor of this.actors.values()) this.own(actor);
   }
@@ -133,7 +127,7 @@ export class Scene {
       this.actors.set(key, actor);
       this.own(actor);
     }
-    if (this.tick - entity.tick < STALE_TICKS) actor.lastSeenMs = nowMs;
+    actor.lastSeenMs = nowMs;
     if (entity.tick === actor.lastTick) return;
     if (actor.lastTick >= 0 && kind === "player") this.clock.observeGap(entity.tick - actor.lastTick);
     actor.lastTick = entity.tick;
@@ -172,8 +166,8 @@ export class Scene {
   }
 
   byPlayer(player: number): Actor | undefined {
-    for (const [key, owner] of this.ownerByKey) if (owner.player === player) return this.actors.get(key);
-    return undefined;
+    const key = this.keyByPlayer.get(player);
+    return key === undefined ? undefined : this.actors.get(key);
   }
 }
 

@@ -66,6 +66,9 @@ Result<MapDescription> decode_map_description(Bytes bytes) {
     obstacle.y = unpack(read.read<u16>());
     obstacle.half_width = unpack(read.read<u16>());
     obstacle.half_height = unpack(read.read<u16>());
+    if (!map.obstacles.empty() && obstacle.x < map.obstacles.back().x) {
+      return malformed("arena map: the obstacles are not in order");
+    }
     map.obstacles.push_back(obstacle);
   }
   return map;

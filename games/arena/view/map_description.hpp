@@ -36,9 +36,10 @@ struct MapDescription {
   u16 attack_shot_cooldown_ms = 0;
   std::array<u16, kSkillCount> skill_cooldown_ms{};
   u16 speed_milliunits_per_s = 0;
-  std::vector<Obstacle> obstacles;
+  std::vector<Obstacle> obstacles;  ///< by ascending x
 };
 
+/// Replaces `out`. The obstacles must be in order.
 void encode_map_description(const MapDescription& map, std::vector<std::byte>& out);
 Result<MapDescription> decode_map_description(Bytes bytes);
 

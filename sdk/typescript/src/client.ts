@@ -39,8 +39,8 @@ export class Client {
   private readonly connect: Connect;
   private readonly reconnectOptions: ReconnectOptions;
 
-  /** `url`: ws://host:port/ or wss://… */
-  constructor(private readonly url: string, private readonly options: ClientOptions = {}) {
+  /** `url`: ws://host:port/ or wss://…; a function is asked again at every connection. */
+  constructor(private readonly url: string | (() => Promise<string>), private readonly options: ClientOptions = {}) {
     this.connect = options.connect ?? webSocketConnect(options.webSocket);
     this.reconnectOptions = { maxAttempts: Infinity, firstDelayMs: 200, maxDelayMs: 3_000, ...options.reconnect };
   }
@@ -77,7 +77,7 @@ export class Client {
   }
 
   private async address(): Promise<string> {
-    const url = new URL(this.url);
+    const url = new URL(typeof this.url === "string" ? this.url : await this.url());
     const { token } = this.options;
     if (token) url.searchParams.set("token", typeof token === "string" ? token : await token());
     return url.toString();

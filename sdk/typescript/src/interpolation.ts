@@ -70,8 +70,9 @@ export class Track {
   /** `jumpDistance`: a longer way between two states is a teleport, not a movement. */
   push(tick: number, x: number, y: number, angle: number, jumpDistance: number): void {
     if (this.count > 0) {
-      if (tick <= this.ticks[this.head]) return;
-      if (Math.hypot(x - this.xs[this.head], y - this.ys[this.head]) > jumpDistance) this.count = 0;
+      if (tick <= this.ticks[this.head] - 256) this.count = 0; // another life of the server
+      else if (tick <= this.ticks[this.head]) return;
+      if (this.count > 0 && Math.hypot(x - this.xs[this.head], y - this.ys[this.head]) > jumpDistance) this.count = 0;
     }
     this.head = (this.head + 1) % SAMPLES;
     this.count = Math.min(SAMPLES, this.count + 1);

@@ -91,10 +91,17 @@ export interface RefusedMessage {
   /** 0: the Hello was refused. */
   commandId: number;
 }
+export interface RosterEntry {
+  player: number;
+  /** 0: the player left. */
+  entityId: bigint;
+  name: string;
+}
 export interface RosterMessage {
   type: "roster";
+  /** Everybody is in it; otherwise it holds changes. */
   complete: boolean;
-  entries: Array<{ player: number; entityId: bigint; name: string }>;
+  entries: RosterEntry[];
 }
 export interface ScoreboardMessage {
   type: "scoreboard";

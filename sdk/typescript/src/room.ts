@@ -9,6 +9,9 @@ import {
   encodeLeave,
   encodePing,
   NO_PLAYER,
+  type RosterEntry,
+  type RosterMessage,
+  type ScoreboardMessage,
   type Seat,
   type ServerMessageFields,
   type WelcomeMessage,
@@ -100,6 +103,10 @@ const unit = (value: number | undefined): number => Math.round(Math.max(-1, Math
 export class Room {
   state!: StateDecoder;
   welcome!: WelcomeMessage;
+  /** Who sits where, kept up to date. */
+  readonly roster = new Map<number, RosterEntry>();
+  /** The newest score table; null before the first. */
+  scoreboard: ScoreboardMessage | null = null;
   connection: ConnectionState = "connecting";
   /** Times that a lost connection was made good. */
   reconnects = 0;
@@ -125,6 +132,7 @@ export class Room {
   private lastSentMs = 0;
   private pings = new Map<bigint, number>();
   private nextNonce = 1n;
+  private lastPingMs = -Infinity;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
@@ -299,6 +307,12 @@ export class Room {
       case "refused":
         if (message.commandId === 0 && this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
         break;
+      case "roster":
+        this.onRoster(message);
+        break;
+      case "scoreboard":
+        this.scoreboard = message;
+        break;
       case "pong": {
         const sent = this.pings.get(message.nonce);
         if (sent !== undefined) this.roundTripMs = performance.now() - sent;
@@ -334,6 +348,14 @@ export class Room {
     }
   }
 
+  private onRoster(message: RosterMessage): void {
+    if (message.complete) this.roster.clear();
+    for (const entry of message.entries) {
+      if (entry.entityId === 0n) this.roster.delete(entry.player);
+      else this.roster.set(entry.player, entry);
+    }
+  }
+
   private onHelloRefused(code: number, reason: string): void {
     this.lastCode = -1;
     this.lastReason = reason;
@@ -357,8 +379,7 @@ export class Room {
       return;
     }
     if (this.state.hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
-    const lastPing = [...this.pings.values()].pop() ?? -Infinity;
-    if (now - Math.max(lastPing, this.lastPingMs) >= PING_INTERVAL_MS) {
+    if (now - this.lastPingMs >= PING_INTERVAL_MS) {
       this.lastPingMs = now;
       if (this.pings.size > 16) this.pings.clear();
       const nonce = this.nextNonce++;
@@ -366,8 +387,6 @@ export class Room {
       this.sendFrame(encodePing(nonce));
     }
   }
-  private lastPingMs = -Infinity;
-
   private onTransportClosed(code: number, reason: string): void {
     this.transport = null;
     if (this.isLeft()) return;

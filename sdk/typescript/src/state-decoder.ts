@@ -7,10 +7,15 @@ import type { FieldSchema, TableSchema } from "./messages";
 const MAX_ENTITIES = 1 << 16;
 const MAX_STREAMS = 1 << 14;
 /** Key frames kept of a stream; the server refers to recent ones only. */
-const KEYS_PER_STREAM = 8;
+const KEYS_PER_STREAM = 4;
 const ACK_REPEATS = 3;
 /** Events are repeated for a few ticks; one that is older than this is forgotten. */
 const EVENT_MEMORY_TICKS = 256;
+/** Without a word of their stream, entities are out of sight after this long… */
+const FORGET_ENTITIES_TICKS = 128;
+/** …and the stream's key frames are of no use any more after this long. */
+const FORGET_STREAM_TICKS = 1024;
+const SWEEP_TICKS = 32;
 
 export class Entity {
   /** In the order of the table's fields, in their own units. */
@@ -75,12 +80,15 @@ export class TableState {
     return entity && entity.generation === generation ? entity : undefined;
   }
 
-  /** A quantised value in the field's unit. */
-  value(field: number, raw: number): number {
+  /** Writes a column of quantised values into entities, in the field's unit. */
+  write(field: number, column: Uint32Array, into: ReadonlyArray<Entity | null>): void {
+    const scale = this.scales[field];
     const { bits, isSigned } = this.fields[field];
-    let value = raw;
-    if (isSigned) value = bits === 32 ? raw | 0 : raw >= 2 ** (bits - 1) ? raw - 2 ** bits : raw;
-    return value * this.scales[field];
+    const shift = 32 - bits;
+    for (let i = 0; i < into.length; i++) {
+      const entity = into[i];
+      if (entity) entity.values[field] = (isSigned ? (column[i] << shift) >> shift : column[i]) * scale;
+    }
   }
 }
 
@@ -112,7 +120,10 @@ interface KeyFrame {
 
 interface Stream {
   number: number;
+  /** Of the state; −1 before the first. */
   tick: number;
+  /** Tick of the newest frame that spoke of it. */
+  heard: number;
   keys: Map<number, KeyFrame>;
   members: Entity[];
   /** Events already told: tick × 256 + number. */
@@ -139,6 +150,7 @@ export class StateDecoder {
   private readonly streams = new Map<number, Stream>();
   private pendingAcks: Array<{ value: number; left: number }> = [];
   private pass = 0;
+  private swept = 0;
   private lapsed: Entity[] = [];
 
   constructor(schema: readonly TableSchema[], private readonly eventNames: readonly string[], tick: number) {
@@ -189,6 +201,7 @@ export class StateDecoder {
       this.stats.malformed++;
       whole = false;
     }
+    if (this.tick - this.swept >= SWEEP_TICKS) this.sweep();
     for (const entity of this.lapsed) {
       // Gone from its stream and, after the whole frame, in no other.
       const stream = this.streams.get(entity.stream);
@@ -222,6 +235,7 @@ export class StateDecoder {
       reader.at += length;
       this.stats.chunks++;
       const stream = this.stream(number);
+      stream.heard = Math.max(stream.heard, tick);
       if (type === 1) this.readKey(body, stream, key, tick, tick - age);
       else this.readDelta(body, stream, key, tick);
     }
@@ -239,10 +253,21 @@ export class StateDecoder {
     let stream = this.streams.get(number);
     if (!stream) {
       if (this.streams.size >= MAX_STREAMS) throw new MalformedError("too many streams");
-      stream = { number, tick: -1, keys: new Map(), members: [], events: new Set() };
+      stream = { number, tick: -1, heard: this.tick, keys: new Map(), members: [], events: new Set() };
       this.streams.set(number, stream);
     }
     return stream;
+  }
+
+  private sweep(): void {
+    this.swept = this.tick;
+    for (const stream of this.streams.values()) {
+      const silent = this.tick - stream.heard;
+      if (silent > FORGET_STREAM_TICKS) this.streams.delete(stream.number);
+      if (silent <= FORGET_ENTITIES_TICKS) continue;
+      for (const entity of stream.members) if (entity.stream === stream.number) this.lapsed.push(entity);
+      stream.members = [];
+    }
   }
 
   private knownTable(index: number): TableState {
@@ -325,15 +350,23 @@ export class StateDecoder {
   }
 
   private readChanges(reader: ByteReader, table: TableState, key: Columns, someGone: boolean): Columns {
-    const staying: number[] = [];
-    for (let i = 0; i < key.slots.length; i++) if (!someGone || reader.bits(1) === 0) staying.push(i);
-    const n = staying.length;
-    const pick = (from: Uint32Array): Uint32Array => (n === from.length ? from : Uint32Array.from(staying, (i) => from[i]));
+    let staying: number[] | null = null;
+    if (someGone) {
+      staying = [];
+      for (let i = 0; i < key.slots.length; i++) if (reader.bits(1) === 0) staying.push(i);
+    }
+    const n = staying ? staying.length : key.slots.length;
+    const pick = (from: Uint32Array): Uint32Array => {
+      if (!staying) return from;
+      const picked = new Uint32Array(n);
+      for (let i = 0; i < n; i++) picked[i] = from[staying[i]];
+      return picked;
+    };
     const values = table.fields.map((field, f) => {
       const mode = reader.bits(2);
       if (mode === 0) return pick(key.values[f]);
       if (mode === 3) throw new MalformedError("a field's mode makes no sense");
-      const column = n === key.slots.length ? key.values[f].slice() : pick(key.values[f]);
+      const column = staying ? pick(key.values[f]) : key.values[f].slice();
       const width = reader.bits(5) + 1;
       const keep = mask(field.bits);
       let marked: Uint8Array | undefined;
@@ -359,20 +392,25 @@ export class StateDecoder {
     const members: Entity[] = [];
     stream.tick = tick;
     for (const { table, slots, generations, values } of now) {
+      const found: Array<Entity | null> = [];
       for (let i = 0; i < slots.length; i++) {
         let entity = table.entities.get(slots[i]);
-        if (entity && entity.tick > tick && entity.stream !== stream.number) continue;
+        if (entity && entity.tick > tick && entity.stream !== stream.number) {
+          found.push(null); // newer elsewhere
+          continue;
+        }
         if (!entity || entity.generation !== generations[i]) {
           if (entity) this.lapsed.push(entity);
           entity = new Entity(table, slots[i], generations[i]);
           table.entities.set(slots[i], entity);
         }
-        for (let f = 0; f < values.length; f++) entity.values[f] = table.value(f, values[f][i]);
+        found.push(entity);
         entity.tick = tick;
         entity.stream = stream.number;
         entity.pass = pass;
         members.push(entity);
       }
+      for (let f = 0; f < values.length; f++) table.write(f, values[f], found);
     }
     stream.members = members;
     for (const entity of before) {

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <system_error>
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,7 +16,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "env/private_file.hpp"
 
 namespace drumline::transport {
 namespace {
@@ -55,37 +55,10 @@ Error system_error(const std::string& what, const std::string& path) {
   return {kind, "cannot " + what + " " + path + ": " + std::generic_category().message(code)};
 }
 
-/// Whole or not at all, with the given mode from its first byte on.
-Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string temporary = path + ".new";
-  ::unlink(temporary.c_str());
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return system_error("create", temporary);
-  bool good = ::fchmod(fd, mode) == 0;
-  while (good && !text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0)
-      good = false;
-    else
-      text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  good = good && ::fsync(fd) == 0;
-  if (!good) {
-    Error error = system_error("write", temporary);
-    ::close(fd);
-    ::unlink(temporary.c_str());
-    return error;
-  }
-  ::close(fd);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename to", path);
-  return {};
-}
-
 Result<void> write_pem(const std::string& path, BIO* bio, mode_t mode) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
-  return write_file(path, {data, static_cast<std::size_t>(size)}, mode);
+  return env::write_file_with_mode(path, {data, static_cast<std::size_t>(size)}, mode);
 }
 
 Result<void> save_key(const std::string& path, EVP_PKEY* key) {

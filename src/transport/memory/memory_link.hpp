@@ -13,10 +13,10 @@ namespace drumline::transport {
 class MemoryLink {
  public:
   struct Options {
-    PeerIdentity client;  ///< whom the server sees
-    PeerIdentity server;  ///< whom the client sees
-    env::Address client_address;
-    env::Address server_address;
+    PeerIdentity client{};  ///< whom the server sees
+    PeerIdentity server{};  ///< whom the client sees
+    env::Address client_address{};
+    env::Address server_address{};
     std::size_t max_datagram_bytes = 1168;
     std::size_t reliable_send_bytes = 256 << 10;  ///< undelivered bytes at most; then too_slow
   };

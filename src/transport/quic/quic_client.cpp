@@ -34,7 +34,7 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
   TlsHandshake::Options tls;
   tls.server_name = options.server_name;
   tls.alpn = settings_.alpn;
-  if (auto started = made->start_tls(*options.credentials, std::move(tls)); !started) {
+  if (auto started = made->start_tls(options.credentials, std::move(tls)); !started) {
     return std::move(started).error();
   }
   made->peer_ = server;

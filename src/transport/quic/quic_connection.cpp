@@ -28,8 +28,8 @@ ngtcp2_conn* QuicConnection::conn_of(ngtcp2_crypto_conn_ref* ref) {
   return static_cast<QuicConnection*>(ref->user_data)->conn_;
 }
 
-Result<void> QuicConnection::start_tls(const TlsCredentials& credentials, TlsHandshake::Options options) {
-  auto tls = TlsHandshake::start(credentials, std::move(options), &QuicConnection::conn_of, this);
+Result<void> QuicConnection::start_tls(std::shared_ptr<const TlsCredentials> credentials, TlsHandshake::Options options) {
+  auto tls = TlsHandshake::start(std::move(credentials), std::move(options), &QuicConnection::conn_of, this);
   if (!tls) return std::move(tls).error();
   tls_ = std::move(*tls);
   ngtcp2_conn_set_tls_native_handle(conn_, tls_->session());
@@ -214,6 +214,7 @@ bool QuicConnection::send_datagram(Bytes payload) {
 
 bool QuicConnection::write_datagram(Bytes payload) {
   owner_.mark_dirty(*this);  // its timers move
+  const ngtcp2_tstamp now = timestamp(owner_.now_);
   const ngtcp2_vec vec{reinterpret_cast<u8*>(const_cast<std::byte*>(payload.data())), payload.size()};
   // Acknowledgements and repeats may take a packet of their own before ours.
   for (int attempt = 0; attempt < 4; ++attempt) {
@@ -222,7 +223,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
     ngtcp2_pkt_info info{};
     const ngtcp2_ssize written = ngtcp2_conn_writev_datagram(
         conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &accepted,
-        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, timestamp(owner_.now_));
+        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, now);
     if (written <= 0) {
       if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0) error_ = static_cast<int>(written);
       break;
@@ -243,7 +244,7 @@ bool QuicConnection::send_reliable(Bytes bytes) {
     close(CloseCode::too_slow, "the reliable stream is not read");
     return false;
   }
-  owner_.mark_dirty(*this);
+  owner_.mark_for_writing(*this);
   return true;
 }
 
@@ -253,7 +254,7 @@ void QuicConnection::close(CloseCode code, std::string_view reason) {
   const bool linger = state_ == State::open && code != CloseCode::too_slow && code != CloseCode::flood;
   const TimeNs until = linger ? owner_.now_ + owner_.settings().linger_ns : owner_.now_;
   closing_ = std::make_unique<Closing>(Closing{code, std::string(reason.substr(0, 256)), until});
-  owner_.mark_dirty(*this);
+  owner_.mark_for_writing(*this);
 }
 
 bool QuicConnection::write_pending() {

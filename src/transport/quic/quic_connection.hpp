@@ -55,8 +55,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   static constexpr i64 kReliableStream = 0;
   static constexpr std::size_t kDeferredDatagrams = 16;
 
-  /// `params` and `settings` are complete but for what both ends share.
-  Result<void> start_tls(const TlsCredentials& credentials, TlsHandshake::Options options);
+  Result<void> start_tls(std::shared_ptr<const TlsCredentials> credentials, TlsHandshake::Options options);
   static ngtcp2_callbacks server_callbacks();
   static ngtcp2_callbacks client_callbacks();
   static ngtcp2_conn* conn_of(ngtcp2_crypto_conn_ref* ref);
@@ -92,7 +91,8 @@ class QuicConnection final : public Session, public DeadlineSlot {
   bool server_;
   bool told_open_ = false;
   bool in_callback_ = false;
-  bool dirty_ = false;
+  bool dirty_ = false;        ///< flush() has something to do for it …
+  bool wants_write_ = false;  ///< … and more than to look at its timers
   bool stream_exists_ = false;
   bool stream_announced_ = false;
   bool stream_blocked_ = false;

@@ -12,6 +12,9 @@ namespace {
 // A timer that is due again at once would spin; nothing in QUIC needs less.
 constexpr i64 kShortestTimerNs = 100 * kMicrosecondNs;
 
+// No QUIC packet is shorter: a stateless reset is the shortest (RFC 9000, section 10.3).
+constexpr std::size_t kSmallestPacketBytes = 21;
+
 TimeNs expiry_of(ngtcp2_conn* conn) {
   const ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(conn);
   return expiry > static_cast<ngtcp2_tstamp>(kNoDeadline) ? kNoDeadline : static_cast<TimeNs>(expiry);
@@ -86,7 +89,7 @@ QuicConnection& QuicEndpoint::adopt(std::unique_ptr<QuicConnection> connection) 
   connections_.push_back(std::move(connection));
   ++half_open_;
   ++counters_.handshakes_started;
-  mark_dirty(adopted);
+  mark_for_writing(adopted);
   return adopted;
 }
 
@@ -102,6 +105,11 @@ void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const e
   for (const env::ReceivedPacket& packet : packets) {
     ++counters_.packets_received;
     counters_.bytes_received += packet.bytes.size();
+    // ngtcp2 asserts on an empty packet, which anyone can send.
+    if (packet.bytes.size() < kSmallestPacketBytes) {
+      drop(PacketDrop::malformed);
+      continue;
+    }
     ngtcp2_version_cid header{};
     const int rc = ngtcp2_pkt_decode_version_cid(&header, reinterpret_cast<const u8*>(packet.bytes.data()),
                                                  packet.bytes.size(), kConnectionIdBytes);
@@ -160,7 +168,7 @@ void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& p
 }
 
 void QuicEndpoint::settle(QuicConnection& connection) {
-  mark_dirty(connection);
+  mark_for_writing(connection);
   if (connection.tls_ && ngtcp2_conn_get_handshake_completed(connection.conn_) != 0) {
     ngtcp2_conn_set_tls_native_handle(connection.conn_, nullptr);
     connection.tls_.reset();
@@ -213,7 +221,11 @@ void QuicEndpoint::flush(TimeNs now) {
       QuicConnection* connection = flushing_[i];
       if (connection == nullptr) continue;
       connection->dirty_ = false;
-      service(*connection);
+      if (connection->wants_write_ || connection->error_ != 0) {
+        service(*connection);
+      } else {
+        reschedule(*connection);
+      }
     }
     flushing_.clear();
   }
@@ -223,6 +235,7 @@ void QuicEndpoint::flush(TimeNs now) {
 
 void QuicEndpoint::service(QuicConnection& connection) {
   if (connection.state_ == QuicConnection::State::closed) return;
+  connection.wants_write_ = false;
   if (connection.error_ != 0) {
     fail(connection, connection.error_);
     return;
@@ -429,6 +442,11 @@ void QuicEndpoint::mark_dirty(QuicConnection& connection) {
   connection.dirty_ = true;
   connection.dirty_index_ = static_cast<u32>(dirty_.size());
   dirty_.push_back(&connection);
+}
+
+void QuicEndpoint::mark_for_writing(QuicConnection& connection) {
+  connection.wants_write_ = true;
+  mark_dirty(connection);
 }
 
 void QuicEndpoint::commit(QuicConnection& connection, std::size_t size, u8 ecn) {

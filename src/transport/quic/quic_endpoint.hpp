@@ -70,6 +70,7 @@ class QuicEndpoint {
   void read(QuicConnection& connection, const env::ReceivedPacket& packet, const env::Address& local);
 
   void mark_dirty(QuicConnection& connection);
+  void mark_for_writing(QuicConnection& connection);
   void commit(QuicConnection& connection, std::size_t size, u8 ecn);
   void send_alone(const env::Address& to, std::size_t size);
   void drop(PacketDrop reason) { ++counters_.packets_dropped[static_cast<std::size_t>(reason)]; }

@@ -164,7 +164,7 @@ void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& l
   tls.server = true;
   tls.require_peer_certificate = options_.require_client_certificate;
   tls.alpn = options_.settings.alpn;
-  if (const auto started = made->start_tls(*credentials_, std::move(tls)); !started) {
+  if (const auto started = made->start_tls(credentials_, std::move(tls)); !started) {
     log_error("quic: {}", started.error().message);
     return;
   }

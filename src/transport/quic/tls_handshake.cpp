@@ -36,25 +36,26 @@ int after_client_hello(gnutls_session_t session, unsigned, unsigned when, unsign
 
 }  // namespace
 
-Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(const TlsCredentials& credentials, Options options,
+Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const TlsCredentials> credentials, Options options,
                                                           ngtcp2_crypto_get_conn conn, void* owner) {
   static_assert(offsetof(TlsHandshake, ref_) == 0);
   std::unique_ptr<TlsHandshake> made(new TlsHandshake);
   made->ref_ = {conn, owner};
   made->options_ = std::move(options);
+  made->credentials_ = credentials;
   const bool server = made->options_.server;
   const unsigned flags = server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_END_OF_EARLY_DATA
                                 : GNUTLS_CLIENT | GNUTLS_NO_END_OF_EARLY_DATA;
   const auto failed = [](int rc) { return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))}; };
   int rc = gnutls_init(&made->session_, flags);
   if (rc < 0) return failed(rc);
-  rc = gnutls_priority_set(made->session_, credentials.priorities());
+  rc = gnutls_priority_set(made->session_, credentials->priorities());
   if (rc < 0) return failed(rc);
   rc = server ? ngtcp2_crypto_gnutls_configure_server_session(made->session_)
               : ngtcp2_crypto_gnutls_configure_client_session(made->session_);
   if (rc != 0) return failed(GNUTLS_E_INTERNAL_ERROR);
   gnutls_session_set_ptr(made->session_, made.get());
-  rc = gnutls_credentials_set(made->session_, GNUTLS_CRD_CERTIFICATE, credentials.certificates());
+  rc = gnutls_credentials_set(made->session_, GNUTLS_CRD_CERTIFICATE, credentials->certificates());
   if (rc < 0) return failed(rc);
   std::string& alpn = made->options_.alpn;
   const gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(alpn.data()), static_cast<unsigned>(alpn.size())};

@@ -2,9 +2,11 @@
 // websocket_listener.cpp only, so that Beast is compiled once.
 #pragma once
 
-#include <netinet/tcp.h>
-
 #include <array>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -15,9 +17,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <deque>
-#include <optional>
-#include <unordered_map>
+#include <netinet/tcp.h>
 
 #include "transport/websocket/websocket_listener.hpp"
 
@@ -63,7 +63,8 @@ inline env::Address to_address(const tcp::endpoint& endpoint) {
   env::Address address;
   address.port = endpoint.port();
   const auto ip = endpoint.address();
-  address.ip = (ip.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, ip.to_v4()) : ip.to_v6()).to_bytes();
+  address.ip =
+      (ip.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, ip.to_v4()) : ip.to_v6()).to_bytes();
   return address;
 }
 
@@ -147,8 +148,10 @@ class Connection final : public ConnectionBase {
   }
 
   void end(CloseCode code, std::string_view reason) override {
-    if (state_ == State::handshaking) drop();
-    else close(code, reason);
+    if (state_ == State::handshaking)
+      drop();
+    else
+      close(code, reason);
   }
 
   void abandon(CloseCode code, std::string_view reason) override {
@@ -180,7 +183,9 @@ class Connection final : public ConnectionBase {
   static constexpr std::size_t kReadBytes = 4096;
   static constexpr std::size_t kSpareBuffers = 4;
 
-  std::shared_ptr<Connection> self() { return std::static_pointer_cast<Connection>(this->shared_from_this()); }
+  std::shared_ptr<Connection> self() {
+    return std::static_pointer_cast<Connection>(this->shared_from_this());
+  }
   beast::tcp_stream& lowest() { return beast::get_lowest_layer(ws_); }
 
   // --- handshake
@@ -193,8 +198,8 @@ class Connection final : public ConnectionBase {
     }
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
       hub_->counters.refused_request.add();
-      return answer(431, "The request's header is larger than " + std::to_string(hub_->options.max_header_bytes) +
-                             " bytes.");
+      return answer(431, "The request's header is larger than " +
+                             std::to_string(hub_->options.max_header_bytes) + " bytes.");
     }
     if (ec && ec.category() == http::make_error_code(http::error::bad_value).category() &&
         ec != http::error::end_of_stream && ec != http::error::partial_message) {
@@ -248,8 +253,10 @@ class Connection final : public ConnectionBase {
   void on_accepted(error_code ec) {
     if (state_ == State::closed) return;
     if (ec) {
-      if (ec == beast::error::timeout) hub_->counters.handshake_timeouts.add();
-      else hub_->counters.refused_request.add();
+      if (ec == beast::error::timeout)
+        hub_->counters.handshake_timeouts.add();
+      else
+        hub_->counters.refused_request.add();
       return drop();
     }
     handshake_.reset();
@@ -263,9 +270,12 @@ class Connection final : public ConnectionBase {
 
   void count_refusal(UpgradeRefusal refusal) {
     auto& counters = hub_->counters;
-    if (refusal == UpgradeRefusal::bad_token) counters.refused_token.add();
-    else if (refusal == UpgradeRefusal::bad_origin) counters.refused_origin.add();
-    else counters.refused_request.add();
+    if (refusal == UpgradeRefusal::bad_token)
+      counters.refused_token.add();
+    else if (refusal == UpgradeRefusal::bad_origin)
+      counters.refused_origin.add();
+    else
+      counters.refused_request.add();
   }
 
   void answer(unsigned status, std::string sentence) {

@@ -48,7 +48,8 @@ UpgradeDecision decide_upgrade(const UpgradeRequest& request, std::string_view p
                                std::span<const std::string> allowed_origins, const TokenVerifier& verify);
 
 /// Is `origin` ("https://play.example:8443") allowed, as above?
-bool origin_allowed(std::string_view origin, std::string_view host, std::span<const std::string> allowed_origins);
+bool origin_allowed(std::string_view origin, std::string_view host,
+                    std::span<const std::string> allowed_origins);
 
 /// Close codes on a WebSocket are 4000 + CloseCode; the reason is "name: reason",
 /// cut to the 123 bytes that RFC 6455 section 5.5 leaves.

@@ -33,8 +33,9 @@ struct WebSocketListener::Impl {
     if (!ec) bound = to_address(acceptor.local_endpoint(ec));
     if (!ec) return {};
     if (ec == asio::error::address_in_use) {
-      return Error{ErrorCode::unavailable, where + " is in use; stop what listens there, or choose another port "
-                                                   "(0 picks a free one)"};
+      return Error{ErrorCode::unavailable, where +
+                                               " is in use; stop what listens there, or choose another port "
+                                               "(0 picks a free one)"};
     }
     if (ec == asio::error::access_denied) {
       return Error{ErrorCode::permission, where + " may not be bound by this user; choose a port above 1023"};
@@ -65,7 +66,8 @@ struct WebSocketListener::Impl {
     error_code ec;
     const tcp::endpoint remote = socket.remote_endpoint(ec);
     if (ec) return;  // gone already
-    if (hub->connections.size() >= hub->options.max_connections || hub->handshakes >= hub->options.max_handshakes) {
+    if (hub->connections.size() >= hub->options.max_connections ||
+        hub->handshakes >= hub->options.max_handshakes) {
       hub->counters.refused_full.add();
       constexpr std::string_view kFull =
           "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\n"
@@ -77,8 +79,10 @@ struct WebSocketListener::Impl {
     }
     socket.set_option(tcp::no_delay(true), ec);
     socket.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(
-                          hub->options.kernel_unsent_bytes), ec);
-    auto connection = std::make_shared<Connection<PlainStream>>(hub, PlainStream(std::move(socket)), to_address(remote));
+                          hub->options.kernel_unsent_bytes),
+                      ec);
+    auto connection =
+        std::make_shared<Connection<PlainStream>>(hub, PlainStream(std::move(socket)), to_address(remote));
     hub->connections.emplace(connection.get(), connection);
     hub->handshakes += 1;
     hub->counters.handshakes.set(hub->handshakes);
@@ -102,8 +106,10 @@ struct WebSocketListener::Impl {
 
 WebSocketListener::WebSocketListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<WebSocketListener>> WebSocketListener::create(asio::io_context& io, WebSocketOptions options,
-                                                                     TokenVerifier verify, SessionHandler& handler) {
+Result<std::unique_ptr<WebSocketListener>> WebSocketListener::create(asio::io_context& io,
+                                                                     WebSocketOptions options,
+                                                                     TokenVerifier verify,
+                                                                     SessionHandler& handler) {
   auto impl = std::make_unique<Impl>(io, std::move(options), std::move(verify), handler);
   if (auto listening = impl->listen(); !listening) return std::move(listening).error();
   impl->accept();
@@ -119,11 +125,17 @@ WebSocketListener::~WebSocketListener() {
   impl_->hub->handler = nullptr;
 }
 
-env::Address WebSocketListener::local() const { return impl_->bound; }
+env::Address WebSocketListener::local() const {
+  return impl_->bound;
+}
 
-std::size_t WebSocketListener::sessions() const { return static_cast<std::size_t>(counters().sessions.value()); }
+std::size_t WebSocketListener::sessions() const {
+  return static_cast<std::size_t>(counters().sessions.value());
+}
 
-const WebSocketCounters& WebSocketListener::counters() const { return impl_->hub->counters; }
+const WebSocketCounters& WebSocketListener::counters() const {
+  return impl_->hub->counters;
+}
 
 void WebSocketListener::stop_accepting() {
   error_code ignored;

@@ -47,27 +47,27 @@ struct WebSocketOptions {
 
 /// Written by the listener's thread, readable by any.
 struct WebSocketCounters {
-  Counter accepted;            ///< TCP connections taken
-  Counter opened;              ///< handshakes done
-  Counter closed;              ///< sessions ended, for whatever reason
-  Counter refused_full;        ///< connection or handshake limit
-  Counter refused_request;     ///< wrong method, path, subprotocol, header size, malformed
-  Counter refused_origin;
-  Counter refused_token;
-  Counter handshake_timeouts;
-  Counter accept_errors;       ///< out of descriptors and the like
-  Counter messages_received;
-  Counter bytes_received;
-  Counter messages_sent;
-  Counter bytes_sent;
-  Counter datagrams_dropped;   ///< the peer was behind
-  Counter datagrams_too_large;
-  Counter closed_too_slow;
-  Counter closed_too_large;
-  Counter closed_bad_message;  ///< text messages
-  Counter closed_idle;
-  Gauge sessions;
-  Gauge handshakes;  ///< half-open connections now
+  Counter accepted;             ///< TCP connections taken
+  Counter opened;               ///< handshakes done
+  Counter closed;               ///< sessions ended, for whatever reason
+  Counter refused_full;         ///< connections over the connection or handshake limit
+  Counter refused_request;      ///< handshakes with a wrong method, path, subprotocol or header
+  Counter refused_origin;       ///< handshakes from a web page that is not allowed
+  Counter refused_token;        ///< handshakes without a good token
+  Counter handshake_timeouts;   ///< handshakes that took too long
+  Counter accept_errors;        ///< accepts that failed, as out of descriptors
+  Counter messages_received;    ///< messages received
+  Counter bytes_received;       ///< payload bytes received
+  Counter messages_sent;        ///< messages handed to the kernel
+  Counter bytes_sent;           ///< payload bytes handed to the kernel
+  Counter datagrams_dropped;    ///< datagrams dropped because the peer was behind
+  Counter datagrams_too_large;  ///< datagrams dropped because they were over the limit
+  Counter closed_too_slow;      ///< sessions closed because the reliable queue was full
+  Counter closed_too_large;     ///< sessions closed for a message over the limit
+  Counter closed_bad_message;   ///< sessions closed for a text message or a broken frame
+  Counter closed_idle;          ///< sessions closed because nothing was heard
+  Gauge sessions;               ///< open now
+  Gauge handshakes;             ///< half-open connections now
 };
 
 /// All methods on the thread that runs `io`, or while nobody runs it.
@@ -75,8 +75,9 @@ class WebSocketListener {
  public:
   /// Binds and starts to accept. `handler` outlives the listener. A port in use is
   /// ErrorCode::unavailable and says what to do.
-  static Result<std::unique_ptr<WebSocketListener>> create(boost::asio::io_context& io, WebSocketOptions options,
-                                                           TokenVerifier verify, SessionHandler& handler);
+  static Result<std::unique_ptr<WebSocketListener>> create(boost::asio::io_context& io,
+                                                           WebSocketOptions options, TokenVerifier verify,
+                                                           SessionHandler& handler);
 
   /// Ends every session at once (on_close with server_stopping is called from here).
   ~WebSocketListener();

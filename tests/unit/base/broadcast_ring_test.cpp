@@ -1,13 +1,13 @@
 #include "base/broadcast_ring.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <random>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
 
@@ -21,7 +21,9 @@ void publish(BroadcastRing& ring, std::string_view text, std::size_t room = 0) {
 }
 
 /// A frame whose every byte follows from its number, and its length too.
-std::size_t size_of_frame(u64 number) { return 8 + (number * 2'654'435'761U) % 900; }
+std::size_t size_of_frame(u64 number) {
+  return 8 + (number * 2'654'435'761U) % 900;
+}
 void publish_numbered(BroadcastRing& ring, u64 number) {
   const std::size_t size = size_of_frame(number);
   const MutableBytes space = ring.begin(1024);
@@ -107,8 +109,8 @@ TEST(broadcast_ring, a_pinned_frame_stays_whole_while_the_ring_goes_round) {
 
 TEST(broadcast_ring, there_is_room_even_when_every_consumer_pins_a_frame) {
   std::mt19937_64 random(9);
-  const BroadcastRing::Options options{.slots = 64, .consumers = BroadcastRing::kMaxConsumers, .max_frame_bytes = 1024,
-                                       .bytes = 1};
+  const BroadcastRing::Options options{
+      .slots = 64, .consumers = BroadcastRing::kMaxConsumers, .max_frame_bytes = 1024, .bytes = 1};
   BroadcastRing ring(options);
   std::vector<std::pair<Bytes, u64>> held(options.consumers);
   u64 number = 0;
@@ -162,7 +164,8 @@ TEST(broadcast_ring, fast_and_slow_readers_see_only_whole_frames_while_one_write
         }
         // The last consumer dawdles with its frame in its hands.
         if (index == kConsumers - 1) std::this_thread::sleep_for(std::chrono::microseconds(300));
-        if (consumer.sequence() < expected_at_least || !is_numbered(*frame, consumer.sequence())) ++broken[index];
+        if (consumer.sequence() < expected_at_least || !is_numbered(*frame, consumer.sequence()))
+          ++broken[index];
         expected_at_least = consumer.sequence() + 1;
         ++read[index];
         consumer.release();

@@ -1,9 +1,9 @@
 #include "base/crc.hpp"
 
-#include <gtest/gtest.h>
-
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
 #include "base/crc_kernels.hpp"
@@ -44,8 +44,13 @@ TEST(crc, every_length_and_alignment_agrees_with_the_plain_form) {
     const u32 start32 = static_cast<u32>(random());
     ASSERT_EQ(crc16_ibm(part, start16), crc16_ibm_plain(part, start16)) << size;
     ASSERT_EQ(crc32c(part, start32), crc32c_plain(part, start32)) << size;
-    ASSERT_EQ(crc_kernels::sliced16(part.data(), size, start16), crc16_ibm_plain(part, start16)) << size;
-    ASSERT_EQ(~crc_kernels::sliced32(part.data(), size, ~start32), crc32c_plain(part, start32)) << size;
+    for (const auto level :
+         {crc_kernels::Level::tables, crc_kernels::Level::multiply, crc_kernels::Level::wide_multiply}) {
+      if (level > crc_kernels::highest_level()) break;
+      ASSERT_EQ(crc_kernels::run16(level, part.data(), size, start16), crc16_ibm_plain(part, start16))
+          << size;
+      ASSERT_EQ(~crc_kernels::run32(level, part.data(), size, ~start32), crc32c_plain(part, start32)) << size;
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 #include "base/hex.hpp"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
 

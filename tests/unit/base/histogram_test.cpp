@@ -1,11 +1,11 @@
 #include "base/histogram.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <random>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace drumline {
 namespace {
@@ -120,7 +120,8 @@ TEST(histogram, another_thread_may_read_while_one_records) {
   });
   u64 before = 0;
   for (int i = 0; i < 20; ++i) {
-    const Histogram copy = histogram;
+    Histogram copy;
+    copy = histogram;
     EXPECT_GE(copy.count(), before);
     EXPECT_LE(copy.percentile(99), 1000U);
     before = copy.count();

@@ -1,8 +1,8 @@
 #include "base/log.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace drumline {
 namespace {
@@ -47,9 +47,11 @@ TEST(log, printable_keeps_text_and_escapes_the_rest) {
   EXPECT_EQ(printable("a\tb\r\x7f"), "a\\tb\\x0d\\x7f");
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
   EXPECT_EQ(printable("c:\\n"), "c:\\\\n");
-  EXPECT_EQ(printable("\xC2\x9B" "2J"), "\\xc2\\x9b2J");  // CSI in one C1 character
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "2J"),
+            "\\xc2\\x9b2J");  // CSI in one C1 character
   EXPECT_EQ(printable("\xFF\xC0\xAF"), "\\xff\\xc0\\xaf");
-  EXPECT_EQ(printable("\xE4\xB8"), "\\xe4\\xb8");          // cut short
+  EXPECT_EQ(printable("\xE4\xB8"), "\\xe4\\xb8");           // cut short
   EXPECT_EQ(printable("\xED\xA0\x80"), "\\xed\\xa0\\x80");  // a surrogate
 }
 

@@ -1,10 +1,10 @@
 #include "base/pool.hpp"
 
-#include <gtest/gtest.h>
-
 #include <random>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace drumline {
 namespace {
@@ -16,8 +16,8 @@ TEST(slot_set, hands_out_the_lowest_free_number) {
     EXPECT_EQ(slots.take(), std::nullopt);
     EXPECT_EQ(slots.taken(), capacity);
     slots.give_back(capacity - 1);
-    slots.give_back(capacity / 2 == capacity - 1 ? 0 : capacity / 2);
-    EXPECT_EQ(slots.take(), capacity / 2 == capacity - 1 ? 0 : capacity / 2);
+    if (capacity > 2) slots.give_back(capacity / 2);
+    EXPECT_EQ(slots.take(), capacity > 2 ? capacity / 2 : capacity - 1);
   }
 }
 

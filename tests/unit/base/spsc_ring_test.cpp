@@ -1,9 +1,9 @@
 #include "base/spsc_ring.hpp"
 
-#include <gtest/gtest.h>
-
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace drumline {
 namespace {

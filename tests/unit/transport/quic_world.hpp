@@ -130,8 +130,8 @@ class QuicWorld {
     return session;
   }
 
-  /// Everything that is due now; then the clock goes to what comes next.
-  void step(TimeNs limit) {
+  /// Everything that is due now.
+  void work() {
     for (bool any = true; any;) {
       any = false;
       for (auto packets = server_socket->receive(); !packets.empty(); packets = server_socket->receive()) {
@@ -150,6 +150,9 @@ class QuicWorld {
       client_socket->batch().flush();
       if (const auto arrival = network.next_arrival(); arrival && *arrival <= clock.now()) any = true;
     }
+  }
+
+  void move_clock(TimeNs limit) {
     TimeNs next = std::min({server->deadline(), clients->deadline(), limit});
     if (const auto arrival = network.next_arrival()) next = std::min(next, *arrival);
     if (next > clock.now()) clock.advance(next - clock.now());
@@ -157,15 +160,20 @@ class QuicWorld {
 
   void run_for(i64 duration) {
     const TimeNs until = clock.now() + duration;
-    while (clock.now() < until) step(until);
-    step(until);
+    work();
+    while (clock.now() < until) {
+      move_clock(until);
+      work();
+    }
   }
 
   bool run_until(const std::function<bool()>& done, i64 limit = 30 * kSecondNs) {
     const TimeNs until = clock.now() + limit;
+    work();
     while (!done()) {
       if (clock.now() >= until) return false;
-      step(until);
+      move_clock(until);
+      work();
     }
     return true;
   }

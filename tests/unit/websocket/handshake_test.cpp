@@ -8,12 +8,13 @@ namespace drumline::transport {
 namespace {
 
 TEST(Origin, any_loopback_and_the_same_host_pass_by_default) {
-  for (const char* origin : {"http://localhost:8000", "http://127.0.0.1", "https://[::1]:9", "http://127.9.8.7:1",
-                             "https://play.example:8000"}) {
+  for (const char* origin : {"http://localhost:8000", "http://127.0.0.1", "https://[::1]:9",
+                             "http://127.9.8.7:1", "https://play.example:8000"}) {
     EXPECT_TRUE(origin_allowed(origin, "play.example:7777", {})) << origin;
   }
-  for (const char* origin : {"http://evil.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example",
-                             "null", "", "http://127.0.0.999", "http://127.1"}) {
+  for (const char* origin :
+       {"http://evil.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example", "null", "",
+        "http://127.0.0.999", "http://127.1"}) {
     EXPECT_FALSE(origin_allowed(origin, "play.example:7777", {})) << origin;
   }
 }
@@ -50,8 +51,9 @@ TEST(RequestTarget, is_split_and_decoded) {
 TEST(RequestTarget, malformed_ones_are_refused) {
   std::string many = "/?";
   for (int i = 0; i < 40; ++i) many += "k" + std::to_string(i) + "&";
-  for (const std::string& target : {std::string("nothing"), std::string(), std::string("/%4"), std::string("/?a=%G0"),
-                                    std::string("/%0d%0aSet-Cookie:x"), std::string("/%00"), many}) {
+  for (const std::string& target :
+       {std::string("nothing"), std::string(), std::string("/%4"), std::string("/?a=%G0"),
+        std::string("/%0d%0aSet-Cookie:x"), std::string("/%00"), many}) {
     EXPECT_FALSE(parse_request_target(target).ok()) << target;
   }
 }

@@ -2,16 +2,16 @@
 // with a time limit on every wait.
 #pragma once
 
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "base/types.hpp"
 
@@ -107,7 +107,8 @@ class RawClient {
       for (int shift = 8; shift >= 0; shift -= 8) frame.push_back(static_cast<char>(payload.size() >> shift));
     } else {
       frame.push_back(static_cast<char>(0x80 | 127));
-      for (int shift = 56; shift >= 0; shift -= 8) frame.push_back(static_cast<char>(payload.size() >> shift));
+      for (int shift = 56; shift >= 0; shift -= 8)
+        frame.push_back(static_cast<char>(payload.size() >> shift));
     }
     constexpr std::array<char, 4> kMask{0x11, 0x22, 0x33, 0x44};
     frame.append(kMask.data(), kMask.size());

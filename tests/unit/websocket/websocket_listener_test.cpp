@@ -1,17 +1,17 @@
 #include "transport/websocket/websocket_listener.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <future>
 #include <mutex>
 #include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
 #include "unit/websocket/raw_client.hpp"
@@ -166,7 +166,8 @@ TEST_F(WebSocketListenerTest, refusals_say_what_was_wrong_and_are_counted) {
   const std::string expired = refusal_of(RawClient::upgrade_request("/play?token=expired"));
   EXPECT_THAT(expired, StartsWith("HTTP/1.1 401 "));
   EXPECT_THAT(expired, HasSubstr("The token expired 12 s ago.\n"));
-  EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=forged")), HasSubstr("signature does not hold"));
+  EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=forged")),
+              HasSubstr("signature does not hold"));
   EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play")), HasSubstr("A token is missing"));
   EXPECT_EQ(counters().refused_token.value(), 3U);
 
@@ -178,7 +179,8 @@ TEST_F(WebSocketListenerTest, refusals_say_what_was_wrong_and_are_counted) {
               StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(refusal_of("\x16\x03\x01 not http at all\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=%zz")), StartsWith("HTTP/1.1 400 "));
-  EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=good") + "early"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=good") + "early"),
+              StartsWith("HTTP/1.1 400 "));
   EXPECT_EQ(counters().refused_request.value(), 7U);
 
   EXPECT_THAT(refusal_of(RawClient::upgrade_request("/play?token=good", "Origin: https://evil.example\r\n")),
@@ -255,6 +257,7 @@ TEST_F(WebSocketListenerTest, a_text_message_is_refused) {
 }
 
 TEST_F(WebSocketListenerTest, a_message_past_the_limit_closes_with_too_large) {
+  options.close_timeout_ms = 200;
   start();
   RawClient whole(port);
   ASSERT_TRUE(whole.open("/play?token=good"));
@@ -280,9 +283,10 @@ TEST_F(WebSocketListenerTest, a_broken_frame_ends_the_session_as_bad_message) {
   start();
   RawClient client(port);
   ASSERT_TRUE(client.open("/play?token=good"));
-  ASSERT_TRUE(client.send_text(std::string_view("\x82\x03"
-                                                "abc",
-                                                5)));  // not masked: RFC 6455 section 5.1 forbids it
+  ASSERT_TRUE(
+      client.send_text(std::string_view("\x82\x03"
+                                        "abc",
+                                        5)));  // not masked: RFC 6455 section 5.1 forbids it
   ASSERT_TRUE(recorder.wait_for_close());
   EXPECT_EQ(recorder.closed.front().code, CloseCode::bad_message);
 }

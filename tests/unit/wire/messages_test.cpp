@@ -50,7 +50,7 @@ struct Dot {
 };
 struct Hidden {
   u64 value = 0;
-  static constexpr auto kFields = world::fields(world::field("value", &Hidden::value));
+  static constexpr auto kFields = world::fields(world::field("value", &Hidden::value, {.bits = 8}));
 };
 
 Welcome a_welcome() {

@@ -1,0 +1,149 @@
+#include "bots/bots.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "bots/squad.hpp"
+#include "env/thread.hpp"
+
+namespace drumline::bots {
+namespace {
+
+constexpr i64 kWatchNs = 250 * kMillisecondNs;
+constexpr u32 kMaxBots = 100'000;
+constexpr u32 kMaxThreads = 256;
+// Sockets of one thread: enough for the kernel's queues, few enough for full batches.
+constexpr u32 kClientsPerSocket = 128;
+constexpr u32 kMostSockets = 16;
+
+Result<void> check(const BotsOptions& options) {
+  const auto wrong = [](const std::string& what) { return Error{ErrorCode::invalid_argument, what}; };
+  if (options.count < 1 || options.count > kMaxBots) {
+    return wrong(fmt::format("--count {} is out of range: 1 to {} bots", options.count, kMaxBots));
+  }
+  if (options.threads < 1 || options.threads > kMaxThreads) {
+    return wrong(fmt::format("--threads {} is out of range: 1 to {}", options.threads, kMaxThreads));
+  }
+  if (!(options.send_hz > 0 && options.send_hz <= 62.5)) {
+    return wrong(fmt::format("--send-hz {} is out of range: above 0, at most 62.5", options.send_hz));
+  }
+  if (!(options.seconds >= 0)) return wrong("--seconds must not be negative");
+  if (!(options.give_up_seconds > 0)) return wrong("the time to give up after must be positive");
+  if (options.game != "arena") {
+    return wrong(fmt::format("there is no bot for the game '{}'; there is one for arena", options.game));
+  }
+  return {};
+}
+
+bool stop_wanted(const BotsOptions& options) {
+  return options.stop != nullptr && options.stop->load() != 0;
+}
+
+}  // namespace
+
+Result<BotsReport> play_bots(const BotsOptions& options,
+                             const std::function<void(const BotsProgress&)>& watch) {
+  if (auto good = check(options); !good) return std::move(good).error();
+  auto server = client::parse_quic_url(options.url);
+  if (!server) return std::move(server).error();
+  const transport::PkiPaths pki = transport::pki_paths(options.pki);
+  const u32 threads = std::min(options.threads, options.count);
+
+  client::ClientGroupOptions group;
+  group.server = *server;
+  group.tls = {.authority = pki.ca_certificate, .certificate = pki.client_certificate, .key = pki.client_key};
+  group.max_handshakes = std::max(32 / threads, 4U);
+
+  std::vector<std::unique_ptr<Squad>> squads;
+  for (u32 i = 0; i < threads; ++i) {
+    const u32 first = static_cast<u32>(u64{options.count} * i / threads);
+    const u32 count = static_cast<u32>(u64{options.count} * (i + 1) / threads) - first;
+    group.sockets = std::clamp((count + kClientsPerSocket - 1) / kClientsPerSocket, 1U, kMostSockets);
+    auto squad = Squad::create(options, group, first, count);
+    if (!squad) return std::move(squad).error();
+    squads.push_back(std::move(*squad));
+  }
+
+  const env::SystemClock clock;
+  const TimeNs started = clock.now();
+  TimeNs figures_from = started;
+  BotsReport report;
+  report.bots = options.count;
+  report.threads = threads;
+  for (const auto& squad : squads) squad->start();
+  bool time_is_up = false;
+  while (true) {
+    env::sleep_until(
+        std::min(clock.now() + kWatchNs / 5,
+                 options.seconds > 0 ? figures_from + static_cast<i64>(options.seconds * 1e9) : INT64_MAX));
+    const TimeNs now = clock.now();
+    BotsProgress progress;
+    progress.seconds = static_cast<double>(now - started) * 1e-9;
+    u32 closed = 0;
+    u32 ever_seated = 0;
+    for (const auto& squad : squads) {
+      progress.seated += squad->seated();
+      progress.frames += squad->frames();
+      progress.frames_due += squad->frames_due();
+      progress.losses += squad->losses();
+      closed += squad->closed();
+      ever_seated += squad->ever_seated();
+    }
+    if (ever_seated == options.count && report.seated_after_s == 0) {
+      report.seated_after_s = progress.seconds;
+      if (options.measure_from_seated) {
+        figures_from = now;
+        for (const auto& squad : squads) squad->restart_figures();
+      }
+    }
+    if (watch) watch(progress);
+    if (stop_wanted(options) || closed == options.count) break;
+    // Bots that are to be measured seated are given time to get there.
+    const bool waits = options.measure_from_seated && report.seated_after_s == 0 && closed == 0 &&
+                       progress.seconds < options.give_up_seconds;
+    if (!waits && options.seconds > 0 && now - figures_from >= static_cast<i64>(options.seconds * 1e9)) {
+      time_is_up = true;
+      break;
+    }
+  }
+  report.seconds = static_cast<double>(clock.now() - figures_from) * 1e-9;
+  for (const auto& squad : squads) squad->stop(time_is_up);
+  for (const auto& squad : squads) squad->add_to(report);
+  return report;
+}
+
+Result<int> run_bots(const BotsOptions& options) {
+  TimeNs drawn_at = 0;
+  u64 frames_before = 0;
+  double seconds_before = 0;
+  const env::SystemClock clock;
+  const auto draw = [&](const BotsProgress& p) {
+    const TimeNs now = clock.now();
+    if (now - drawn_at < kWatchNs) return;
+    drawn_at = now;
+    const double elapsed = p.seconds - seconds_before;
+    const double rate = elapsed > 0 ? static_cast<double>(p.frames - frames_before) / elapsed : 0;
+    frames_before = p.frames;
+    seconds_before = p.seconds;
+    const double share =
+        p.frames_due > 0 ? 100.0 * static_cast<double>(p.frames) / static_cast<double>(p.frames_due) : 0;
+    fmt::print(stderr,
+               "\r{:6.1f} s  {}/{} seated  {:.0f} frames/s  {:.3f} % delivered  {} connections lost \033[K",
+               p.seconds, p.seated, options.count, rate, share, p.losses);
+    std::fflush(stderr);
+  };
+  auto report = play_bots(options, options.progress ? draw : std::function<void(const BotsProgress&)>());
+  if (options.progress) fmt::print(stderr, "\r\033[K");
+  if (!report) return std::move(report).error();
+  if (options.json)
+    fmt::print("{}\n", to_json(*report));
+  else if (!options.quiet)
+    fmt::print("{}", to_text(*report));
+  std::fflush(stdout);
+  return report->all_well() ? 0 : 1;
+}
+
+}  // namespace drumline::bots

@@ -1,0 +1,165 @@
+// One player's (or spectator's) side of a session: greets, keeps the world as the
+// server shows it, sends commands, and comes back by itself when the connection
+// or the server goes away. Sans-I/O: a Connector opens sessions, calls bring what
+// was heard, poll() does what is due. See ClientGroup for sockets.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/histogram.hpp"
+#include "base/types.hpp"
+#include "broadcast/state_decoder.hpp"
+#include "client/command_queue.hpp"
+#include "client/statistics.hpp"
+#include "env/random.hpp"
+#include "transport/session.hpp"
+#include "wire/frame.hpp"
+#include "wire/messages.hpp"
+
+namespace drumline::client {
+
+class Client;
+
+struct ClientOptions {
+  std::string name{};  ///< cut to what the protocol allows
+  std::string game{};  ///< empty: whatever the battle plays
+  BattleId battle{};   ///< 0: any that has room
+  wire::SeatKind seat = wire::SeatKind::player;
+  bool reconnect = true;
+  i64 reconnect_first_ns = 100 * kMillisecondNs;  ///< doubles with each failure, with jitter
+  i64 reconnect_most_ns = 2 * kSecondNs;
+  i64 give_up_after_ns = 60 * kSecondNs;     ///< without a seat for so long it is lost for good
+  i64 greeting_timeout_ns = 10 * kSecondNs;  ///< from the open session to the Welcome
+  i64 ping_interval_ns = kSecondNs;
+  i64 silence_ns = 10 * kSecondNs;  ///< nothing heard for so long: the connection is dead
+  broadcast::DecoderLimits decoder{};
+  /// When set, the time between state frames goes there (ns). Shared by the clients of one thread.
+  Histogram* interarrival_ns = nullptr;
+};
+
+enum class ClientState : u8 {
+  idle,        ///< start() was not called
+  connecting,  ///< the transport's handshake
+  greeting,    ///< Hello sent, no Welcome yet
+  playing,     ///< seated, or watching
+  waiting,     ///< until it is time to connect again
+  closed,      ///< left, or lost for good: see Client::lost()
+};
+
+/// Told of what happens; called from inside Client's calls. May call send() and leave().
+class ClientListener {
+ public:
+  virtual ~ClientListener() = default;
+  /// Seated; again after each reconnect (welcome.resumed: in the same seat).
+  virtual void on_welcome(Client&, const wire::Welcome&) {}
+  /// A state frame was decoded; state() is new.
+  virtual void on_frame(Client&) {}
+  virtual void on_refused(Client&, const wire::Refused&) {}
+  virtual void on_roster(Client&, const wire::Roster&) {}
+  virtual void on_scoreboard(Client&, const wire::Scoreboard&) {}
+  /// The connection is gone; the client comes back by itself unless it is closed().
+  virtual void on_drop(Client&, transport::CloseCode, std::string_view /*reason*/) {}
+};
+
+/// Opens sessions for clients. The session's owner brings what it hears to the client.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  /// Starts a connection; on_open or on_close follows, never from inside this call.
+  virtual Result<transport::Session*> connect(Client& client, TimeNs now) = 0;
+};
+
+/// One thread. Connector, listener and random outlive it.
+class Client {
+ public:
+  Client(ClientOptions options, Connector& connector, ClientListener& listener, env::Random& random);
+
+  void start(TimeNs now);
+  /// Gives the seat up and closes.
+  void leave(TimeNs now);
+  /// Sends a command with the next sequence and the wall time in `wall_ms`; repeats
+  /// it until the server shows it. Returns the sequence, 0 when not playing.
+  u32 send(world::Command command, u64 wall_ms, TimeNs now);
+
+  /// Does what is due at `now`.
+  void poll(TimeNs now);
+  /// When poll() has something to do next.
+  TimeNs deadline() const;
+
+  // From the session's owner. What an earlier session of this client still says is ignored.
+  void on_open(transport::Session& session, TimeNs now);
+  void on_reliable(transport::Session& session, Bytes bytes, TimeNs now);
+  void on_datagram(transport::Session& session, Bytes payload, TimeNs now);
+  void on_close(transport::Session& session, transport::CloseCode code, std::string_view reason, TimeNs now);
+
+  ClientState state() const { return state_; }
+  bool playing() const { return state_ == ClientState::playing; }
+  bool closed() const { return state_ == ClientState::closed; }
+  /// Closed without having left: why.
+  bool lost() const { return closed() && !leaving_; }
+  const std::string& last_error() const { return last_error_; }
+
+  /// Of the newest session; its map_description is handed to on_welcome and not kept.
+  const wire::Welcome& welcome() const { return welcome_; }
+  PlayerSlot player() const { return welcome_.player; }
+  EntityId entity() const { return welcome_.entity; }
+  /// The world as last shown; there is one from the first Welcome on.
+  broadcast::StateDecoder& world() { return *decoder_; }
+  /// Of the newest state frame.
+  Tick tick() const { return last_tick_; }
+  const ClientStatistics& statistics() const { return statistics_; }
+
+ private:
+  void connect(TimeNs now);
+  void drop(transport::CloseCode code, const std::string& reason, TimeNs now);
+  void close_session(transport::CloseCode code, std::string_view reason);
+  void send_message(const wire::ClientMessage& message);
+  void flush_commands(TimeNs now);
+  bool on_payload(Bytes payload, TimeNs now);
+  bool on_message(wire::Welcome&& welcome, TimeNs now);
+  bool on_message(wire::Refused&& refused, TimeNs now);
+  bool on_message(wire::Roster&& roster, TimeNs now);
+  bool on_message(wire::Scoreboard&& board, TimeNs now);
+  bool on_message(wire::Pong&& pong, TimeNs now);
+  bool on_message(wire::Goodbye&& goodbye, TimeNs now);
+  void count_frame(u32 tick, std::size_t bytes, TimeNs now);
+
+  ClientOptions options_;
+  Connector& connector_;
+  ClientListener& listener_;
+  env::Random& random_;
+
+  ClientState state_ = ClientState::idle;
+  bool leaving_ = false;
+  transport::Session* session_ = nullptr;
+  std::optional<wire::FrameReader> reader_;
+  std::unique_ptr<broadcast::StateDecoder> decoder_;
+  CommandQueue commands_;
+  TimeNs ack_deadline_ =
+      CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
+  wire::Welcome welcome_;
+  std::vector<std::byte> token_;  ///< for the next Hello; empty: join anew
+  std::string last_error_;
+
+  TimeNs next_attempt_ = 0;
+  TimeNs lost_since_ = 0;  ///< when the seat was lost; 0 while there is one or there never was
+  TimeNs greeting_deadline_ = 0;
+  i64 backoff_ns_ = 0;
+  i64 retry_after_ns_ = 0;  ///< from a Goodbye
+  u32 token_refusals_ = 0;  ///< in a row
+  TimeNs next_ping_ = 0;
+  TimeNs last_heard_ = 0;
+  bool welcomed_before_ = false;
+
+  Tick last_tick_ = 0;
+  TimeNs last_frame_at_ = 0;
+  bool frame_in_session_ = false;
+  ClientStatistics statistics_;
+};
+
+}  // namespace drumline::client

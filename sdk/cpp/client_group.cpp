@@ -1,0 +1,175 @@
+#include "client/client_group.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include <poll.h>
+
+namespace drumline::client {
+namespace {
+
+// Clients' own timers (repeats, pings, reconnects) are looked at this often, all in a row.
+constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
+// Receive calls in a row on one socket before the others get their turn.
+constexpr int kReceiveCallsInARow = 16;
+
+}  // namespace
+
+Result<env::Address> parse_quic_url(const std::string& url) {
+  constexpr std::string_view scheme = "quic://";
+  if (!url.starts_with(scheme)) {
+    return Error{ErrorCode::invalid_argument,
+                 "'" + url + "' is no address that this client speaks; use quic://HOST:PORT"};
+  }
+  std::string rest = url.substr(scheme.size());
+  if (rest.ends_with('/')) rest.pop_back();
+  auto address = env::parse_address(rest);
+  if (!address) return std::move(address).error().within(url);
+  return address;
+}
+
+Result<std::unique_ptr<ClientGroup>> ClientGroup::create(const ClientGroupOptions& options,
+                                                         env::Network& network, env::Random& random,
+                                                         const env::Clock& clock) {
+  auto credentials = transport::TlsCredentials::load(options.tls);
+  if (!credentials) return std::move(credentials).error();
+  std::unique_ptr<ClientGroup> group(new ClientGroup(options, random, clock));
+  group->credentials_ = std::move(*credentials);
+  group->now_ = clock.now();
+  const auto any =
+      env::parse_address(options.server.is_loopback() ? (options.server.is_v4() ? "127.0.0.1:0" : "[::1]:0")
+                         : options.server.is_v4()     ? "0.0.0.0:0"
+                                                      : "[::]:0");
+  if (!any) return any.error();
+  transport::QuicSettings quic;
+  quic.handshake_timeout_ns = options.handshake_timeout_ns;
+  for (u32 i = 0; i < std::max(options.sockets, 1U); ++i) {
+    transport::SessionHandler& handler = *group;
+    auto socket = network.bind(*any, {});
+    if (!socket) return std::move(socket).error().within("a socket for the clients");
+    Port& port = group->ports_.emplace_back();
+    port.socket = std::move(*socket);
+    port.quic = std::make_unique<transport::QuicClients>(quic, random, handler, port.socket->batch());
+  }
+  return group;
+}
+
+ClientGroup::~ClientGroup() = default;
+
+Client& ClientGroup::add(const ClientOptions& options, ClientListener& listener) {
+  Connector& connector = *this;
+  to_start_.push_back(clients_.size());
+  clients_.push_back(std::make_unique<Client>(options, connector, listener, random_));
+  return *clients_.back();
+}
+
+void ClientGroup::start() {
+  now_ = clock_.now();
+  while (!to_start_.empty() && half_open() < options_.max_handshakes) {
+    connecting_client_ = to_start_.front();
+    to_start_.pop_front();
+    clients_[connecting_client_]->start(now_);
+  }
+}
+
+void ClientGroup::leave_all() {
+  now_ = clock_.now();
+  to_start_.clear();
+  for (const auto& client : clients_) client->leave(now_);
+}
+
+std::size_t ClientGroup::half_open() const {
+  std::size_t sum = 0;
+  for (const Port& port : ports_) sum += port.quic->half_open();
+  return sum;
+}
+
+void ClientGroup::poll() {
+  now_ = clock_.now();
+  for (Port& port : ports_) {
+    port.quic->advance(now_);
+    for (int i = 0; i < kReceiveCallsInARow; ++i) {
+      const auto packets = port.socket->receive();
+      if (packets.empty()) break;
+      now_ = clock_.now();
+      port.quic->receive(packets, port.socket->local(), now_);
+    }
+  }
+  now_ = clock_.now();
+  for (Port& port : ports_) {
+    if (port.quic->deadline() <= now_) port.quic->on_timer(now_);
+  }
+  if (now_ >= next_timers_) {
+    next_timers_ = now_ + kTimerGrainNs;
+    if (!to_start_.empty()) start();
+    poll_clients();
+  }
+  for (Port& port : ports_) {
+    port.quic->flush(now_);
+    port.socket->batch().flush();
+  }
+}
+
+void ClientGroup::poll_clients() {
+  std::size_t budget = half_open();
+  budget = budget < options_.max_handshakes ? options_.max_handshakes - budget : 0;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    Client& client = *clients_[i];
+    if (client.deadline() > now_) continue;
+    if (client.state() == ClientState::waiting) {
+      if (budget == 0) continue;
+      --budget;
+    }
+    connecting_client_ = i;
+    client.poll(now_);
+  }
+}
+
+void ClientGroup::wait(TimeNs until) const {
+  TimeNs wake = std::min(until, next_timers_);
+  for (const Port& port : ports_) wake = std::min(wake, port.quic->deadline());
+  const i64 left = wake - clock_.now();
+  if (left <= 0) return;
+  std::vector<pollfd> waits;
+  for (const Port& port : ports_) {
+    if (port.socket->descriptor() >= 0) waits.push_back({port.socket->descriptor(), POLLIN, 0});
+  }
+  const timespec timeout{.tv_sec = left / kSecondNs, .tv_nsec = left % kSecondNs};
+  ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
+}
+
+std::size_t ClientGroup::connections() const {
+  std::size_t sum = 0;
+  for (const Port& port : ports_) sum += port.quic->connections();
+  return sum;
+}
+
+u64 ClientGroup::packets_received() const {
+  u64 sum = 0;
+  for (const Port& port : ports_) sum += port.socket->counters().packets_received;
+  return sum;
+}
+
+Result<transport::Session*> ClientGroup::connect(Client&, TimeNs now) {
+  Port& port = ports_[connecting_client_ % ports_.size()];
+  transport::QuicClients::ClientOptions options;
+  options.server_name = options_.server_name;
+  options.credentials = credentials_;
+  options.context = connecting_client_;
+  return port.quic->connect(options_.server, port.socket->local(), options, now);
+}
+
+void ClientGroup::on_open(transport::Session& session) {
+  client_of(session).on_open(session, now_);
+}
+void ClientGroup::on_reliable(transport::Session& session, Bytes bytes) {
+  client_of(session).on_reliable(session, bytes, now_);
+}
+void ClientGroup::on_datagram(transport::Session& session, Bytes payload) {
+  client_of(session).on_datagram(session, payload, now_);
+}
+void ClientGroup::on_close(transport::Session& session, transport::CloseCode code, std::string_view reason) {
+  client_of(session).on_close(session, code, reason, now_);
+}
+
+}  // namespace drumline::client

@@ -1,0 +1,88 @@
+// Many clients over QUIC on a few shared sockets, driven by one thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/client.hpp"
+#include "env/clock.hpp"
+#include "env/network.hpp"
+#include "transport/credentials/development_pki.hpp"
+#include "transport/quic/quic_client.hpp"
+
+namespace drumline::client {
+
+/// "quic://host:port" with a numeric host or localhost. Other schemes are
+/// invalid_argument and say what is spoken here.
+Result<env::Address> parse_quic_url(const std::string& url);
+
+struct ClientGroupOptions {
+  env::Address server;
+  std::string server_name = "localhost";  ///< that the server's certificate must hold
+  transport::TlsFiles tls;                ///< authority, and our certificate and key
+  u32 sockets = 1;                        ///< clients are dealt to them in turn
+  /// Handshakes under way at once: a handshake costs the server a millisecond, and
+  /// a thousand at once would time each other out.
+  u32 max_handshakes = 32;
+  i64 handshake_timeout_ns = 3 * kSecondNs;
+};
+
+/// One thread. network, random and clock outlive it.
+class ClientGroup final : private transport::SessionHandler, private Connector {
+ public:
+  static Result<std::unique_ptr<ClientGroup>> create(const ClientGroupOptions& options, env::Network& network,
+                                                     env::Random& random, const env::Clock& clock);
+  ~ClientGroup() override;
+
+  /// A further client, to be started by start(). It lives as long as the group.
+  Client& add(const ClientOptions& options, ClientListener& listener);
+  /// Starts all clients that are not started, as many at a time as handshakes are allowed.
+  void start();
+  void leave_all();
+
+  /// One round: takes what has arrived, does what is due, sends.
+  void poll();
+  /// Sleeps until a packet arrives, something is due, or `until`.
+  void wait(TimeNs until) const;
+
+  std::size_t size() const { return clients_.size(); }
+  Client& client(std::size_t i) { return *clients_[i]; }
+  const Client& client(std::size_t i) const { return *clients_[i]; }
+  u64 packets_received() const;
+  /// Sessions that are open, opening or still closing.
+  std::size_t connections() const;
+
+ private:
+  struct Port {
+    std::unique_ptr<env::DatagramSocket> socket;
+    std::unique_ptr<transport::QuicClients> quic;
+  };
+
+  ClientGroup(const ClientGroupOptions& options, env::Random& random, const env::Clock& clock)
+      : options_(options), random_(random), clock_(clock) {}
+
+  Result<transport::Session*> connect(Client& client, TimeNs now) override;
+  void on_open(transport::Session& session) override;
+  void on_reliable(transport::Session& session, Bytes bytes) override;
+  void on_datagram(transport::Session& session, Bytes payload) override;
+  void on_close(transport::Session& session, transport::CloseCode code, std::string_view reason) override;
+  Client& client_of(const transport::Session& session) { return *clients_[session.context]; }
+  std::size_t half_open() const;
+  void poll_clients();
+
+  ClientGroupOptions options_;
+  env::Random& random_;
+  const env::Clock& clock_;
+  std::shared_ptr<const transport::TlsCredentials> credentials_;
+  // Before the ports: a dying endpoint may still name its sessions' clients.
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<Port> ports_;
+  std::size_t connecting_client_ = 0;
+  std::deque<std::size_t> to_start_;
+  TimeNs now_ = 0;
+  TimeNs next_timers_ = 0;
+};
+
+}  // namespace drumline::client

@@ -1,0 +1,61 @@
+// What a client still has to tell the server over the unreliable channel: its
+// newest commands until a state frame shows them, each sent a few times over.
+// Sans-I/O.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "base/types.hpp"
+#include "wire/command.hpp"
+#include "world/rules.hpp"
+
+namespace drumline::client {
+
+/// Never allocates. One thread.
+class CommandQueue {
+ public:
+  static constexpr std::size_t kFramesPerDatagram = 3;
+  /// How often a command is sent before it is given up: it is stale by then.
+  static constexpr u32 kSends = 3;
+  static constexpr i64 kRepeatNs = 48 * kMillisecondNs;
+  static constexpr std::size_t kMaxKept = 16;
+  static constexpr std::size_t kMaxDatagramBytes = kFramesPerDatagram * wire::kMaxCommandFrameBytes;
+
+  /// Numbers the command and keeps it; it is due at once. When the server shows
+  /// nothing for long the oldest is forgotten. Returns its sequence.
+  u32 push(world::Command command, TimeNs now);
+  /// The server's state contains every command up to this one.
+  void confirm(u32 sequence);
+  /// The server refused this one: it is not repeated.
+  void refuse(u32 sequence);
+  /// Forgets them all: in a new session those of the old one are stale.
+  void clear();
+
+  /// When write() has something to say; kNever when it has not.
+  static constexpr TimeNs kNever = INT64_MAX;
+  TimeNs deadline() const { return deadline_; }
+  /// Writes a datagram into at least kMaxDatagramBytes, oldest command first; its
+  /// size, or 0 when there is nothing to say. `key_acks` (at most
+  /// wire::kMaxKeyAcks) travel with the newest command, or with one of none.
+  std::size_t write(MutableBytes out, std::span<const u32> key_acks, TimeNs now);
+
+  u32 last_sequence() const { return last_sequence_; }
+  std::size_t unconfirmed() const { return count_; }
+
+ private:
+  struct Kept {
+    world::Command command;
+    u32 sends = 0;
+  };
+
+  void remove(std::size_t at);
+  void drop_oldest(std::size_t how_many);
+
+  std::array<Kept, kMaxKept> kept_{};  // ascending sequence
+  std::size_t count_ = 0;
+  u32 last_sequence_ = 0;
+  TimeNs deadline_ = kNever;
+};
+
+}  // namespace drumline::client

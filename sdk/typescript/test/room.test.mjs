@@ -1,0 +1,133 @@
+// The client against a pretended server, over real WebSockets.
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { WebSocket } from "ws";
+import { Client, CloseCode, fitName } from "../dist/index.js";
+import { PretendedArena } from "../../../tests/browser/mock/arena.mjs";
+import { MockServer } from "../../../tests/browser/mock/server.mjs";
+
+const cleanup = [];
+afterEach(async () => {
+  for (const end of cleanup.splice(0).reverse()) await end();
+});
+
+async function server(arena = new PretendedArena(12), port = 0) {
+  const mock = await new MockServer({ arena }).listen(0, port);
+  cleanup.push(() => mock.kill());
+  return mock;
+}
+
+const clientOf = (mock, options = {}) =>
+  new Client(`ws://127.0.0.1:${mock.socketPort}/`, { token: "secret", webSocket: WebSocket, reconnect: { firstDelayMs: 30, maxDelayMs: 120 }, ...options });
+
+async function until(what, condition, timeoutMs = 8000) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = condition();
+    if (value) return value;
+    if (Date.now() > deadline) assert.fail(`${what} did not come within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function enter(mock, options) {
+  const room = await clientOf(mock).joinOrCreate("arena", options);
+  cleanup.push(() => room.leave());
+  return room;
+}
+
+test("a spectator is told the map, the roster, the scores and the state", async () => {
+  const mock = await server();
+  const room = await enter(mock, { seat: "spectator" });
+  assert.ok(room.isSpectator);
+  assert.equal(room.welcome.mapWidth, mock.arena.size);
+  assert.deepEqual(room.welcome.schema.map((table) => table.name), ["player", "pickup"]);
+  await until("the roster", () => room.roster.size === 12);
+  await until("the state", () => room.state.table("player").entities.size === 12);
+  await until("the scores", () => room.scoreboard?.entries.length === 12);
+  await until("a pong", () => room.roundTripMs >= 0, 6000);
+  assert.equal(room.send("move", { x: 1 }), false, "a spectator has nothing to command");
+});
+
+test("a player's commands move his entity and are acknowledged", async () => {
+  const mock = await server(new PretendedArena(0));
+  const room = await enter(mock, { name: "Ada" });
+  const own = await until("the own entity", () => room.state.find(room.entityId));
+  assert.equal(room.roster.get(room.player)?.name ?? (await until("the name", () => room.roster.get(room.player)?.name)), "Ada");
+  const x = own.values[0];
+  assert.ok(room.send("move", { x: mock.arena.size / 2 > x ? 1 : -1, y: 0 }));
+  await until("movement", () => Math.abs(own.values[0] - x) > 1);
+  await until("the acknowledgement", () => room.state.commandId === 1);
+});
+
+test("a lost connection is made good in the same seat, at the same battle", async () => {
+  const first = await server(new PretendedArena(4));
+  const room = await enter(first, { name: "Bo" });
+  const { player } = room;
+  await until("the state", () => room.state.tick > 0);
+  const dropped = new Promise((resolve) => room.onDrop(resolve));
+  const returned = new Promise((resolve) => room.onReconnect(resolve));
+  const port = first.socketPort;
+  await first.kill();
+  cleanup.splice(0, 1);
+  await dropped;
+  assert.equal(room.connection, "reconnecting");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await server(first.arena, port);
+  assert.equal(await returned, true, "resumed");
+  assert.equal(room.player, player);
+  assert.equal(room.reconnects, 1);
+  const tick = room.state.tick;
+  await until("new states", () => room.state.tick > tick);
+  assert.ok(room.send("turn", { x: 0, y: 1 }));
+});
+
+test("a room can be taken up again with its token", async () => {
+  const mock = await server(new PretendedArena(2));
+  const room = await enter(mock, { name: "Cy" });
+  const again = await clientOf(mock).reconnect(room.reconnectToken, { name: "Cy" });
+  cleanup.push(() => again.leave());
+  assert.equal(again.player, room.player);
+  assert.ok(again.welcome.resumed);
+});
+
+test("leaving ends the room and frees the seat", async () => {
+  const mock = await server(new PretendedArena(0));
+  const room = await enter(mock, { name: "Di" });
+  const left = new Promise((resolve) => room.onLeave((code) => resolve(code)));
+  room.leave();
+  assert.equal(await left, CloseCode.none);
+  assert.equal(room.send("move", { x: 1 }), false);
+  await until("the free seat", () => mock.arena.players.filter(Boolean).length === 0);
+});
+
+test("joining where nobody answers is an error at once", async () => {
+  const mock = await server();
+  const client = clientOf(mock);
+  await mock.kill();
+  cleanup.splice(0, 1);
+  await assert.rejects(client.joinOrCreate("arena"), /not reachable/);
+});
+
+test("without a token the reason reaches the caller", async () => {
+  const mock = await server();
+  await assert.rejects(clientOf(mock, { token: undefined }).joinOrCreate("arena"), /unauthenticated/);
+});
+
+test("events are told by their names", async () => {
+  const mock = await server(new PretendedArena(0));
+  const room = await enter(mock, { name: "Ed" });
+  const shots = [];
+  room.onMessage("event:shot", (event) => shots.push(event));
+  await until("the own entity", () => room.state.find(room.entityId));
+  room.send("attack", { x: 1, y: 0 });
+  const shot = await until("the shot", () => shots[0]);
+  assert.equal(shot.source, room.entityId);
+  assert.equal(shot.b, 22 * 32);
+});
+
+test("a name is cut to 23 bytes, never inside a character", () => {
+  assert.equal(fitName("  Ada "), "Ada");
+  assert.equal(fitName("a".repeat(40)).length, 23);
+  assert.equal(fitName("雪".repeat(9)), "雪".repeat(7));
+});

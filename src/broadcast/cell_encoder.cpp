@@ -1,0 +1,449 @@
+#include "broadcast/cell_encoder.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "broadcast/bits.hpp"
+
+namespace drumline::broadcast {
+namespace {
+
+constexpr u32 kNoEvent = 0xFFFF'FFFF;
+constexpr std::size_t kChunkHeadBytes = 8;   // stream 3, type 1, key 1, length 2; rounded up
+constexpr std::size_t kKeyHeadBytes = 16;    // as the client's view counts it
+constexpr std::size_t kFrameHeadBytes = 12;  // of a state frame
+constexpr u32 kKeyAgeMost = 1024;            // a key frame is made anew by then, whatever it saves
+
+Grid make_grid(world::MapSize map, const EncoderSettings& settings) {
+  return Grid(map, settings.cell_size.raw > 0 ? settings.cell_size
+                                              : Grid::cell_size_for(map, settings.expected_players));
+}
+
+/// Bytes that a stream's key frame and delta may each take for its entities.
+u32 weight_limit(const ChunkEncoder& chunks, u32 budget) {
+  const u32 fixed = static_cast<u32>(kFrameHeadBytes + kKeyHeadBytes + kChunkHeadBytes) +
+                    chunks.key_overhead() + chunks.delta_overhead();
+  return budget > fixed ? std::min((budget - fixed) / 2, kMaxKeyBytes - chunks.key_overhead()) : 0;
+}
+
+std::size_t padded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
+
+void pad(ByteWriter& out) {
+  while (out.size() % 8 != 0) out.write(u8{0});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CellEncoder>> CellEncoder::create(const world::World& world, world::MapSize map,
+                                                         const EncoderSettings& settings) {
+  Schema schema = sent_schema(world);
+  if (auto checked = check_schema(schema); !checked) return std::move(checked).error();
+  if (settings.stream_entities < 1 || settings.stream_entities > kMaxStreamEntities) {
+    return Error{ErrorCode::invalid_argument, "broadcast: entities a stream must be 1 .. 64"};
+  }
+  if (settings.overlap_ticks < 1 || settings.key_period_ticks < settings.overlap_ticks) {
+    return Error{ErrorCode::invalid_argument, "broadcast: the overlap must be 1 .. the key period"};
+  }
+  const u32 limit = weight_limit(ChunkEncoder(schema), settings.datagram_budget);
+  for (const SentTable& table : schema) {
+    u32 bits = 0;
+    for (const SentField& field : table.fields) bits += field.bits;
+    const u32 weight = (bits + 7) / 8 + varint_size(world.table(table.index).capacity()) + 4;
+    if (weight > limit) {
+      return Error{ErrorCode::invalid_argument, "broadcast: an entity of table " + table.name + " takes " +
+                                                    std::to_string(weight) + " bytes, at most " +
+                                                    std::to_string(limit) + " fit; send fewer bits"};
+    }
+  }
+  const Grid grid = make_grid(map, settings);
+  const StreamLimits limits = limits_of(world, schema, grid, settings);
+  return std::unique_ptr<CellEncoder>(new CellEncoder(world, map, settings, std::move(schema), limits));
+}
+
+StreamLimits CellEncoder::limits_of(const world::World& world, const Schema& schema, const Grid& grid,
+                                    const EncoderSettings& settings) {
+  StreamLimits limits;
+  limits.entities = settings.stream_entities;
+  limits.weight = weight_limit(ChunkEncoder(schema), settings.datagram_budget);
+  u64 entities = 0;
+  u64 weight = 0;
+  for (const SentTable& table : schema) {
+    u32 bits = 0;
+    for (const SentField& field : table.fields) bits += field.bits;
+    const u64 capacity = world.table(table.index).capacity();
+    entities += capacity;
+    weight += capacity * ((bits + 7) / 8 + varint_size(capacity) + 2);
+  }
+  // A part that is not full in each cell, the full ones, and as many again that
+  // linger or thin out.
+  const u64 full = entities / limits.entities + weight / limits.weight;
+  const u64 streams = std::min<u64>(2 * (grid.cell_count() + full) + 4, 2 * entities + 4);
+  limits.streams = static_cast<u32>(std::min<u64>(streams, kMaxStreams));
+  return limits;
+}
+
+CellEncoder::CellEncoder(const world::World& world, world::MapSize map, const EncoderSettings& settings,
+                         Schema schema, const StreamLimits& limits)
+    : settings_(settings),
+      schema_(std::move(schema)),
+      grid_(make_grid(map, settings)),
+      limits_(limits),
+      table_(grid_, world, schema_, limits),
+      chunks_(schema_),
+      key_bytes_limit_(limits.weight + chunks_.key_overhead()),
+      keys_(std::make_unique<StreamKeys[]>(limits.streams)),
+      key_values_(std::make_unique_for_overwrite<u32[]>(limits.streams * 2 * chunks_.values_per_key())),
+      key_bodies_(std::make_unique_for_overwrite<std::byte[]>(std::size_t{limits.streams} * key_bytes_limit_)),
+      key_pending_((limits.streams + 63) / 64, 0),
+      event_next_(settings.max_events, kNoEvent),
+      event_first_(limits.streams, kNoEvent),
+      event_count_(limits.streams, 0) {
+  records_.reserve(limits.streams);
+  key_records_.reserve(limits.streams);
+  events_.reserve(settings.max_events);
+  places_.reserve(settings.expected_players);
+  entities_.reserve(settings.expected_players);
+}
+
+std::size_t CellEncoder::frame_bytes_most() const {
+  // A key frame and two deltas of every entity that there can be, heads, events
+  // (twice, as the deltas repeat them), and the seats.
+  std::size_t entities = 0;
+  for (u32 i = 0; i < schema_.size(); ++i) entities += std::size_t{table_.capacity_of(i)} * (table_.weight_of(i, 1) + 1);
+  const std::size_t head = sizeof(StreamRecord) + sizeof(KeyRecord) + chunks_.key_overhead() +
+                           2 * (chunks_.delta_overhead() + kChunkHeadBytes);
+  const std::size_t seats = std::max<std::size_t>(settings_.expected_players, 64);
+  return padded(sizeof(BattleFrameHeader) + 3 * entities + limits_.streams / 2 * head +
+                std::size_t{settings_.max_events} * 2 * sizeof(RecentEvent) / 2 +
+                seats * (sizeof(PlayerPlace) + sizeof(PlayerEntity)) + 512);
+}
+
+CellEncoder::Counters CellEncoder::counters() const {
+  Counters counters = counters_;
+  counters.overflowed = table_.overflowed();
+  return counters;
+}
+
+std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
+  const u32 tick = static_cast<u32>(input.world.tick());
+  table_.update(input.world, tick);
+  take_events(input.events, tick);
+  list_events();
+
+  ByteWriter out(bytes);
+  BattleFrameHeader head;
+  head.battle = settings_.battle.value;
+  head.tick = input.world.tick();
+  head.state_hash = input.state_hash;
+  head.instance = settings_.instance;
+  head.columns = static_cast<u16>(grid_.columns());
+  head.rows = static_cast<u16>(grid_.rows());
+  head.stream_limit = static_cast<u16>(limits_.streams);
+  head.key_bytes_limit = key_bytes_limit_;
+  head.players = input.players;
+  out.write_bytes(std::as_bytes(std::span(&head, 1)));
+
+  const bool full = full_requested_;
+  full_requested_ = false;
+  head.place_count = static_cast<u32>(std::min<std::size_t>(input.seats.size(), kMaxSeats));
+  put_places(input, out);
+  head.entity_count = put_entities(input, full, out);
+  if (full) head.flags |= BattleFrameHeader::kAllEntities;
+  if (!out.ok()) return 0;
+
+  // Chunks, as long as there is room for them and all records.
+  records_.clear();
+  early_keys_left_ = 2 + table_.open_streams() / 16;
+  const std::size_t records_room = table_.open_streams() * sizeof(StreamRecord) + 128;
+  const std::size_t chunks_end = bytes.size() > records_room ? bytes.size() - records_room : 0;
+  const std::size_t chunks_start = out.size();
+  for (u32 cell = 0; cell < grid_.cell_count(); ++cell) {
+    u32 crowd = 0;
+    for (u16 number = table_.first_of(cell); number != kNoStream; number = table_.stream(number).next) ++crowd;
+    for (u16 number = table_.first_of(cell); number != kNoStream; number = table_.stream(number).next) {
+      const std::size_t before = out.size();
+      const std::size_t records = records_.size();
+      if (!encode_stream(input.world, number, crowd, tick, out) || out.size() > chunks_end) {
+        out.rewind(before);
+        records_.resize(records);
+        ++counters_.dropped_streams;
+        continue;
+      }
+      if (records_.size() > records) records_.back().offset = static_cast<u32>(before - chunks_start);
+    }
+  }
+  head.chunk_bytes = static_cast<u32>(out.size() - chunks_start);
+  pad(out);
+
+  if (full) {
+    for (const StreamRecord& record : records_) key_pending_[record.stream / 64] |= u64{1} << (record.stream % 64);
+  }
+  key_records_.clear();
+  const std::size_t message_room =
+      input.messages != nullptr && !input.messages->empty() ? std::min<std::size_t>(bytes.size() / 8, 16384) : 0;
+  head.key_bytes = put_keys(out, chunks_end - std::min(chunks_end, message_room));
+  pad(out);
+
+  head.stream_count = static_cast<u32>(records_.size());
+  out.write_bytes(std::as_bytes(std::span(records_)));
+  pad(out);
+  head.key_count = static_cast<u32>(key_records_.size());
+  out.write_bytes(std::as_bytes(std::span(key_records_)));
+  pad(out);
+  if (input.messages != nullptr && out.ok() && out.remaining() > 8) {
+    head.message_bytes =
+        static_cast<u32>(input.messages->take(out.space().first(out.remaining() - 8), head.message_count));
+    out.advance(head.message_bytes);
+    pad(out);
+  }
+  head.layout = table_.layout();
+  head.size = static_cast<u32>(out.size());
+  if (!out.ok()) return 0;
+  std::memcpy(bytes.data(), &head, sizeof(head));
+  return out.size();
+}
+
+bool CellEncoder::wants_key(u16 number, const StreamKeys& keys, u32 crowd, u32 tick) {
+  if (!keys.has_current) return true;
+  const KeyFrame& key = keys.frames[keys.current];
+  const u32 age = tick - key.tick;
+  if (age < settings_.overlap_ticks) return false;
+  // Streams take turns; one that hardly differs from its key frame keeps it.
+  const bool turn = (tick + u32{number} * 37) % settings_.key_period_ticks == 0;
+  if (turn && (u64{keys.excess} * 16 >= u64{keys.body_size} * (4 + crowd) || age >= kKeyAgeMost)) return true;
+  // A key frame that costs every viewer K bytes once pays for itself as soon as
+  // the deltas' excess is above the average of all costs since the last one. K
+  // counts more than its size, as far viewers see only some of the deltas, and
+  // those in a crowd see few.
+  const u64 cost = u64{keys.body_size} * (10 + crowd) / 4 + keys.excess;
+  if (early_keys_left_ == 0 || u64{keys.last_excess} * age <= cost) return false;
+  --early_keys_left_;
+  return true;
+}
+
+void CellEncoder::make_key(u16 number, StreamKeys& keys, u32 tick) {
+  if (keys.has_current) {
+    keys.has_previous = true;
+    keys.previous_until = tick + settings_.overlap_ticks;
+    keys.current ^= 1;
+  }
+  KeyFrame& key = keys.frames[keys.current];
+  const u8 last = keys.frames[keys.current ^ 1].number;
+  // A new encoder goes on near where an older one would be by now.
+  key.number = keys.has_current ? static_cast<u8>(last + 1)
+               : keys.numbered  ? static_cast<u8>(key.number + 1)
+                                : static_cast<u8>(tick / settings_.overlap_ticks);
+  keys.numbered = true;
+  keys.has_current = true;
+  key.tick = tick;
+  const Bytes body = chunks_.make_key(key, values_of(number, keys.current));
+  DRUM_ASSERT(body.size() <= key_bytes_limit_);
+  std::memcpy(key_bodies_.get() + std::size_t{number} * key_bytes_limit_, body.data(), body.size());
+  keys.body_size = static_cast<u16>(body.size());
+  keys.first_delta = 0;
+  keys.excess = 0;
+  keys.last_excess = 0;
+  key_pending_[number / 64] |= u64{1} << (number % 64);
+  ++counters_.keys;
+}
+
+bool CellEncoder::encode_stream(const world::World& world, u16 number, u32 crowd, u32 tick, ByteWriter& out) {
+  Stream& stream = table_.stream(number);
+  StreamKeys& keys = keys_[number];
+  if (stream.reopened) {
+    stream.reopened = false;
+    keys.has_current = false;
+    keys.has_previous = false;
+  }
+  if (stream.count == 0 && !keys.has_current) return true;
+  chunks_.load(world, stream);
+  if (stream.count > 0 && wants_key(number, keys, crowd, tick)) make_key(number, keys, tick);
+  if (keys.has_previous && static_cast<i32>(tick - keys.previous_until) >= 0) keys.has_previous = false;
+
+  KeyFrame& key = keys.frames[keys.current];
+  StreamRecord record{.cell = stream.cell, .key_tick = key.tick, .stream = number, .key = key.number};
+  // With the key frame in front of it a chunk must still fit a datagram.
+  const std::size_t limit = settings_.datagram_budget - kFrameHeadBytes - kKeyHeadBytes - keys.body_size;
+  if (key.tick != tick) {
+    u32 state_size = 0;
+    record.chunk_size = static_cast<u16>(
+        put_chunk(number, key, values_of(number, keys.current), limit, tick, out, state_size));
+    if (tick - key.tick == 1) keys.first_delta = state_size;
+    keys.last_excess = state_size - std::min(state_size, keys.first_delta);
+    keys.excess += keys.last_excess;
+  }
+  if (keys.has_previous) {
+    KeyFrame& previous = keys.frames[keys.current ^ 1];
+    u32 state_size = 0;
+    record.previous_key = previous.number;
+    record.previous_size = static_cast<u16>(
+        put_chunk(number, previous, values_of(number, keys.current ^ 1U), limit, tick, out, state_size));
+  }
+  records_.push_back(record);
+  return out.ok();
+}
+
+std::size_t CellEncoder::put_chunk(u16 number, KeyFrame& key, const u32* values, std::size_t limit, u32 tick,
+                                   ByteWriter& out, u32& state_size) {
+  const MutableBytes body = chunks_.delta(key, values);
+  state_size = static_cast<u32>(body.size());
+  std::size_t size = body.size();
+  if (event_first_[number] != kNoEvent) {
+    const std::size_t room = limit - std::min(limit, size + kChunkHeadBytes);
+    size += put_events(number, body.data() + size, std::min(room, ChunkEncoder::kEventRoom), tick);
+  }
+  DRUM_ASSERT(size + kChunkHeadBytes <= limit);
+  const std::size_t before = out.size();
+  std::byte head[kChunkHeadBytes + 16];
+  std::byte* end = put_varint(head, number);
+  *end++ = std::byte{0};
+  *end++ = static_cast<std::byte>(key.number);
+  end = put_varint(end, size);
+  out.write_bytes({head, static_cast<std::size_t>(end - head)});
+  out.write_bytes({body.data(), size});
+  ++counters_.chunks;
+  counters_.chunk_bytes += out.size() - before;
+  return out.size() - before;
+}
+
+// --- events ----------------------------------------------------------------
+
+u16 CellEncoder::stream_of_event(const world::Event& event) const {
+  u16 number = table_.first_of(grid_.cell_of(event.x.raw, event.y.raw));
+  if (number == kNoStream) number = table_.stream_of(event.source);
+  if (number == kNoStream) number = table_.stream_of(event.target);
+  return number;
+}
+
+void CellEncoder::take_events(std::span<const world::Event> events, u32 tick) {
+  for (const RecentEvent& event : events_) event_count_[event.stream] = 0;
+  std::erase_if(events_, [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
+  for (const world::Event& event : events) {
+    const u16 stream = stream_of_event(event);
+    if (stream == kNoStream || events_.size() == settings_.max_events || event_count_[stream] > 255) {
+      ++counters_.dropped_events;
+      continue;
+    }
+    RecentEvent& kept = events_.emplace_back();
+    kept.tick = tick;
+    kept.stream = stream;
+    kept.number = static_cast<u8>(event_count_[stream]++);
+    kept.kind = event.kind;
+    const auto zigzag = [](i32 value) { return (static_cast<u32>(value) << 1) ^ static_cast<u32>(value >> 31); };
+    const auto clamped = [](world::Fixed value) {
+      constexpr i64 kMost = 0x7FFF'FFFF;
+      return static_cast<i32>(std::clamp<i64>(value.raw >> 10, -kMost - 1, kMost));
+    };
+    std::byte* end = put_varint(kept.bytes, event.source.value);
+    end = put_varint(end, event.target.value);
+    const i32 place[2] = {clamped(event.x), clamped(event.y)};
+    std::memcpy(end, place, sizeof(place));
+    end = put_varint(end + sizeof(place), zigzag(event.a));
+    end = put_varint(end, zigzag(event.b));
+    kept.size = static_cast<u8>(end - kept.bytes);
+  }
+}
+
+void CellEncoder::list_events() {
+  for (const StreamRecord& record : records_) event_first_[record.stream] = kNoEvent;
+  for (const RecentEvent& event : events_) event_first_[event.stream] = kNoEvent;
+  for (u32 i = 0; i < events_.size(); ++i) {
+    event_next_[i] = event_first_[events_[i].stream];
+    event_first_[events_[i].stream] = i;
+  }
+}
+
+std::size_t CellEncoder::put_events(u16 number, std::byte* out, std::size_t room, u32 tick) const {
+  constexpr std::size_t kHead = 3;  // age, number, kind
+  // The count comes first and takes two bytes where it must.
+  u32 count = 0;
+  std::size_t size = 2;
+  for (u32 i = event_first_[number]; i != kNoEvent && size + kHead + events_[i].size <= room; i = event_next_[i]) {
+    size += kHead + events_[i].size;
+    ++count;
+  }
+  if (count == 0) return 0;
+  std::byte* end = put_varint(out, count);
+  for (u32 i = event_first_[number]; count > 0; i = event_next_[i], --count) {
+    const RecentEvent& event = events_[i];
+    *end++ = static_cast<std::byte>(tick - event.tick);
+    *end++ = static_cast<std::byte>(event.number);
+    *end++ = static_cast<std::byte>(event.kind);
+    std::memcpy(end, event.bytes, event.size);
+    end += event.size;
+  }
+  return static_cast<std::size_t>(end - out);
+}
+
+// --- the frame's other sections --------------------------------------------
+
+void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
+  const std::size_t count = std::min<std::size_t>(input.seats.size(), kMaxSeats);
+  if (places_.size() < count) places_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const SeatState& seat = input.seats[i];
+    PlayerPlace& place = places_[i];
+    place.sequence = seat.sequence;
+    place.stream = table_.stream_of(seat.entity);
+    // Who has no entity stays where he last was.
+    if (place.stream == kNoStream) continue;
+    i64 x = 0;
+    i64 y = 0;
+    table_.position_of(input.world, seat.entity, x, y);
+    place.x = grid_.share_of_width(x);
+    place.y = grid_.share_of_height(y);
+  }
+  out.write_bytes(std::as_bytes(std::span(places_).first(count)));
+  pad(out);
+}
+
+u32 CellEncoder::put_entities(const EncodeInput& input, bool all, ByteWriter& out) {
+  const std::size_t count = std::min<std::size_t>(input.seats.size(), kMaxSeats);
+  if (entities_.size() < count) entities_.resize(count);
+  u32 written = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const u64 entity = input.seats[i].entity.value;
+    if (entities_[i] == entity && (!all || entity == 0)) continue;
+    entities_[i] = entity;
+    const PlayerEntity record{static_cast<u32>(i), 0, entity};
+    out.write_bytes(std::as_bytes(std::span(&record, 1)));
+    ++written;
+  }
+  return written;
+}
+
+u32 CellEncoder::put_keys(ByteWriter& out, std::size_t end) {
+  const std::size_t start = out.size();
+  const auto words = static_cast<u32>(key_pending_.size());
+  bool fits = true;
+  for (u32 i = 0; i < words && fits; ++i) {
+    const u32 word = (key_cursor_ + i) % words;
+    for (u64 bits = key_pending_[word]; bits != 0 && fits; bits &= bits - 1) {
+      const u16 number = static_cast<u16>(word * 64 + static_cast<u32>(std::countr_zero(bits)));
+      const StreamKeys& keys = keys_[number];
+      const u64 bit = u64{1} << (number % 64);
+      if (!table_.stream(number).open || !keys.has_current) {
+        key_pending_[word] &= ~bit;
+        continue;
+      }
+      if (out.size() + keys.body_size + (key_records_.size() + 1) * sizeof(KeyRecord) > end) {
+        // The next frame goes on here.
+        key_cursor_ = word;
+        fits = false;
+        break;
+      }
+      const KeyFrame& key = keys.frames[keys.current];
+      key_records_.push_back({.tick = key.tick,
+                              .offset = static_cast<u32>(out.size() - start),
+                              .stream = number,
+                              .size = keys.body_size,
+                              .key = key.number});
+      out.write_bytes({key_bodies_.get() + std::size_t{number} * key_bytes_limit_, keys.body_size});
+      key_pending_[word] &= ~bit;
+    }
+  }
+  return static_cast<u32>(out.size() - start);
+}
+
+}  // namespace drumline::broadcast

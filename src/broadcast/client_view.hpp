@@ -1,0 +1,101 @@
+// What one client was sent and holds, and the choice of what it is sent next
+// (docs/formats/state-frame.md). Lives on a gateway shard beside a CellCache.
+#pragma once
+
+#include <vector>
+
+#include "broadcast/cell_cache.hpp"
+
+namespace drumline::broadcast {
+
+inline constexpr std::size_t kDefaultDatagramBudget = 1100;
+inline constexpr std::size_t kStateFrameHeadBytes = 12;
+inline constexpr std::byte kStateFrameKind{0x01};
+
+/// How far players see and how often. Distances are between cells' centres, in
+/// quarters of a cell's side: neighbours are at 4, diagonal ones at 5.7.
+struct InterestSettings {
+  u32 every_tick = 6;     ///< up to here every tick: the own cell and the eight around it
+  u32 every_second = 12;  ///< up to here every second tick
+  u32 every_fourth = 17;  ///< up to here every fourth, further every eighth
+  u32 radius = 21;        ///< nothing further is sent
+  u32 max_streams = 128;  ///< per client; what is nearest is kept
+  u32 key_share_percent = 40;  ///< of a datagram, for key frames while there are deltas to send
+  u32 resend_ticks = 12;       ///< first wait for an acknowledgement; doubles up to 8 times that
+};
+
+/// The cells around one, nearest first. Made once, shared by all clients.
+class InterestPlan {
+ public:
+  struct Offset {
+    i16 columns;
+    i16 rows;
+    u8 tier;  ///< sent every 2^tier ticks
+  };
+  explicit InterestPlan(const InterestSettings& settings);
+  const InterestSettings& settings() const { return settings_; }
+  std::span<const Offset> offsets() const { return offsets_; }
+
+ private:
+  InterestSettings settings_;
+  std::vector<Offset> offsets_;
+};
+
+/// One per client; one thread. About 1.6 KiB for a player, allocated at creation;
+/// for a spectator 12 bytes a stream of the battle.
+class ClientView {
+ public:
+  /// `player` kNoPlayer is a spectator: he is sent the whole map in turns. `plan`
+  /// outlives the view.
+  ClientView(const InterestPlan& plan, PlayerSlot player);
+
+  /// Writes the datagram of the cache's newest frame; returns its size, at most
+  /// min(budget, out.size()); 0 when there is no frame or no room for a header.
+  /// A player's own stream comes first and in every datagram.
+  std::size_t assemble(const CellCache& cache, MutableBytes out,
+                       std::size_t budget = kDefaultDatagramBudget);
+
+  /// The client says that it holds a key frame: stream << 8 | key. False when it
+  /// was never sent it, or not lately: harmless, and worth counting.
+  bool acknowledge(u32 key_ack);
+
+  /// Forgets all that the client holds: it starts anew.
+  void reset();
+
+  PlayerSlot player() const { return player_; }
+  std::size_t memory_bytes() const { return sizeof(*this) + entries_.capacity() * sizeof(Entry); }
+
+ private:
+  /// A stream that the client is interested in. Ticks are the low 16 bits.
+  struct Entry {
+    u16 stream = kNoStream;
+    u16 due = 0;      ///< when to send a chunk next
+    u16 key_due = 0;  ///< when to send the key frame `sent` again
+    u8 held = 0;      ///< acknowledged key frame
+    u8 sent = 0;      ///< newest key frame sent
+    u8 flags = 0;
+    u8 tier = 0;
+    u8 attempts = 0;  ///< of sending `sent`
+    u8 reserved = 0;
+  };
+  static_assert(sizeof(Entry) == 12);
+  enum Flag : u8 { kHeld = 1, kSent = 2, kSentBefore = 4 };
+
+  struct Assembly;
+
+  void rebuild(const CellCache& cache, u32 cell, u16 own_stream);
+  u32 focus_cell(const CellCache& cache, const PlayerPlace& place) const;
+  void adopt(const CellCache& cache);
+
+  const InterestPlan* plan_;
+  PlayerSlot player_;
+  u32 instance_ = 0;
+  u32 layout_ = 0;
+  u32 cell_ = 0;
+  u16 own_stream_ = kNoStream;
+  bool built_ = false;
+  bool adopted_ = false;
+  std::vector<Entry> entries_;  // nearest first; a player's own stream is the first
+};
+
+}  // namespace drumline::broadcast

@@ -1,0 +1,171 @@
+#include "recovery/battle_replay.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "recovery/describe.hpp"
+
+namespace drumline::recovery {
+
+BattleReplay::BattleReplay(BattleId id, const GameLookup& lookup, const snapshot::SnapshotStore& store,
+                           Begin begin, Tick latest_start)
+    : id_(id), lookup_(lookup), store_(store), begin_(begin), latest_start_(latest_start) {}
+
+std::string BattleReplay::where(Tick tick) const { return fmt::format("battle {}, tick {}", id_.value, tick); }
+
+void BattleReplay::fail(Tick tick, Error error) {
+  if (failure_) return;
+  failure_tick_ = tick;
+  failure_ = std::move(error);
+}
+
+/// False when there is no snapshot to begin at.
+bool BattleReplay::begin_at_snapshot(const journal::Record& first) {
+  Tick latest = latest_start_;
+  Tick earliest = first.info.tick == 0 ? 0 : first.info.tick - 1;
+  for (;;) {
+    auto snapshot = begin_ == Begin::newest ? store_.load_latest(id_, latest, &damaged_)
+                                            : store_.load_oldest(id_, earliest, &damaged_);
+    if (!snapshot) {
+      if (snapshot.error().code != ErrorCode::not_found) fail(0, std::move(snapshot).error());
+      return false;
+    }
+    const snapshot::SnapshotHeader& header = snapshot->header;
+    if (header.tick > latest_start_) return false;
+    auto made = [&]() -> Result<std::unique_ptr<battle::Battle>> {
+      auto created = battle::decode_created(snapshot->info(), id_, header.epoch);
+      if (!created) return std::move(created).error();
+      const world::Game* game = lookup_(created->info.game);
+      if (game == nullptr) {
+        return Error{ErrorCode::not_found, fmt::format("battle {} is of game {}, which this program does not have",
+                                                       id_.value, created->info.game)};
+      }
+      auto restored = battle::Battle::restore(*game, std::move(created->info), snapshot->content());
+      if (!restored) return restored;
+      if ((*restored)->tick() != header.tick || (*restored)->state_hash() != header.state_hash) {
+        return Error{ErrorCode::mismatch,
+                     fmt::format("the state is of tick {} with hash {}, its header says tick {} with hash {}",
+                                 (*restored)->tick(), hex((*restored)->state_hash()), header.tick,
+                                 hex(header.state_hash))};
+      }
+      return restored;
+    }();
+    if (made) {
+      battle_ = std::move(made).value();
+      snapshot_tick_ = header.tick;
+      return true;
+    }
+    damaged_.push_back({snapshot->path, std::move(made).error()});
+    if (begin_ == Begin::newest) {
+      if (header.tick == 0) return false;
+      latest = header.tick - 1;
+    } else {
+      earliest = header.tick + 1;
+    }
+  }
+}
+
+/// Makes the battle at its first record.
+void BattleReplay::begin(const journal::Record& record) {
+  begun_ = true;
+  const bool created = record.info.kind == journal::RecordKind::battle_created;
+  if (begin_ == Begin::newest || !created) {
+    if (begin_at_snapshot(record) || failure_) return;
+  }
+  if (!created) {
+    std::string why = damaged_.empty() ? "there is no snapshot to begin at"
+                                       : "the last snapshot tried was refused: " + damaged_.back().error.message;
+    fail(0, {ErrorCode::not_found,
+             fmt::format("battle {}: the journal begins at tick {}, and {}", id_.value, record.info.tick, why)});
+    return;
+  }
+  auto decoded = battle::decode_created(record.payload, id_, record.info.epoch);
+  if (!decoded) return fail(0, std::move(decoded).error().within(where(0)));
+  const world::Game* game = lookup_(decoded->info.game);
+  if (game == nullptr) {
+    return fail(0, {ErrorCode::not_found, fmt::format("battle {} is of game {}, which this program does not have",
+                                                      id_.value, decoded->info.game)});
+  }
+  auto made = battle::Battle::create(*game, std::move(decoded->info));
+  if (!made) return fail(0, std::move(made).error().within(where(0)));
+  battle_ = std::move(made).value();
+  if (battle_->state_hash() != decoded->state_hash) {
+    fail(0, {ErrorCode::mismatch,
+             fmt::format("{}: the state as created has hash {}, the journal has {}", where(0),
+                         hex(battle_->state_hash()), hex(decoded->state_hash))});
+  }
+}
+
+std::optional<battle::TickOutcome> BattleReplay::feed_tick(const journal::Record& record) {
+  const Tick tick = record.info.tick;
+  const Tick reached = battle_->tick();
+  if (tick < reached) return std::nullopt;
+  if (tick > reached + 1) {
+    fail(tick, {ErrorCode::corrupt, fmt::format("{}: the journal's last tick before it is {}", where(tick),
+                                                std::max(reached, journaled_tick_))});
+    return std::nullopt;
+  }
+  if (auto decoded = battle::decode_tick(record.payload, tick_); !decoded) {
+    fail(tick, std::move(decoded).error().within(where(tick)));
+    return std::nullopt;
+  }
+  std::optional<battle::TickOutcome> outcome;
+  if (tick == reached + 1) {
+    outcome = battle_->step(tick_.inputs);
+    ++replayed_;
+    hashes_[tick % hashes_.size()] = outcome->state_hash;
+    if (outcome->accepted.size() != tick_.inputs.size()) {
+      const std::string why =
+          outcome->refused.empty()
+              ? std::string("a sequence seen before")
+              : std::string(battle_->rules().refusal_name(outcome->refused.front().refusal));
+      fail(tick, {ErrorCode::mismatch,
+                  fmt::format("{}: {} of {} journaled inputs are refused now, the first for: {}", where(tick),
+                              tick_.inputs.size() - outcome->accepted.size(), tick_.inputs.size(), why)});
+      return outcome;
+    }
+  }
+  if (battle_->state_hash() != tick_.state_hash) {
+    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, the journal has {}", where(tick),
+                                                 hex(battle_->state_hash()), hex(tick_.state_hash))});
+  }
+  return outcome;
+}
+
+/// The record stands some ticks after the one that it is of.
+void BattleReplay::compare_snapshot(const journal::Record& record) {
+  const Tick tick = record.info.tick;
+  const auto taken = battle::decode_snapshot_taken(record.payload);
+  if (!taken) return fail(tick, Error(taken.error()).within(where(tick)));
+  if (tick <= snapshot_tick_ || tick > battle_->tick() || tick + hashes_.size() <= battle_->tick()) return;
+  ++snapshots_compared_;
+  const u64 replayed = hashes_[tick % hashes_.size()];
+  if (replayed != taken->state_hash) {
+    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, snapshot {} was taken with {}",
+                                                 where(tick), hex(replayed), taken->file,
+                                                 hex(taken->state_hash))});
+  }
+}
+
+std::optional<battle::TickOutcome> BattleReplay::feed(const journal::Record& record) {
+  if (record.info.kind == journal::RecordKind::note) return std::nullopt;
+  if (!begun_) begin(record);
+  std::optional<battle::TickOutcome> outcome;
+  switch (record.info.kind) {
+    case journal::RecordKind::tick:
+      if (!failure_ && battle_ != nullptr) outcome = feed_tick(record);
+      journaled_tick_ = std::max(journaled_tick_, record.info.tick);
+      break;
+    case journal::RecordKind::snapshot_taken: {
+      if (!failure_ && battle_ != nullptr) compare_snapshot(record);
+      break;
+    }
+    case journal::RecordKind::battle_disposed: disposed_ = true; break;
+    case journal::RecordKind::battle_created:
+    case journal::RecordKind::note: break;
+  }
+  return outcome;
+}
+
+}  // namespace drumline::recovery

@@ -1,0 +1,255 @@
+// What the server tells about itself: metrics, the console's figures, tokens.
+#include "config/print.hpp"
+#include "server/build_info.hpp"
+#include "server/server.hpp"
+#include "telemetry/process_stats.hpp"
+
+namespace drumline::server {
+namespace {
+
+double per_thousand(u64 ns) {
+  return static_cast<double>(ns) / 1000;
+}
+
+void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, const std::string& shard) {
+  const telemetry::Labels labels{{"shard", shard}};
+  const auto with = [&](const char* key, const char* value) {
+    telemetry::Labels more = labels;
+    more.push_back({key, value});
+    return more;
+  };
+  const gateway::GatewayCounters& c = thread.gateway_counters();
+  sink.gauge("drumline_sessions", "Sessions that are open", c.sessions, labels);
+  sink.gauge("drumline_session_seats", "Sessions by what they do", c.players, with("seat", "player"));
+  sink.gauge("drumline_session_seats", "Sessions by what they do", c.spectators, with("seat", "spectator"));
+  sink.counter("drumline_sessions_opened_total", "Sessions that opened", c.sessions_opened, labels);
+  sink.counter("drumline_sessions_closed_total", "Sessions that ended", c.sessions_closed, labels);
+  sink.counter("drumline_commands_received_total", "Commands that came in", c.commands_received, labels);
+  sink.counter("drumline_commands_forwarded_total", "Commands handed to a battle", c.commands_forwarded,
+               labels);
+  const char* const dropped = "Commands that the gateway dropped, by reason";
+  sink.counter("drumline_commands_dropped_total", dropped, c.commands_repeated, with("reason", "repeated"));
+  sink.counter("drumline_commands_dropped_total", dropped, c.commands_malformed, with("reason", "malformed"));
+  sink.counter("drumline_commands_dropped_total", dropped, c.commands_limited, with("reason", "limited"));
+  sink.counter("drumline_commands_dropped_total", dropped, c.ring_full, with("reason", "ring_full"));
+  sink.counter("drumline_wire_frames_malformed_total", "Frames that did not parse", c.frames_malformed,
+               labels);
+  sink.counter("drumline_messages_malformed_total", "Messages that did not verify", c.messages_malformed,
+               labels);
+  sink.counter("drumline_hellos_refused_total", "Sessions that were not let into a battle", c.hellos_refused,
+               labels);
+  const char* const closed = "Sessions that the gateway closed, by reason";
+  sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_flood, with("reason", "flood"));
+  sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_bad,
+               with("reason", "bad_bytes"));
+  sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_idle,
+               with("reason", "no_hello"));
+  sink.counter("drumline_client_frames_sent_total", "State frames handed to transports", c.client_frames_sent,
+               labels);
+  sink.counter("drumline_client_frames_dropped_total", "State frames that a transport had no room for",
+               c.client_frames_dropped, labels);
+  sink.counter("drumline_client_frame_bytes_total", "Bytes of the state frames sent", c.client_frame_bytes,
+               labels);
+  sink.counter("drumline_battle_frames_total", "Battle frames delivered", c.battle_frames, labels);
+  sink.counter("drumline_battle_frames_malformed_total", "Battle frames or notices that did not parse",
+               c.battle_frames_malformed, labels);
+  sink.counter("drumline_frame_ring_laps_total", "Times that the shard fell a whole frame ring behind",
+               c.laps, labels);
+  sink.histogram_ns("drumline_broadcast_schedule_seconds",
+                    "From a frame's encoding to its delivery's begin, the journal's write included",
+                    thread.schedule_ns(), telemetry::tick_time_bounds_s(), labels);
+
+  const TransportCounters transport = thread.transport_counters();
+  const auto count = [](u64 value) { return static_cast<double>(value); };
+  const transport::QuicCounters& q = transport.quic;
+  sink.gauge("drumline_quic_connections", "QUIC connections", count(transport.quic_connections), labels);
+  sink.gauge("drumline_quic_half_open", "QUIC handshakes under way", count(transport.quic_half_open), labels);
+  sink.counter("drumline_quic_handshakes_total", "QUIC handshakes done", count(q.handshakes_completed),
+               labels);
+  for (std::size_t i = 1; i < transport::kHandshakeFailures; ++i) {
+    sink.counter(
+        "drumline_quic_handshakes_failed_total", "QUIC handshakes that failed, by reason",
+        count(q.handshakes_failed[i]),
+        with("reason", transport::handshake_failure_name(static_cast<transport::HandshakeFailure>(i))));
+  }
+  for (std::size_t i = 0; i < transport::kPacketDrops; ++i) {
+    sink.counter("drumline_quic_packets_dropped_total", "Packets that reached no connection, by reason",
+                 count(q.packets_dropped[i]),
+                 with("reason", transport::packet_drop_name(static_cast<transport::PacketDrop>(i))));
+  }
+  for (std::size_t i = 0; i < transport::kCloseCodes; ++i) {
+    sink.counter("drumline_quic_sessions_closed_total", "QUIC sessions that ended, by close code",
+                 count(q.closed[i]),
+                 with("code", transport::close_code_name(static_cast<transport::CloseCode>(i))));
+  }
+  sink.counter("drumline_quic_retries_total", "Retry packets sent", count(q.retries_sent), labels);
+  sink.counter("drumline_quic_resets_total", "Stateless resets sent", count(q.resets_sent), labels);
+  sink.counter("drumline_quic_amplification_limited_total", "Writes held back until an address was proven",
+               count(q.amplification_limited), labels);
+  sink.counter("drumline_quic_datagrams_dropped_total", "Datagrams for which a connection had no budget",
+               count(q.datagrams_dropped_congestion), labels);
+  sink.counter("drumline_udp_packets_received_total", "UDP packets received",
+               count(transport.udp.packets_received), labels);
+  sink.counter("drumline_udp_packets_sent_total", "UDP packets sent", count(transport.udp.packets_sent),
+               labels);
+  sink.counter("drumline_udp_packets_send_dropped_total", "UDP packets that the kernel did not take",
+               count(transport.udp.send_dropped), labels);
+  if (const transport::WebSocketCounters* const w = thread.websocket_counters()) {
+    sink.gauge("drumline_websocket_sessions", "WebSocket sessions", w->sessions, labels);
+    sink.counter("drumline_websocket_opened_total", "WebSocket handshakes done", w->opened, labels);
+    const char* const refused = "WebSocket connections refused, by reason";
+    sink.counter("drumline_websocket_refused_total", refused, w->refused_token, with("reason", "token"));
+    sink.counter("drumline_websocket_refused_total", refused, w->refused_origin, with("reason", "origin"));
+    sink.counter("drumline_websocket_refused_total", refused, w->refused_request, with("reason", "request"));
+    sink.counter("drumline_websocket_refused_total", refused, w->refused_full, with("reason", "full"));
+    sink.counter("drumline_websocket_datagrams_dropped_total", "Datagrams dropped as the peer was behind",
+                 w->datagrams_dropped, labels);
+    sink.counter("drumline_websocket_closed_too_slow_total", "WebSocket sessions closed as too slow",
+                 w->closed_too_slow, labels);
+  }
+}
+
+}  // namespace
+
+void Server::collect_metrics(telemetry::MetricSink& sink) const {
+  const ShardCounters& shard = battles_->counters();
+  const PipelineCounters& pipeline = battles_->pipeline().counters();
+  sink.gauge("drumline_tick", "Tick of the first battle", pipeline.tick);
+  sink.gauge("drumline_players", "Seats taken in all battles", pipeline.players);
+  sink.gauge("drumline_battles", "Battles running",
+             static_cast<double>(battles_->pipeline().battles().size()));
+  sink.counter("drumline_ticks_total", "Ticks run by the shard", pipeline.ticks);
+  sink.counter("drumline_ticks_skipped_total", "Ticks left out: always 0, a late tick is run late", 0.0);
+  sink.counter("drumline_ticks_late_total", "Ticks that started more than a tick after their deadline",
+               shard.late_ticks);
+  sink.counter("drumline_schedule_shifts_total", "Times that the schedule was moved because of overload",
+               shard.schedule_shifts);
+  sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits);
+  sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime);
+  sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start",
+                    shard.lateness_ns);
+  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, step and hash of a tick", pipeline.step_ns);
+  sink.histogram_ns("drumline_tick_encode_seconds", "Journaling and encoding of a tick", pipeline.encode_ns);
+  sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns);
+  sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs);
+  sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes);
+  sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
+               pipeline.notices_delayed);
+  for (const RunningBattle& running : battles_->pipeline().battles()) {
+    const battle::ActorCounters& c = running.actor->counters();
+    const telemetry::Labels labels{{"battle", std::to_string(running.actor->battle().info().id.value)}};
+    const auto with = [&](const char* key, const char* value) {
+      telemetry::Labels more = labels;
+      more.push_back({key, value});
+      return more;
+    };
+    const char* const commands = "Commands by what became of them";
+    sink.counter("drumline_battle_commands_total", commands, c.commands_accepted,
+                 with("outcome", "accepted"));
+    sink.counter("drumline_battle_commands_total", commands, c.commands_refused, with("outcome", "refused"));
+    sink.counter("drumline_battle_commands_total", commands, c.commands_repeated,
+                 with("outcome", "repeated"));
+    sink.counter("drumline_battle_commands_total", commands, c.commands_stray, with("outcome", "stray"));
+    sink.counter("drumline_battle_inputs_dropped_total", "Inputs beyond what a tick may hold",
+                 c.inputs_dropped, labels);
+    sink.counter("drumline_battle_joins_total", "Players seated", c.joins, labels);
+    sink.counter("drumline_battle_leaves_total", "Players gone for good", c.leaves, labels);
+    sink.counter("drumline_battle_drops_total", "Players whose connection was lost", c.drops, labels);
+    sink.counter("drumline_battle_reconnects_total", "Players that came back", c.reconnects, labels);
+  }
+  sink.histogram_ns("drumline_journal_commit_seconds", "From a batch's taking to its durability",
+                    committer_->commit_latency_ns());
+  const auto count = [](u64 value) { return static_cast<double>(value); };
+  sink.counter("drumline_journal_bytes_total", "Bytes made durable", count(committer_->committed_bytes()));
+  sink.gauge("drumline_journal_space_bytes", "Bytes that segments take", count(committer_->space_bytes()));
+  sink.counter("drumline_journal_fenced_segments_total", "Segments left behind after a failed write",
+               count(committer_->fenced_segments()));
+  sink.gauge("drumline_journal_read_only", "1: no space, battles stand still until there is",
+             committer_->state() == journal::WriterState::read_only ? 1 : 0);
+  sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(snapshots_->written()));
+  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way",
+               count(snapshots_->skipped()));
+  sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written",
+               count(snapshots_->failed()));
+  for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
+    collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));
+  }
+  admin_->collect(sink);
+  telemetry::collect_process_stats(sink);
+}
+
+telemetry::ServerStats Server::stats() {
+  telemetry::ServerStats stats;
+  const PipelineCounters& pipeline = battles_->pipeline().counters();
+  const Histogram& lateness = battles_->counters().lateness_ns;
+  stats.tick = static_cast<u64>(pipeline.tick.value());
+  stats.players = static_cast<u64>(pipeline.players.value());
+  u64 frames = 0;
+  for (const auto& gateway : gateways_) {
+    stats.sessions += static_cast<u64>(gateway->gateway_counters().sessions.value());
+    frames += gateway->gateway_counters().client_frames_sent.value();
+  }
+  const TimeNs now = clock_.now();
+  // Asked by several pages, the rate is still over at least half a second.
+  if (now - rate_at_ >= kSecondNs / 2) {
+    if (rate_at_ != 0) {
+      frames_per_s_ = static_cast<double>(frames - rate_frames_) * 1e9 / static_cast<double>(now - rate_at_);
+    }
+    rate_at_ = now;
+    rate_frames_ = frames;
+  }
+  stats.client_frames_per_s = frames_per_s_;
+  stats.lateness_us_p50 = per_thousand(lateness.percentile(50));
+  stats.lateness_us_p99 = per_thousand(lateness.percentile(99));
+  stats.lateness_us_p999 = per_thousand(lateness.percentile(99.9));
+  stats.journal_commit_us_p50 = per_thousand(committer_->commit_latency_ns().percentile(50));
+  stats.journal_commit_us_p99 = per_thousand(committer_->commit_latency_ns().percentile(99));
+  if (const auto process = telemetry::read_process_stats()) stats.memory_bytes = process->resident_bytes;
+  stats.uptime_s = static_cast<double>(now - started_at_) / 1e9;
+  return stats;
+}
+
+Result<void> Server::open_admin() {
+  const config::Configuration& values = options_.configuration.values;
+  telemetry::AdminOptions options;
+  options.address = values.listen.admin_address;
+  options.port = values.listen.admin_port;
+  options.token = values.listen.admin_token;
+  admin_ = std::make_unique<telemetry::AdminServer>(options);
+
+  telemetry::AdminSources sources;
+  sources.registry = &metrics_;
+  sources.readiness = [this]() -> telemetry::Readiness {
+    if (committer_->state() != journal::WriterState::open) return {false, committer_->reason()};
+    return {true, {}};
+  };
+  sources.configuration_json = [this] { return config::print_json(options_.configuration); };
+  sources.stats = [this] { return stats(); };
+  sources.console = [this]() -> telemetry::ConsoleInfo {
+    return {report_.websocket.port, options_.configuration.values.gateway.websocket_path, "/token",
+            options_.configuration.values.battle.game, version()};
+  };
+  if (values.security.dev_tokens) {
+    sources.issue_token = [this](telemetry::Seat seat,
+                                 const std::string& name) -> Result<telemetry::IssuedToken> {
+      const i64 now_s = clock_.wall_now() / kSecondNs;
+      auth::TokenClaims claims;
+      claims.subject = name.empty() ? "spectator" : "browser:" + name;
+      claims.name = name;
+      claims.role = seat == telemetry::Seat::player ? auth::Role::player : auth::Role::spectator;
+      claims.issued_at_s = now_s;
+      claims.expires_at_s = now_s + options_.configuration.values.security.token_ttl_s;
+      auto token = tokens_->issue(claims);
+      if (!token) return std::move(token).error();
+      return telemetry::IssuedToken{std::move(*token), claims.expires_at_s};
+    };
+  }
+  telemetry::add_admin_pages(*admin_, std::move(sources));
+  admin_->add_assets(options_.console);
+  registrations_.push_back(metrics_.add([this](telemetry::MetricSink& sink) { collect_metrics(sink); }));
+  if (auto started = admin_->start(); !started) return started;
+  report_.admin = admin_->local();
+  return {};
+}
+
+}  // namespace drumline::server

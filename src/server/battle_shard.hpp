@@ -1,0 +1,64 @@
+// The thread of one battle shard: ticks at absolute deadlines, start + n × 16 ms.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "base/histogram.hpp"
+#include "env/clock.hpp"
+#include "env/wakeup.hpp"
+#include "server/tick_pipeline.hpp"
+
+namespace drumline::server {
+
+struct BattleShardOptions {
+  int cpu = -1;               ///< -1: not pinned
+  int realtime_priority = 0;  ///< SCHED_FIFO priority; 0: normal
+  u32 max_ticks_behind = 2;   ///< further behind, the schedule is moved
+};
+
+/// Counted on the shard's thread, read by any.
+struct ShardCounters {
+  Histogram lateness_ns;    ///< from a tick's deadline to its start
+  Counter late_ticks;       ///< started more than a whole tick after their deadline
+  Counter schedule_shifts;  ///< the schedule was moved: time dilation, no tick is left out
+  Counter shifted_ns;
+  Counter disk_waits;  ///< a tick waited for the journal
+  Gauge realtime;      ///< 1: the thread has real-time priority
+};
+
+class BattleShard {
+ public:
+  static Result<std::unique_ptr<BattleShard>> create(const BattleShardOptions& options,
+                                                     std::unique_ptr<TickPipeline> pipeline,
+                                                     const env::Clock& clock);
+  ~BattleShard();
+
+  void start();
+  /// Any thread: the journal made progress.
+  void on_durable();
+  /// Any thread. Finishes the tick under way and ends the thread.
+  void stop();
+
+  /// Any thread, but for battles(): theirs is the shard's thread.
+  const TickPipeline& pipeline() const { return *pipeline_; }
+  const ShardCounters& counters() const { return counters_; }
+
+ private:
+  BattleShard(const BattleShardOptions& options, std::unique_ptr<TickPipeline> pipeline,
+              const env::Clock& clock, env::Wakeup wakeup);
+  void run();
+  void wait_for_disk();
+
+  BattleShardOptions options_;
+  std::unique_ptr<TickPipeline> pipeline_;
+  const env::Clock& clock_;
+  env::Wakeup wakeup_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> waits_for_disk_{false};
+  ShardCounters counters_;
+  std::thread thread_;
+};
+
+}  // namespace drumline::server

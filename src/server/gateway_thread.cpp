@@ -1,0 +1,250 @@
+#include "server/gateway_thread.hpp"
+
+#include <cstring>
+#include <mutex>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/log.hpp"
+#include "env/random.hpp"
+#include "env/thread.hpp"
+#include "server/frame_envelope.hpp"
+
+namespace drumline::server {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Receive calls in a row before frames get their turn: a flood must not hold them up.
+constexpr int kReceiveCallsInARow = 16;
+constexpr i64 kPublishCountersNs = 250 * kMillisecondNs;
+constexpr i64 kIdleWaitNs = 100 * kMillisecondNs;
+
+}  // namespace
+
+struct GatewayThread::Impl {
+  Impl(const GatewayThreadOptions& o, const auth::TicketSealer& tickets, const env::Clock& system_clock,
+       BroadcastRing::Consumer& frame_source, std::function<u64()> durable_source, env::Wakeup event)
+      : options(o),
+        clock(system_clock),
+        frames(frame_source),
+        durable(std::move(durable_source)),
+        wakeup(std::move(event)),
+        shard(o.gateway, tickets, system_clock) {}
+
+  void arm_socket();
+  void arm_wakeup();
+  void receive();
+  void show_frames(Histogram& schedule_ns);
+  void duty_cycle(Histogram& schedule_ns);
+  void publish_counters();
+
+  GatewayThreadOptions options;
+  const env::Clock& clock;
+  BroadcastRing::Consumer& frames;
+  std::function<u64()> durable;
+  env::Wakeup wakeup;
+  gateway::GatewayShard shard;
+  env::SystemRandom random;
+  std::unique_ptr<env::Network> network = env::make_system_network();
+  std::unique_ptr<env::DatagramSocket> socket;
+  std::unique_ptr<transport::QuicServer> quic;
+  // The io_context outlives the listener and the descriptors on it.
+  asio::io_context io{1};
+  std::unique_ptr<transport::WebSocketListener> websocket;
+  asio::posix::stream_descriptor socket_events{io};
+  asio::posix::stream_descriptor wakeup_events{io};
+  asio::steady_timer timer{io};
+  u64 laps_seen = 0;
+  std::atomic<bool> stopping{false};
+  std::atomic<i64> stop_grace_ns{0};
+  TimeNs published_counters_at = 0;
+  mutable std::mutex counters_mutex;  ///< taken a few times a second
+  TransportCounters published_counters;
+};
+
+Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThreadOptions& options,
+                                                             transport::TokenVerifier verify_token,
+                                                             const auth::TicketSealer& tickets,
+                                                             const env::Clock& clock,
+                                                             BroadcastRing::Consumer& frames,
+                                                             std::function<u64()> durable) {
+  auto wakeup = env::Wakeup::create();
+  if (!wakeup) return std::move(wakeup).error();
+  auto impl = std::make_unique<Impl>(options, tickets, clock, frames, std::move(durable), std::move(*wakeup));
+
+  env::Network::BindOptions bind;
+  bind.reuse_port = options.share_port;
+  auto socket = impl->network->bind(options.quic_address, bind);
+  if (!socket) return std::move(socket).error();
+  impl->socket = std::move(*socket);
+
+  auto quic = transport::QuicServer::create(options.quic, impl->random, impl->shard, impl->socket->batch());
+  if (!quic) return std::move(quic).error();
+  impl->quic = std::move(*quic);
+
+  if (options.serve_websocket) {
+    auto listener = transport::WebSocketListener::create(impl->io, options.websocket, std::move(verify_token),
+                                                         impl->shard);
+    if (!listener) return std::move(listener).error();
+    impl->websocket = std::move(*listener);
+  }
+  return std::unique_ptr<GatewayThread>(new GatewayThread(std::move(impl)));
+}
+
+GatewayThread::GatewayThread(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+GatewayThread::~GatewayThread() {
+  stop(0);
+  // The descriptors belong to the socket and the wakeup, which close them.
+  impl_->socket_events.release();
+  impl_->wakeup_events.release();
+}
+
+void GatewayThread::add_battle(gateway::BattleLink link) {
+  impl_->shard.add_battle(std::move(link));
+}
+
+void GatewayThread::start() {
+  impl_->socket_events.assign(impl_->socket->descriptor());
+  impl_->wakeup_events.assign(impl_->wakeup.descriptor());
+  thread_ = std::thread([this] { run(); });
+}
+
+void GatewayThread::notify() {
+  impl_->wakeup.notify();
+}
+
+void GatewayThread::stop(i64 grace_ns) {
+  if (!thread_.joinable()) return;
+  impl_->stop_grace_ns.store(grace_ns);
+  impl_->stopping.store(true);
+  notify();
+  thread_.join();
+}
+
+env::Address GatewayThread::quic_local() const {
+  return impl_->socket->local();
+}
+env::Address GatewayThread::websocket_local() const {
+  return impl_->websocket ? impl_->websocket->local() : env::Address{};
+}
+const gateway::GatewayCounters& GatewayThread::gateway_counters() const {
+  return impl_->shard.counters();
+}
+const transport::WebSocketCounters* GatewayThread::websocket_counters() const {
+  return impl_->websocket ? &impl_->websocket->counters() : nullptr;
+}
+TransportCounters GatewayThread::transport_counters() const {
+  const std::lock_guard lock(impl_->counters_mutex);
+  return impl_->published_counters;
+}
+
+void GatewayThread::Impl::arm_socket() {
+  socket_events.async_wait(asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
+    if (!error) receive();
+  });
+}
+
+void GatewayThread::Impl::arm_wakeup() {
+  wakeup_events.async_wait(asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
+    if (error) return;
+    wakeup.drain();
+    arm_wakeup();
+  });
+}
+
+void GatewayThread::Impl::receive() {
+  const env::Address local = socket->local();
+  for (int i = 0; i < kReceiveCallsInARow; ++i) {
+    const auto packets = socket->receive();
+    if (packets.empty()) break;
+    quic->receive(packets, local, clock.now());
+  }
+  arm_socket();
+}
+
+// The one place where "durable before visible" is decided.
+void GatewayThread::Impl::show_frames(Histogram& schedule_ns) {
+  while (const auto bytes = frames.peek()) {
+    DRUM_ASSERT(bytes->size() > sizeof(FrameEnvelope));
+    FrameEnvelope envelope;
+    std::memcpy(&envelope, bytes->data(), sizeof envelope);
+    const u64 laps = frames.lapped();
+    if (laps != laps_seen) {
+      laps_seen = laps;
+      frames.release();
+      shard.on_lapped();
+      frames.skip_to_end();
+      break;
+    }
+    if (envelope.journal_sequence > durable()) {
+      // Shown next time; the frame must not stay pinned while the disk works.
+      frames.release_unread();
+      break;
+    }
+    const TimeNs now = clock.now();
+    quic->advance(now);
+    shard.deliver(bytes->subspan(sizeof envelope));
+    schedule_ns.record(static_cast<u64>(now - envelope.published_at));
+    frames.release();
+  }
+}
+
+void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns) {
+  show_frames(schedule_ns);
+  const TimeNs now = clock.now();
+  if (quic->deadline() <= now) quic->on_timer(now);
+  if (shard.deadline() <= now) shard.on_timer(now);
+  quic->flush(now);
+  socket->batch().flush();
+  if (now - published_counters_at >= kPublishCountersNs) publish_counters();
+}
+
+void GatewayThread::Impl::publish_counters() {
+  published_counters_at = clock.now();
+  const std::lock_guard lock(counters_mutex);
+  published_counters = {quic->counters(), socket->counters(), quic->connections(), quic->half_open()};
+}
+
+void GatewayThread::run() {
+  Impl& impl = *impl_;
+  env::set_thread_name("gateway-" + std::to_string(impl.options.gateway.shard));
+  env::set_timer_slack(1000);
+  if (impl.options.cpu >= 0) env::pin_thread(static_cast<u32>(impl.options.cpu));
+  impl.arm_socket();
+  impl.arm_wakeup();
+
+  TimeNs stop_at = 0;
+  while (true) {
+    const TimeNs now = impl.clock.now();
+    if (impl.stopping.load(std::memory_order_acquire)) {
+      if (stop_at == 0) {
+        stop_at = now + impl.stop_grace_ns.load();
+        impl.quic->stop_accepting();
+        if (impl.websocket) impl.websocket->stop_accepting();
+        impl.shard.close_all(transport::CloseCode::server_stopping, "the server is stopping", 1000);
+      }
+      const bool all_gone =
+          impl.quic->connections() == 0 && (!impl.websocket || impl.websocket->sessions() == 0);
+      if (all_gone || now >= stop_at) break;
+    }
+    const TimeNs deadline = std::min({impl.quic->deadline(), impl.shard.deadline(), now + kIdleWaitNs});
+    if (deadline > now) {
+      impl.timer.expires_after(std::chrono::nanoseconds(deadline - now));
+      impl.timer.async_wait([](const auto&) {});
+      impl.io.run_one();
+    }
+    impl.io.poll();
+    impl.duty_cycle(schedule_ns_);
+  }
+  impl.quic->close_all(transport::CloseCode::server_stopping, "the server is stopping");
+  impl.quic->flush(impl.clock.now());
+  impl.socket->batch().flush();
+  impl.websocket.reset();
+  impl.publish_counters();
+}
+
+}  // namespace drumline::server

@@ -1,0 +1,80 @@
+// The thread of one gateway shard: sockets in, one duty cycle, sockets out.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/broadcast_ring.hpp"
+#include "base/histogram.hpp"
+#include "env/network.hpp"
+#include "env/wakeup.hpp"
+#include "gateway/gateway_shard.hpp"
+#include "transport/quic/quic_server.hpp"
+#include "transport/websocket/websocket_listener.hpp"
+
+namespace drumline::server {
+
+struct GatewayThreadOptions {
+  gateway::GatewayOptions gateway;
+  transport::QuicServerOptions quic;
+  env::Address quic_address;
+  bool share_port = false;  ///< several shards on one UDP port
+  bool serve_websocket = true;
+  transport::WebSocketOptions websocket;
+  int cpu = -1;  ///< -1: not pinned
+};
+
+/// What the transports count, as of at most a quarter of a second ago.
+struct TransportCounters {
+  transport::QuicCounters quic;
+  env::SocketCounters udp;
+  u64 quic_connections = 0;
+  u64 quic_half_open = 0;
+};
+
+class GatewayThread {
+ public:
+  /// Binds the sockets and readies everything; start() then runs it. What is
+  /// passed by reference outlives the thread. `durable` tells up to which journal
+  /// write effects may be shown.
+  static Result<std::unique_ptr<GatewayThread>> create(const GatewayThreadOptions& options,
+                                                       transport::TokenVerifier verify_token,
+                                                       const auth::TicketSealer& tickets,
+                                                       const env::Clock& clock,
+                                                       BroadcastRing::Consumer& frames,
+                                                       std::function<u64()> durable);
+  ~GatewayThread();
+
+  /// Before start().
+  void add_battle(gateway::BattleLink link);
+  void start();
+
+  /// Any thread: new frames, or more of them durable.
+  void notify();
+  /// Any thread. Tells every client to come back later, lets what is queued go
+  /// out for at most `grace_ns`, and ends the thread.
+  void stop(i64 grace_ns);
+
+  env::Address quic_local() const;
+  env::Address websocket_local() const;
+  const gateway::GatewayCounters& gateway_counters() const;
+  /// Any thread.
+  TransportCounters transport_counters() const;
+  const transport::WebSocketCounters* websocket_counters() const;
+  /// From a frame's being durable and published to its first datagram handed to the kernel, ns.
+  const Histogram& schedule_ns() const { return schedule_ns_; }
+
+ private:
+  struct Impl;
+  explicit GatewayThread(std::unique_ptr<Impl> impl);
+  void run();
+
+  Histogram schedule_ns_;
+  std::unique_ptr<Impl> impl_;
+  std::thread thread_;
+};
+
+}  // namespace drumline::server

@@ -1,0 +1,105 @@
+// A node: from a configuration to running battles, and back to a data folder at rest.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "auth/ticket.hpp"
+#include "auth/token.hpp"
+#include "config/load.hpp"
+#include "env/clock.hpp"
+#include "env/file.hpp"
+#include "env/folder_lock.hpp"
+#include "env/random.hpp"
+#include "recovery/recovery.hpp"
+#include "server/battle_shard.hpp"
+#include "server/gateway_thread.hpp"
+#include "telemetry/admin_pages.hpp"
+#include "telemetry/admin_server.hpp"
+
+namespace drumline::server {
+
+struct ServerOptions {
+  config::Loaded configuration;
+  std::string data = "./data";
+  std::vector<const world::Game*> games;           ///< that this build serves
+  std::span<const telemetry::AdminAsset> console;  ///< the console page; outlives the server
+};
+
+/// What start() found and did, for the person who started it.
+struct StartReport {
+  env::Address quic;
+  env::Address websocket;
+  env::Address admin;
+  bool made_certificates = false;
+  std::string pki_folder;
+  bool created_battle = false;
+  std::vector<recovery::BattleReport> recovered;
+  std::vector<std::string> warnings;  ///< torn tails that were cut, damaged snapshots passed over
+  double recovery_ms = 0;
+};
+
+/// start() and stop() on one thread.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> start(ServerOptions options);
+  ~Server();
+
+  const StartReport& report() const { return report_; }
+  /// Set when the node cannot go on (the disk fails): why. Any thread.
+  std::optional<Error> failure() const;
+
+  /// Tells the players, stops the battles at a tick, makes everything durable.
+  /// `grace_ns`: how long clients may take to hear it.
+  void stop(i64 grace_ns);
+
+ private:
+  explicit Server(ServerOptions options);
+  Result<void> prepare_identity();
+  Result<void> open_gateways();
+  Result<void> open_battles();
+  Result<std::vector<RunningBattle>> recover_or_create(recovery::Recovery& recovery);
+  Result<RunningBattle> make_running(std::unique_ptr<battle::Battle> battle, bool recovered);
+  Result<void> open_admin();
+  Result<void> journal_start(std::span<const RunningBattle> battles);
+  void on_durable();
+  const world::Game* find_game(std::string_view name) const;
+  void collect_metrics(telemetry::MetricSink& sink) const;
+  telemetry::ServerStats stats();
+  std::shared_ptr<const battle::BattleDescriptor> describe(battle::Battle& battle) const;
+
+  ServerOptions options_;
+  StartReport report_;
+  env::SystemClock clock_;
+  env::SystemRandom random_;
+  std::unique_ptr<env::FileSystem> files_;
+  std::optional<env::FolderLock> lock_;
+  std::string pki_folder_;
+  std::optional<auth::TicketSealer> tickets_;
+  std::optional<auth::TokenKey> tokens_;
+  recovery::GameLookup lookup_;
+  TimeNs started_at_ = 0;
+
+  // In the order of the path; stopped from the outside in.
+  std::vector<std::unique_ptr<battle::InboundRing>> inbound_;  ///< one a gateway shard
+  std::unique_ptr<BroadcastRing> frames_;
+  std::vector<std::unique_ptr<GatewayThread>> gateways_;
+  std::atomic<BattleShard*> ticking_{nullptr};  ///< for on_durable, which runs before the shard exists
+  std::unique_ptr<journal::GroupCommitter> committer_;
+  std::unique_ptr<snapshot::SnapshotWriter> snapshots_;
+  std::unique_ptr<BattleShard> battles_;
+  telemetry::MetricsRegistry metrics_;
+  std::unique_ptr<telemetry::AdminServer> admin_;
+  std::vector<telemetry::MetricsRegistry::Registration> registrations_;
+
+  // Only the admin thread: the last look at the frame counter, for a rate.
+  TimeNs rate_at_ = 0;
+  u64 rate_frames_ = 0;
+  double frames_per_s_ = 0;
+};
+
+}  // namespace drumline::server

@@ -1,0 +1,110 @@
+#include "telemetry/admin_pages.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+
+namespace drumline::telemetry {
+namespace {
+
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+unsigned status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+    case ErrorCode::malformed:
+    case ErrorCode::out_of_range:
+      return 400;
+    case ErrorCode::refused:
+    case ErrorCode::permission:
+      return 403;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::exhausted:
+    case ErrorCode::unavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+AdminResponse serve_token(const AdminSources& sources, const AdminRequest& request) {
+  if (!sources.issue_token) {
+    return error_response(403,
+                          "Development tokens are off here (security.dev_tokens); ask your account service.");
+  }
+  const std::string_view wanted = request.query_value("seat");
+  if (wanted != "spectator" && wanted != "player") {
+    return error_response(400, "Say which seat: /token?seat=spectator or /token?seat=player&name=NAME.");
+  }
+  const Seat seat = wanted == "player" ? Seat::player : Seat::spectator;
+  const std::string name(request.query_value("name"));
+  if (seat == Seat::player && name.empty())
+    return error_response(400, "A player needs a name: add &name=NAME.");
+  if (name.size() > kMaxTokenNameBytes || printable(name) != name) {
+    return error_response(
+        400, "A name has at most 23 bytes of UTF-8, without control characters and backslashes.");
+  }
+  auto issued = sources.issue_token(seat, name);
+  if (!issued) return error_response(status_of(issued.error().code), issued.error().message);
+  return json_response(dump({{"token", issued->token}, {"expires_at", issued->expires_at_s}}));
+}
+
+}  // namespace
+
+std::string to_json(const ServerStats& stats) {
+  return dump(
+      {{"tick", stats.tick},
+       {"players", stats.players},
+       {"sessions", stats.sessions},
+       {"lateness_us",
+        {{"p50", stats.lateness_us_p50}, {"p99", stats.lateness_us_p99}, {"p999", stats.lateness_us_p999}}},
+       {"client_frames_per_s", stats.client_frames_per_s},
+       {"skipped_ticks", stats.skipped_ticks},
+       {"journal_commit_us", {{"p50", stats.journal_commit_us_p50}, {"p99", stats.journal_commit_us_p99}}},
+       {"memory_bytes", stats.memory_bytes},
+       {"uptime_s", stats.uptime_s}});
+}
+
+std::string to_json(const ConsoleInfo& info) {
+  return dump({{"websocket_port", info.websocket_port},
+               {"websocket_path", info.websocket_path},
+               {"token_url", info.token_url},
+               {"game", info.game},
+               {"version", info.version}});
+}
+
+void add_admin_pages(AdminServer& server, AdminSources given) {
+  // Shared by the handlers, each of which lives as long as the server.
+  const auto sources = std::make_shared<const AdminSources>(std::move(given));
+  server.add_route("/live", [](const AdminRequest&) { return error_response(200, "live"); });
+  if (sources->readiness) {
+    server.add_route("/ready", [sources](const AdminRequest&) {
+      const Readiness now = sources->readiness();
+      return now.ready ? error_response(200, "ready") : error_response(503, "not ready: " + now.reason);
+    });
+  }
+  if (sources->registry != nullptr) {
+    server.add_route("/metrics", [sources](const AdminRequest&) {
+      return AdminResponse{200, "text/plain; version=0.0.4; charset=utf-8", sources->registry->scrape()};
+    });
+  }
+  if (sources->configuration_json) {
+    server.add_route("/config",
+                     [sources](const AdminRequest&) { return json_response(sources->configuration_json()); });
+  }
+  if (sources->stats) {
+    server.add_route("/stats.json",
+                     [sources](const AdminRequest&) { return json_response(to_json(sources->stats())); });
+  }
+  if (sources->console) {
+    server.add_route("/console.json",
+                     [sources](const AdminRequest&) { return json_response(to_json(sources->console())); });
+  }
+  server.add_route("/token",
+                   [sources](const AdminRequest& request) { return serve_token(*sources, request); });
+}
+
+}  // namespace drumline::telemetry

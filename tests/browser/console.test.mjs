@@ -1,0 +1,123 @@
+// End to end: a real server with bots over QUIC, and its console in Chromium.
+// DRUMLINE_BIN is the drumline binary.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Child, countMoving, look, openBrowser, outFolder, temporaryFolder, until, walk } from "./support.mjs";
+
+const BOTS = 20;
+const binary = process.env.DRUMLINE_BIN;
+const children = [];
+let folder;
+let browser;
+let page;
+let server;
+let bots;
+let address;
+
+async function startServer(port, adminPort) {
+  const child = new Child(binary, [
+    "serve", "--data", folder.path, "--port", String(port), "--admin-port", String(adminPort), "--json",
+  ]);
+  children.push(child);
+  const ready = await until(
+    `the server's ready line from "${child.name}"`,
+    () => {
+      if (!child.running) assert.fail(`the server ended:\n${child.output}`);
+      const lines = child.output.split("\n").filter((line) => line.startsWith("{") && line.includes('"ready"'));
+      return lines.map((line) => JSON.parse(line)).find((line) => line.event === "ready");
+    },
+    30_000,
+  );
+  return { child, ready };
+}
+
+before(async () => {
+  assert.ok(binary && existsSync(binary), `DRUMLINE_BIN names no binary: ${binary}`);
+  folder = temporaryFolder();
+  const { child, ready } = await startServer(0, 0);
+  [server, address] = [child, ready];
+  bots = new Child(binary, [
+    "bots", "--connect", `quic://127.0.0.1:${ready.port}`, "--count", String(BOTS),
+    "--pki", join(folder.path, "pki"), "--seconds", "120",
+  ]);
+  children.push(bots);
+  browser = await openBrowser();
+  page = browser.page;
+  await page.goto(`http://127.0.0.1:${ready.admin_port}/`);
+});
+
+after(async () => {
+  await browser?.close();
+  for (const child of children.reverse()) await child.end();
+  folder?.remove();
+});
+
+/** What a failure needs to be understood. */
+function story() {
+  return children.map((child) => `--- ${child.name}\n${child.output.slice(-3000)}`).join("\n");
+}
+
+async function told(what, condition, timeoutMs) {
+  try {
+    return await until(what, condition, timeoutMs);
+  } catch (error) {
+    await page?.screenshot({ path: join(outFolder, "console-failed.png") }).catch(() => {});
+    error.message += `\nthe page: ${JSON.stringify(await look(page).catch(String))}\n${story()}`;
+    throw error;
+  }
+}
+
+test("the console shows the bots' battle, and it moves", async () => {
+  await told("the bots on the map", async () => (await look(page)).players === BOTS, 30_000);
+  await told("moving players", async () => (await countMoving(page)) >= 3, 20_000);
+  await told("the scores", async () => (await page.locator("#score-list li").count()) > 0, 10_000);
+  await page.screenshot({ path: join(outFolder, "console-watching.png") });
+});
+
+test("a person joins by the button and runs with the keyboard", async () => {
+  await page.fill("#name", "Ada");
+  await page.click("#join-button");
+  await told("the own player", async () => (await look(page)).self?.name === "Ada", 20_000);
+  assert.equal((await look(page)).seat, "player");
+  // An obstacle, a bot's blow or the border may stop one way; not all of them.
+  let far = 0;
+  await told("the own player running", async () => {
+    for (const key of ["KeyD", "KeyA", "KeyS", "KeyW"]) {
+      const { dx, dy } = await walk(page, key, 600);
+      const along = key === "KeyD" ? dx : key === "KeyA" ? -dx : key === "KeyS" ? dy : -dy;
+      far = Math.max(far, along);
+    }
+    return far > 1;
+  }, 30_000);
+  await page.mouse.move(900, 300);
+  await page.mouse.down();
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: join(outFolder, "console-playing.png") });
+  await page.mouse.up();
+});
+
+test("after kill -9 and a restart the page goes on in the same battle by itself", async () => {
+  const before = await look(page);
+  await server.end("SIGKILL");
+  await told("the page's notice", async () => (await look(page)).connection === "reconnecting", 10_000);
+  assert.match(await page.textContent("#notice"), /Reconnecting/);
+  await page.screenshot({ path: join(outFolder, "console-reconnecting.png") });
+  ({ child: server } = await startServer(address.port, address.admin_port));
+  await told("the connection", async () => (await look(page)).connection === "connected", 30_000);
+  await told("a battle that goes on", async () => (await look(page)).tick > before.tick, 15_000);
+  const now = await look(page);
+  assert.equal(now.seat, "player");
+  assert.ok(now.reconnects >= 1);
+  await told("the own player", async () => (await look(page)).self?.name === "Ada", 10_000);
+  await told("the bots moving again", async () => (await countMoving(page)) >= 3, 40_000);
+  await page.screenshot({ path: join(outFolder, "console-resumed.png") });
+});
+
+test("nothing went wrong in the page", async () => {
+  const { fps, decoder } = await look(page);
+  console.log(`page: ${fps} fps; ${JSON.stringify(decoder)}; screenshots in ${outFolder}`);
+  assert.equal(decoder.malformed, 0);
+  assert.deepEqual(browser.errors, []);
+});

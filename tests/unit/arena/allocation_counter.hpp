@@ -1,0 +1,10 @@
+// Counts what the whole test program allocates: operator new is replaced.
+#pragma once
+
+#include "base/types.hpp"
+
+namespace drumline::arena::testing {
+
+u64 allocations();
+
+}  // namespace drumline::arena::testing

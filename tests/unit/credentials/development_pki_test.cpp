@@ -1,0 +1,135 @@
+#include "transport/credentials/development_pki.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace drumline::transport {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+class development_pki : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "drumline_pki_" + std::to_string(::getpid());
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static Certificate read(const std::string& path) {
+    FILE* const file = std::fopen(path.c_str(), "r");
+    EXPECT_NE(file, nullptr) << path;
+    Certificate certificate(PEM_read_X509(file, nullptr, nullptr, nullptr), &X509_free);
+    std::fclose(file);
+    EXPECT_NE(certificate, nullptr) << path;
+    return certificate;
+  }
+  static std::string text_of(const std::string& path) {
+    std::ifstream in(path);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  /// Does OpenSSL accept the certificate for this purpose, trusting the folder's authority alone?
+  bool is_trusted(const std::string& path, int purpose) const {
+    const Certificate authority = read(pki_paths(folder_).ca_certificate);
+    const Certificate certificate = read(path);
+    const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), &X509_STORE_free);
+    X509_STORE_add_cert(store.get(), authority.get());
+    const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(X509_STORE_CTX_new(),
+                                                                                  &X509_STORE_CTX_free);
+    X509_STORE_CTX_init(context.get(), store.get(), certificate.get(), nullptr);
+    X509_STORE_CTX_set_purpose(context.get(), purpose);
+    return X509_verify_cert(context.get()) == 1;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(development_pki, makes_everything_once) {
+  EXPECT_TRUE(make_development_pki(folder_).value());
+  const std::string before = text_of(pki_paths(folder_).server_certificate);
+  EXPECT_FALSE(make_development_pki(folder_).value());
+  EXPECT_EQ(text_of(pki_paths(folder_).server_certificate), before);
+}
+
+TEST_F(development_pki, certificates_are_good_for_their_purpose_and_no_other) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  const PkiPaths paths = pki_paths(folder_);
+  EXPECT_TRUE(is_trusted(paths.server_certificate, X509_PURPOSE_SSL_SERVER));
+  EXPECT_FALSE(is_trusted(paths.server_certificate, X509_PURPOSE_SSL_CLIENT));
+  EXPECT_TRUE(is_trusted(paths.client_certificate, X509_PURPOSE_SSL_CLIENT));
+  EXPECT_FALSE(is_trusted(paths.client_certificate, X509_PURPOSE_SSL_SERVER));
+  const Certificate server = read(paths.server_certificate);
+  EXPECT_EQ(X509_check_host(server.get(), "localhost", 0, 0, nullptr), 1);
+  EXPECT_EQ(X509_check_ip_asc(server.get(), "127.0.0.1", 0), 1);
+  EXPECT_EQ(X509_check_ip_asc(server.get(), "::1", 0), 1);
+  EXPECT_EQ(X509_check_host(server.get(), "example.com", 0, 0, nullptr), 0);
+}
+
+TEST_F(development_pki, keys_are_readable_by_their_owner_only) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  int keys = 0;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().extension() != ".key") continue;
+    ++keys;
+    struct stat status {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U) << entry.path();
+  }
+  EXPECT_EQ(keys, 4);
+}
+
+TEST_F(development_pki, what_is_missing_is_made_again_under_the_same_authority) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  const PkiPaths paths = pki_paths(folder_);
+  const std::string authority = text_of(paths.ca_certificate);
+  fs::remove(paths.server_certificate);
+  fs::remove(paths.client_key);
+  EXPECT_TRUE(make_development_pki(folder_).value());
+  EXPECT_EQ(text_of(paths.ca_certificate), authority);
+  EXPECT_TRUE(is_trusted(paths.server_certificate, X509_PURPOSE_SSL_SERVER));
+  EXPECT_TRUE(is_trusted(paths.client_certificate, X509_PURPOSE_SSL_CLIENT));
+}
+
+TEST_F(development_pki, a_damaged_file_is_named) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  const std::string path = pki_paths(folder_).server_certificate;
+  std::ofstream(path) << "nonsense";
+  const auto made = make_development_pki(folder_);
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message.find(path), std::string::npos);
+}
+
+TEST_F(development_pki, a_further_client_gets_a_certificate_in_its_name) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  ASSERT_TRUE(issue_client_certificate(folder_, "bot-7", 3).ok());
+  EXPECT_TRUE(is_trusted(folder_ + "/bot-7.pem", X509_PURPOSE_SSL_CLIENT));
+  const Certificate certificate = read(folder_ + "/bot-7.pem");
+  char name[64] = {};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+  EXPECT_STREQ(name, "bot-7");
+}
+
+TEST_F(development_pki, names_that_would_leave_the_folder_or_replace_its_files_are_refused) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  for (const char* name : {"", "../evil", "a/b", ".hidden", "-x", "ca", "server", "token", "a b", "a\nb"}) {
+    const auto issued = issue_client_certificate(folder_, name, 3);
+    ASSERT_FALSE(issued.ok()) << name;
+    EXPECT_EQ(issued.error().code, ErrorCode::invalid_argument);
+  }
+  EXPECT_FALSE(issue_client_certificate(folder_, "fine", 0).ok());
+}
+
+}  // namespace
+}  // namespace drumline::transport
