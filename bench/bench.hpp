@@ -2,12 +2,15 @@
 // against a raw limit in the same run where one exists. Nothing is extrapolated.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "world/rules.hpp"
 
 namespace drumline::bench {
 
@@ -17,20 +20,22 @@ struct Figure {
   std::string name;
   double value = 0;
   std::string unit;
-  std::optional<double> p50, p99, p999;
-  std::optional<u64> n;
+  std::optional<double> p50{}, p99{}, p999{};
+  std::optional<u64> n{};
   struct Rival {
     std::string name;
     double value = 0;
   };
-  std::optional<Rival> rival;
+  std::optional<Rival> rival{};
 };
 
 struct Options {
-  double seconds = 3;    ///< how long to measure, each figure
-  u32 players = 0;       ///< 0: the benchmark's own default
+  double seconds = 3;  ///< how long to measure, each figure
+  u32 players = 0;     ///< 0: the benchmark's own default
   double send_hz = 62.5;
-  std::string folder;    ///< scratch folder on the disk to measure; made and removed by the caller
+  std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
+  std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
+  const std::atomic<int>* stop = nullptr;  ///< not 0: end early
 };
 
 using Report = std::function<void(const Figure&)>;
@@ -43,6 +48,7 @@ Result<void> run_tick(const Options& options, const Report& report);
 Result<void> run_hash(const Options& options, const Report& report);
 Result<void> run_snapshot(const Options& options, const Report& report);
 Result<void> run_verify(const Options& options, const Report& report);
+Result<void> run_recovery(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);
 
 }  // namespace drumline::bench

@@ -1,9 +1,9 @@
 // broadcast/*: what it costs to encode a tick once, to assemble a client's
 // datagram from it, to decode that, and how many bytes an entity takes.
-#include <time.h>
-
 #include <memory>
 #include <vector>
+
+#include <time.h>
 
 #include "arena_load.hpp"
 #include "bench.hpp"
@@ -38,9 +38,11 @@ class Battle {
  public:
   Battle(std::unique_ptr<ArenaLoad> load, std::unique_ptr<CellEncoder> encoder)
       : load_(std::move(load)), encoder_(std::move(encoder)), frame_(encoder_->frame_bytes_most() / 8 + 1) {
-    for (u32 i = 0; i < load_->players(); ++i) views_.push_back(std::make_unique<ClientView>(plan_, PlayerSlot{i}));
+    for (u32 i = 0; i < load_->players(); ++i)
+      views_.push_back(std::make_unique<ClientView>(plan_, PlayerSlot{i}));
     for (u32 i = 0; i < std::min(kDecodingClients, load_->players()); ++i) {
-      lazy_.push_back(std::make_unique<StateDecoder>(encoder_->schema(), broadcast::DecoderLimits{.eager = false}));
+      lazy_.push_back(
+          std::make_unique<StateDecoder>(encoder_->schema(), broadcast::DecoderLimits{.eager = false}));
       eager_.push_back(std::make_unique<StateDecoder>(encoder_->schema()));
     }
     seats_.resize(load_->players());
@@ -60,14 +62,13 @@ class Battle {
       seats_[i] = {rules.entity_of(PlayerSlot{i}), static_cast<u32>(rules.world().tick())};
     }
     u32 entities = 0;
-    for (const broadcast::SentTable& table : encoder_->schema()) entities += rules.world().table(table.index).live_count();
+    for (const broadcast::SentTable& table : encoder_->schema())
+      entities += rules.world().table(table.index).live_count();
 
     double start = cpu_ns();
-    const std::size_t size = encoder_->encode({.world = rules.world(),
-                                               .players = load_->players(),
-                                               .seats = seats_,
-                                               .events = load_->events()},
-                                              std::as_writable_bytes(std::span(frame_)));
+    const std::size_t size = encoder_->encode(
+        {.world = rules.world(), .players = load_->players(), .seats = seats_, .events = load_->events()},
+        std::as_writable_bytes(std::span(frame_)));
     spent.encode_ns += cpu_ns() - start;
     spent.entity_ticks += entities;
     ++spent.ticks;
@@ -84,7 +85,8 @@ class Battle {
     start = cpu_ns();
     for (std::size_t i = 0; i < views_.size(); ++i) {
       // As a gateway does: into a few buffers that a batch reuses.
-      sizes_[i] = views_[i]->assemble(cache_, MutableBytes(datagrams_).subspan(i * kDatagramRoom, kDatagramRoom));
+      sizes_[i] =
+          views_[i]->assemble(cache_, MutableBytes(datagrams_).subspan(i * kDatagramRoom, kDatagramRoom));
     }
     spent.assemble_ns += cpu_ns() - start;
     spent.client_frames += views_.size();
@@ -205,7 +207,9 @@ Result<void> run_broadcast(const Options& options, const Report& report) {
     if (auto done = battle.tick(spent); !done) return done;
   } while (std::chrono::steady_clock::now() < end);
 
-  const auto per = [](double total, u64 count) { return count == 0 ? 0 : total / static_cast<double>(count); };
+  const auto per = [](double total, u64 count) {
+    return count == 0 ? 0 : total / static_cast<double>(count);
+  };
   const auto figure = [&](const char* name, double value, const char* unit, u64 n) {
     Figure each;
     each.name = name;
@@ -215,18 +219,21 @@ Result<void> run_broadcast(const Options& options, const Report& report) {
     return each;
   };
   report(figure("broadcast/encode", per(spent.encode_ns, spent.entity_ticks), "ns", spent.entity_ticks));
-  report(figure("broadcast/assemble", per(spent.assemble_ns, spent.client_frames), "ns", spent.client_frames));
+  report(
+      figure("broadcast/assemble", per(spent.assemble_ns, spent.client_frames), "ns", spent.client_frames));
   report(figure("broadcast/absorb", per(spent.absorb_ns, spent.ticks) / 1e3, "us", spent.ticks));
   report(figure("broadcast/apply", per(spent.lazy_ns, spent.decoded_frames), "ns", spent.decoded_frames));
   report(figure("broadcast/decode", per(spent.eager_ns, spent.decoded_frames), "ns", spent.decoded_frames));
-  report(figure("broadcast/entities_per_frame", per(static_cast<double>(spent.entities_told), spent.decoded_frames),
-                "count", spent.decoded_frames));
-  report(figure("broadcast/frame_bytes", per(static_cast<double>(spent.datagram_bytes), spent.client_frames), "B",
-                spent.client_frames));
+  report(figure("broadcast/entities_per_frame",
+                per(static_cast<double>(spent.entities_told), spent.decoded_frames), "count",
+                spent.decoded_frames));
+  report(figure("broadcast/frame_bytes", per(static_cast<double>(spent.datagram_bytes), spent.client_frames),
+                "B", spent.client_frames));
   report(figure("broadcast/battle_frame_bytes", per(static_cast<double>(spent.frame_bytes), spent.ticks), "B",
                 spent.ticks));
-  Figure bytes = figure("broadcast/bytes_per_entity",
-                        per(static_cast<double>(battle.decoded_bytes_), spent.entities_told), "B", spent.entities_told);
+  Figure bytes =
+      figure("broadcast/bytes_per_entity",
+             per(static_cast<double>(battle.decoded_bytes_), spent.entities_told), "B", spent.entities_told);
   bytes.rival = Figure::Rival{"full_state", per(static_cast<double>(spent.full_bytes), spent.entities_told)};
   report(bytes);
   report(figure("broadcast/view_memory", static_cast<double>(battle.view_bytes()), "B", 1));

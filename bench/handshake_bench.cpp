@@ -1,15 +1,15 @@
 // QUIC as the server pays for it: full handshakes with mutual TLS, sealing and
 // opening a frame's datagram, acknowledgements, and the memory of an idle
 // connection. Both ends run in this thread, joined in memory: no socket is timed.
-#include <gnutls/crypto.h>
-#include <malloc.h>
-#include <time.h>
-
 #include <array>
 #include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include <gnutls/crypto.h>
+#include <malloc.h>
+#include <time.h>
 
 #include "bench.hpp"
 #include "env/clock.hpp"
@@ -114,7 +114,8 @@ struct Ends {
         transport::TlsCredentials::load({paths.ca_certificate, paths.client_certificate, paths.client_key});
     if (!credentials) return std::move(credentials).error();
     made->client.credentials = std::move(*credentials);
-    made->clients = std::make_unique<QuicClients>(options.settings, made->random, made->at_clients, made->from_clients);
+    made->clients =
+        std::make_unique<QuicClients>(options.settings, made->random, made->at_clients, made->from_clients);
     return made;
   }
 
@@ -199,8 +200,8 @@ double bare_seal_us(double seconds) {
     for (int i = 0; i < 1000; ++i) {
       ++nonce[static_cast<std::size_t>(i) % nonce.size()];
       std::size_t size = sealed.size();
-      if (gnutls_aead_cipher_encrypt(cipher, nonce.data(), nonce.size(), key.data(), 13, 16, plain.data(), plain.size(),
-                                     sealed.data(), &size) < 0) {
+      if (gnutls_aead_cipher_encrypt(cipher, nonce.data(), nonce.size(), key.data(), 13, 16, plain.data(),
+                                     plain.size(), sealed.data(), &size) < 0) {
         break;
       }
     }
@@ -228,7 +229,8 @@ Result<void> measure_sessions(const Options& options, const Report& report) {
     ends.now += kTickNs;
     ends.exchange();
   }
-  const double both_ends = static_cast<double>(mallinfo2().uordblks - before) / static_cast<double>(connections - 1);
+  const double both_ends =
+      static_cast<double>(mallinfo2().uordblks - before) / static_cast<double>(connections - 1);
   report(figure("handshake/idle_memory", both_ends / 2 / 1024, "KiB", connections));
 
   std::vector<std::byte> frame(kFrameBytes, std::byte{0x5a});

@@ -43,8 +43,8 @@ Result<void> run_hash(const Options& options, const Report& report) {
   u64 sink = 0;
   // Alternating, so that both see the same machine.
   sample_for(options.seconds, hash_times, [&] {
-    hash_times.time([&] { sink ^= world::hash_world(world).combined; });
-    copy_times.time([&] { sink += copy_columns(world, copy); });
+    hash_times.time_on_core([&] { sink ^= world::hash_world(world).combined; });
+    copy_times.time_on_core([&] { sink += copy_columns(world, copy); });
   });
   if (sink == 1) return Error{ErrorCode::internal, "hash bench: unlikely"};
   const auto gigabytes_per_s = [&](double ns) { return static_cast<double>(bytes) / ns; };

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <vector>
 
+#include <time.h>
+
 #include "bench.hpp"
 
 namespace drumline::bench {
@@ -20,6 +22,14 @@ class SampleTimes {
     const auto end = std::chrono::steady_clock::now();
     add(static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count()));
   }
+  /// Adds what `work` takes of this thread's processor time: other processes on the
+  /// machine do not count. For work that does not wait and takes microseconds.
+  template <class Work>
+  void time_on_core(Work work) {
+    const double start = thread_ns();
+    work();
+    add(thread_ns() - start);
+  }
   void add(double ns) {
     if (ns_.size() < ns_.capacity()) ns_.push_back(ns);
   }
@@ -33,7 +43,8 @@ class SampleTimes {
   }
   double percentile_ns(double share) {
     if (ns_.empty()) return 0;
-    const auto at = std::min(ns_.size() - 1, static_cast<std::size_t>(share * static_cast<double>(ns_.size())));
+    const auto at =
+        std::min(ns_.size() - 1, static_cast<std::size_t>(share * static_cast<double>(ns_.size())));
     std::nth_element(ns_.begin(), ns_.begin() + static_cast<std::ptrdiff_t>(at), ns_.end());
     return ns_[at];
   }
@@ -52,6 +63,12 @@ class SampleTimes {
   }
 
  private:
+  static double thread_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+  }
+
   std::vector<double> ns_;
 };
 

@@ -40,19 +40,19 @@ Result<void> run_snapshot(const Options& options, const Report& report) {
   std::size_t delta_bytes = 0;
   std::optional<Error> failed;
   sample_for(options.seconds, full_times, [&] {
-    full_times.time([&] { world::encode_snapshot(world, "arena", full); });
-    restore_times.time([&] {
+    full_times.time_on_core([&] { world::encode_snapshot(world, "arena", full); });
+    restore_times.time_on_core([&] {
       auto restored = world::restore_snapshot(full, "arena", (*target)->rules().world());
       if (!restored) failed = restored.error();
     });
     run(kDeltaTicks);
     const auto base = world::read_snapshot(full);
-    delta_times.time([&] {
+    delta_times.time_on_core([&] {
       auto encoded = world::encode_delta(*base, world, delta);
       if (!encoded) failed = encoded.error();
     });
     delta_bytes += delta.size();
-    apply_times.time([&] {
+    apply_times.time_on_core([&] {
       auto applied = world::apply_delta(delta, "arena", (*target)->rules().world());
       if (!applied) failed = applied.error();
     });

@@ -1,11 +1,11 @@
 // What the subcommands share: global options, exit statuses, how errors are told.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <atomic>
 #include <functional>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "base/result.hpp"
 

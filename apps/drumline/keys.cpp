@@ -1,5 +1,6 @@
 // drumline token and drumline cert: development keys, certificates and tokens.
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
 
 #include "auth/token.hpp"
@@ -34,7 +35,9 @@ int issue_token(const TokenArguments& arguments, const GlobalOptions& global) {
   auto token = key->issue(claims);
   if (!token) return fail(token.error());
   if (global.json) {
-    std::printf("%s\n", nlohmann::ordered_json{{"token", *token}, {"expires_at", claims.expires_at_s}}.dump().c_str());
+    std::printf(
+        "%s\n",
+        nlohmann::ordered_json{{"token", *token}, {"expires_at", claims.expires_at_s}}.dump().c_str());
   } else {
     std::printf("%s\n", token->c_str());
   }
@@ -57,8 +60,9 @@ int inspect_token(const TokenArguments& arguments, const GlobalOptions& global) 
                             .dump()
                             .c_str());
   } else {
-    std::printf("good: subject %s, name \"%s\", role %s, battle %llu, expires at %lld\n", claims->subject.c_str(),
-                claims->name.c_str(), role, static_cast<unsigned long long>(claims->battle.value),
+    std::printf("good: subject %s, name \"%s\", role %s, battle %llu, expires at %lld\n",
+                claims->subject.c_str(), claims->name.c_str(), role,
+                static_cast<unsigned long long>(claims->battle.value),
                 static_cast<long long>(claims->expires_at_s));
   }
   return kDone;
@@ -98,8 +102,11 @@ void add_token(CLI::App& app, const GlobalOptions& global, int& status) {
   issue->add_option("--role", arguments->role, "What it admits to")
       ->check(CLI::IsMember({"player", "spectator"}))
       ->capture_default_str();
-  issue->add_option("--battle", arguments->battle, "The one battle that it admits to (0: any)")->capture_default_str();
-  issue->add_option("--ttl", arguments->ttl_s, "Seconds until it expires")->check(CLI::Range(1, 86400))->capture_default_str();
+  issue->add_option("--battle", arguments->battle, "The one battle that it admits to (0: any)")
+      ->capture_default_str();
+  issue->add_option("--ttl", arguments->ttl_s, "Seconds until it expires")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
   issue->footer("Example:\n  drumline token issue --name Ada --role player");
   issue->callback([arguments, &global, &status] { status = issue_token(*arguments, global); });
   CLI::App* inspect = token->add_subcommand("inspect", "Checks a token and prints its claims");
@@ -113,14 +120,17 @@ void add_cert(CLI::App& app, const GlobalOptions&, int& status) {
   auto arguments = std::make_shared<CertArguments>();
   CLI::App* cert = app.add_subcommand("cert", "Makes development certificates");
   cert->require_subcommand(1);
-  CLI::App* init = cert->add_subcommand("init", "An authority, a server and a client certificate, a token key");
+  CLI::App* init =
+      cert->add_subcommand("init", "An authority, a server and a client certificate, a token key");
   init->add_option("--pki", arguments->pki, "Folder")->capture_default_str();
   init->footer("Example:\n  drumline cert init --pki ./data/pki");
   init->callback([arguments, &status] { status = init_certificates(*arguments); });
   CLI::App* issue = cert->add_subcommand("issue", "A further client certificate");
   issue->add_option("NAME", arguments->name, "Common name")->required();
   issue->add_option("--pki", arguments->pki, "Folder")->capture_default_str();
-  issue->add_option("--days", arguments->days, "How long it is good")->check(CLI::Range(1, 3650))->capture_default_str();
+  issue->add_option("--days", arguments->days, "How long it is good")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
   issue->footer("Example:\n  drumline cert issue studio-7");
   issue->callback([arguments, &status] { status = issue_certificate(*arguments); });
 }

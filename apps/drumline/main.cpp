@@ -14,11 +14,15 @@ namespace {
 
 std::atomic<int> stops{0};
 
-void on_stop_signal(int) { stops.fetch_add(1); }
+void on_stop_signal(int) {
+  stops.fetch_add(1);
+}
 
 }  // namespace
 
-const std::atomic<int>& stop_requests() { return stops; }
+const std::atomic<int>& stop_requests() {
+  return stops;
+}
 
 void catch_stop_signals() {
   struct sigaction action = {};
@@ -36,12 +40,15 @@ int fail(const Error& error) {
   std::fprintf(stderr, "drumline: %s\n", error.message.c_str());
   switch (error.code) {
     case ErrorCode::invalid_argument:
-    case ErrorCode::not_found: return kWrongUse;
+    case ErrorCode::not_found:
+      return kWrongUse;
     case ErrorCode::malformed:
     case ErrorCode::corrupt:
     case ErrorCode::mismatch:
-    case ErrorCode::refused: return kFailedCheck;
-    default: return kEnvironment;
+    case ErrorCode::refused:
+      return kFailedCheck;
+    default:
+      return kEnvironment;
   }
 }
 
@@ -50,12 +57,17 @@ int fail(const Error& error) {
 int main(int argc, char** argv) {
   using namespace drumline;
   try {
-    CLI::App app{"Drumline: a real-time battle backend. Battles at a fixed 16 ms tick, journaled, replayable, provable.",
-                 "drumline"};
-    app.set_version_flag("--version", std::string("drumline ") + server::version() + " (" + server::build_id() + ")");
+    CLI::App app{
+        "Drumline: a real-time battle backend. Battles at a fixed 16 ms tick, journaled, replayable, "
+        "provable.",
+        "drumline"};
+    app.set_version_flag("--version",
+                         std::string("drumline ") + server::version() + " (" + server::build_id() + ")");
     app.require_subcommand(1);
     app.fallthrough();
-    app.footer("Example:\n  drumline serve --data ./data\n  drumline bots --connect quic://127.0.0.1:7777 --count 50");
+    app.footer(
+        "Example:\n  drumline serve --data ./data\n  drumline bots --connect quic://127.0.0.1:7777 --count "
+        "50");
 
     app::GlobalOptions global;
     app.add_flag("--json", global.json, "Output for programs: JSON on stdout");

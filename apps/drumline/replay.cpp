@@ -16,7 +16,9 @@ struct ReplayArguments {
   std::string print = "hash";
 };
 
-void print_line(std::string_view line) { std::printf("%.*s\n", static_cast<int>(line.size()), line.data()); }
+void print_line(std::string_view line) {
+  std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+}
 
 int replay(const ReplayArguments& arguments, const GlobalOptions& global) {
   const auto files = env::make_system_files();
@@ -44,10 +46,12 @@ int inspect(const std::string& file, const GlobalOptions& global) {
 
 void add_replay(CLI::App& app, const GlobalOptions& global, int& status) {
   auto arguments = std::make_shared<ReplayArguments>();
-  CLI::App* command = app.add_subcommand("replay", "Replays one battle and prints its hashes, state or events");
+  CLI::App* command =
+      app.add_subcommand("replay", "Replays one battle and prints its hashes, state or events");
   command->add_option("DIR", arguments->data, "Data folder")->capture_default_str();
   command->add_option("--battle", arguments->battle, "Which battle")->capture_default_str();
-  command->add_option("--to", arguments->to_tick, "Stop after this tick (0: the journal's end)")->capture_default_str();
+  command->add_option("--to", arguments->to_tick, "Stop after this tick (0: the journal's end)")
+      ->capture_default_str();
   command->add_option("--print", arguments->print, "What to print")
       ->check(CLI::IsMember({"hash", "state", "events"}))
       ->capture_default_str();
@@ -57,7 +61,8 @@ void add_replay(CLI::App& app, const GlobalOptions& global, int& status) {
 
 void add_inspect(CLI::App& app, const GlobalOptions& global, int& status) {
   auto file = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("inspect", "Shows a journal segment or snapshot readably, and names damage");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Shows a journal segment or snapshot readably, and names damage");
   command->add_option("FILE", *file, "Segment (.seg) or snapshot (.snap)")->required();
   command->footer("Example:\n  drumline inspect ./data/journal/00000001.seg");
   command->callback([file, &global, &status] { status = inspect(*file, global); });

@@ -1,8 +1,8 @@
 // drumline serve: runs a node.
-#include <unistd.h>
-
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/hex.hpp"
 #include "base/log.hpp"
@@ -64,7 +64,7 @@ void report_json(const server::StartReport& report, const std::string& url) {
                              {"battle", battle.id.value},
                              {"game", battle.game},
                              {"tick", battle.resumed_tick},
-                             {"hash", hex_u64(battle.state_hash)},
+                             {"hash", to_hex(battle.state_hash)},
                              {"equal", battle.equal},
                              {"ticks_replayed", battle.ticks_replayed},
                              {"ms", battle.milliseconds}}
@@ -85,14 +85,17 @@ void report_json(const server::StartReport& report, const std::string& url) {
 }
 
 void report_text(const server::StartReport& report, const std::string& url) {
-  if (report.made_certificates) std::printf("made development certificates in %s\n", report.pki_folder.c_str());
+  if (report.made_certificates)
+    std::printf("made development certificates in %s\n", report.pki_folder.c_str());
   for (const std::string& warning : report.warnings) std::printf("note: %s\n", warning.c_str());
   for (const recovery::BattleReport& battle : report.recovered) {
-    std::printf("battle %llu (%s) resumed at tick %llu, state hash %s %s the journal's; %llu ticks replayed in %.1f ms\n",
-                static_cast<unsigned long long>(battle.id.value), battle.game.c_str(),
-                static_cast<unsigned long long>(battle.resumed_tick), hex_u64(battle.state_hash).c_str(),
-                battle.equal ? "equal to" : "DIFFERS from", static_cast<unsigned long long>(battle.ticks_replayed),
-                battle.milliseconds);
+    std::printf(
+        "battle %llu (%s) resumed at tick %llu, state hash %s %s the journal's; %llu ticks replayed in %.1f "
+        "ms\n",
+        static_cast<unsigned long long>(battle.id.value), battle.game.c_str(),
+        static_cast<unsigned long long>(battle.resumed_tick), to_hex(battle.state_hash).c_str(),
+        battle.equal ? "equal to" : "DIFFERS from", static_cast<unsigned long long>(battle.ticks_replayed),
+        battle.milliseconds);
   }
   if (!report.recovered.empty()) std::printf("recovery took %.1f ms\n", report.recovery_ms);
   std::printf("ready: QUIC on %s, WebSocket on %s, console at %s\n", report.quic.to_string().c_str(),
@@ -102,7 +105,8 @@ void report_text(const server::StartReport& report, const std::string& url) {
 int serve(const ServeOptions& options, const GlobalOptions& global) {
   auto configuration = load_configuration(options, global);
   if (!configuration) return fail(configuration.error());
-  for (const std::string& warning : configuration->warnings) std::fprintf(stderr, "drumline: %s\n", warning.c_str());
+  for (const std::string& warning : configuration->warnings)
+    std::fprintf(stderr, "drumline: %s\n", warning.c_str());
   if (options.print_config) {
     std::fputs(config::print_toml(configuration->values).c_str(), stdout);
     return kDone;
@@ -112,7 +116,8 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
     return kDone;
   }
   if (options.role != "all") {
-    return fail({ErrorCode::invalid_argument, "--role " + options.role + ": this build runs all roles in one process; use --role all"});
+    return fail({ErrorCode::invalid_argument,
+                 "--role " + options.role + ": this build runs all roles in one process; use --role all"});
   }
   if (const auto level = parse_log_level(configuration->values.log.level)) set_log_level(*level);
 
@@ -131,8 +136,10 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
   server::Server& server = **started;
 
   const std::string url = "http://" + server.report().admin.to_string() + "/";
-  if (global.json) report_json(server.report(), url);
-  else if (!global.quiet) report_text(server.report(), url);
+  if (global.json)
+    report_json(server.report(), url);
+  else if (!global.quiet)
+    report_text(server.report(), url);
   std::fflush(stdout);
 
   while (stop_requests().load() == 0) {
@@ -153,7 +160,8 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
 void add_serve(CLI::App& app, const GlobalOptions& global, int& status) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "Runs a node: battles, gateway, journal, console");
-  command->add_option("--config", options->config_file, "Configuration file (TOML); --print-config shows every key");
+  command->add_option("--config", options->config_file,
+                      "Configuration file (TOML); --print-config shows every key");
   command->add_option("--data", options->data, "Data folder: journal, snapshots, development certificates")
       ->capture_default_str();
   command->add_option("--role", options->role, "Which part of a node")
@@ -165,8 +173,10 @@ void add_serve(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("--admin-port", options->admin_port, "Admin and console port; 0 picks a free one")
       ->check(CLI::Range(0, 65535));
   command->add_option("--set", options->set, "section.key=value, over file and environment; may be repeated");
-  command->add_flag("--check-config", options->check_config, "Says whether the configuration is good, and ends");
-  command->add_flag("--print-config", options->print_config, "Prints the configuration in force, commented, and ends");
+  command->add_flag("--check-config", options->check_config,
+                    "Says whether the configuration is good, and ends");
+  command->add_flag("--print-config", options->print_config,
+                    "Prints the configuration in force, commented, and ends");
   command->footer("Example:\n  drumline serve --data ./data --port 7777");
   command->callback([options, &global, &status] { status = serve(*options, global); });
 }

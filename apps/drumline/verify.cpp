@@ -1,12 +1,14 @@
 // drumline verify: replays a data folder and compares every tick's state hash.
+#include "recovery/verify.hpp"
+
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "env/clock.hpp"
 #include "env/file.hpp"
 #include "games.hpp"
-#include "recovery/verify.hpp"
 
 namespace drumline::app {
 namespace {
@@ -33,8 +35,12 @@ int verify(const std::string& data, const GlobalOptions& global) {
   const recovery::Verification& v = *verified;
   const double speed = v.milliseconds > 0 ? static_cast<double>(v.ticks) * 16 / v.milliseconds : 0;
   if (global.json) {
-    nlohmann::ordered_json json{{"battles", v.battles}, {"ticks", v.ticks}, {"differences", v.differences.size()},
-                                {"records", v.records}, {"journal_bytes", v.journal_bytes}, {"ms", v.milliseconds}};
+    nlohmann::ordered_json json{{"battles", v.battles},
+                                {"ticks", v.ticks},
+                                {"differences", v.differences.size()},
+                                {"records", v.records},
+                                {"journal_bytes", v.journal_bytes},
+                                {"ms", v.milliseconds}};
     auto list = nlohmann::ordered_json::array();
     for (const recovery::Difference& d : v.differences) {
       list.push_back({{"battle", d.battle.value}, {"tick", d.tick}, {"reason", d.error.message}});
@@ -42,11 +48,14 @@ int verify(const std::string& data, const GlobalOptions& global) {
     json["first_differences"] = list;
     std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else {
-    for (const recovery::Difference& d : v.differences) std::printf("difference: %s\n", d.error.message.c_str());
+    for (const recovery::Difference& d : v.differences)
+      std::printf("difference: %s\n", d.error.message.c_str());
     for (const journal::TornTail& t : v.torn) {
-      std::printf("note: segment %u ends in %llu torn bytes at offset %llu (%s); recovery cuts them and keeps a copy\n",
-                  t.segment, static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.offset),
-                  t.reason.c_str());
+      std::printf(
+          "note: segment %u ends in %llu torn bytes at offset %llu (%s); recovery cuts them and keeps a "
+          "copy\n",
+          t.segment, static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.offset),
+          t.reason.c_str());
     }
     for (const snapshot::DamagedSnapshot& s : v.damaged) std::printf("note: %s\n", s.error.message.c_str());
     std::printf("battles %llu, ticks %llu, differences %zu (%.0f ms, %.0f x real time)\n",
@@ -60,7 +69,8 @@ int verify(const std::string& data, const GlobalOptions& global) {
 
 void add_verify(CLI::App& app, const GlobalOptions& global, int& status) {
   auto data = std::make_shared<std::string>("./data");
-  CLI::App* command = app.add_subcommand("verify", "Replays every battle of a data folder and compares each tick's hash");
+  CLI::App* command =
+      app.add_subcommand("verify", "Replays every battle of a data folder and compares each tick's hash");
   command->add_option("DIR", *data, "Data folder")->capture_default_str();
   command->footer("Example:\n  drumline verify ./data");
   command->callback([data, &global, &status] { status = verify(*data, global); });

@@ -8,9 +8,13 @@
 namespace drumline::broadcast {
 namespace {
 
-Error malformed(const std::string& what) { return Error{ErrorCode::malformed, "battle frame: " + what}; }
+Error malformed(const std::string& what) {
+  return Error{ErrorCode::malformed, "battle frame: " + what};
+}
 
-constexpr std::size_t padded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
+constexpr std::size_t padded(std::size_t size) {
+  return (size + 7) & ~std::size_t{7};
+}
 
 /// Cuts sections off the frame, one after the other.
 class Sections {
@@ -82,13 +86,15 @@ Result<BattleFrameView> parse_battle_frame(Bytes frame) {
   BattleFrameView view;
   BattleFrameHeader& head = view.header;
   if (frame.size() < sizeof(head)) return malformed("shorter than its header");
-  if (reinterpret_cast<std::uintptr_t>(frame.data()) % 8 != 0) return malformed("not on a multiple of 8 bytes");
+  if (reinterpret_cast<std::uintptr_t>(frame.data()) % 8 != 0)
+    return malformed("not on a multiple of 8 bytes");
   std::memcpy(&head, frame.data(), sizeof(head));
   if (head.magic != kBattleFrameMagic) return malformed("wrong magic");
   if (head.size != frame.size()) return malformed("its size is not what arrived");
   const u32 cells = u32{head.columns} * head.rows;
-  if (cells == 0 || cells > kMaxCells || head.key_bytes_limit > kMaxKeyBytes || head.place_count > kMaxSeats ||
-      head.players > kMaxSeats || head.stream_count > head.stream_limit || head.stream_limit > kMaxStreams) {
+  if (cells == 0 || cells > kMaxCells || head.key_bytes_limit > kMaxKeyBytes ||
+      head.place_count > kMaxSeats || head.players > kMaxSeats || head.stream_count > head.stream_limit ||
+      head.stream_limit > kMaxStreams) {
     return malformed("header out of range");
   }
   Sections sections(frame, sizeof(head));

@@ -51,9 +51,9 @@ static_assert(sizeof(BattleFrameHeader) == 96);
 
 /// A player's place, by player slot. An empty seat is all zeros but the stream.
 struct PlayerPlace {
-  u32 sequence = 0;         ///< last applied command
-  u16 stream = kNoStream;   ///< where his entity is; kNoStream: he has none now
-  u16 x = 0;                ///< share of the grid's width, 1/65536
+  u32 sequence = 0;        ///< last applied command
+  u16 stream = kNoStream;  ///< where his entity is; kNoStream: he has none now
+  u16 x = 0;               ///< share of the grid's width, 1/65536
   u16 y = 0;
   u16 reserved = 0;
 };

@@ -89,7 +89,9 @@ class BitReader {
   bool failed_ = false;
 };
 
-constexpr u32 low_mask(u32 bits) { return bits >= 32 ? 0xFFFF'FFFFU : (1U << bits) - 1; }
+constexpr u32 low_mask(u32 bits) {
+  return bits >= 32 ? 0xFFFF'FFFFU : (1U << bits) - 1;
+}
 
 /// A value of `bits` bits as the signed number it is in two's complement.
 constexpr i32 sign_extend(u32 value, u32 bits) {
@@ -103,7 +105,9 @@ constexpr u32 zigzag_difference(u32 value, u32 base, u32 bits) {
   return (static_cast<u32>(difference) << 1) ^ static_cast<u32>(difference >> 31);
 }
 
-constexpr u32 unzigzag(u32 coded) { return (coded >> 1) ^ (0U - (coded & 1)); }
+constexpr u32 unzigzag(u32 coded) {
+  return (coded >> 1) ^ (0U - (coded & 1));
+}
 
 constexpr u32 varint_size(u64 value) {
   u32 size = 1;

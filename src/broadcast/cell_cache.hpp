@@ -17,10 +17,10 @@ class CellCache {
     const std::byte* chunk = nullptr;  ///< against the current key frame, then against the previous
     u32 cell = 0;
     u32 key_tick = 0;
-    u32 frame = 0;           ///< counts absorbed frames; live when it is the newest
-    u16 chunk_size = 0;      ///< 0: the key frame is of this very tick
-    u16 previous_size = 0;   ///< 0: none
-    u16 key_size = 0;        ///< of the body
+    u32 frame = 0;          ///< counts absorbed frames; live when it is the newest
+    u16 chunk_size = 0;     ///< 0: the key frame is of this very tick
+    u16 previous_size = 0;  ///< 0: none
+    u16 key_size = 0;       ///< of the body
     u8 key = 0;
     u8 previous_key = 0;
     bool has_key_body = false;  ///< the current key frame's body is here
@@ -88,9 +88,9 @@ class CellCache {
   bool entities_known_ = false;
   u32 keys_missing_ = 0;
   u32 asked_at_ = 0;
-  std::vector<Stream> streams_;  // by stream number
-  std::vector<u32> cell_first_;  // by cell: its first record; one more at the end
-  std::vector<u64> entities_;    // by player
+  std::vector<Stream> streams_;        // by stream number
+  std::vector<u32> cell_first_;        // by cell: its first record; one more at the end
+  std::vector<u64> entities_;          // by player
   std::unique_ptr<std::byte[]> keys_;  // key_stride_ bytes a stream
   std::size_t key_stride_ = 0;
 };

@@ -27,7 +27,9 @@ u32 weight_limit(const ChunkEncoder& chunks, u32 budget) {
   return budget > fixed ? std::min((budget - fixed) / 2, kMaxKeyBytes - chunks.key_overhead()) : 0;
 }
 
-std::size_t padded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
+std::size_t padded(std::size_t size) {
+  return (size + 7) & ~std::size_t{7};
+}
 
 void pad(ByteWriter& out) {
   while (out.size() % 8 != 0) out.write(u8{0});
@@ -94,13 +96,15 @@ CellEncoder::CellEncoder(const world::World& world, world::MapSize map, const En
       key_bytes_limit_(limits.weight + chunks_.key_overhead()),
       keys_(std::make_unique<StreamKeys[]>(limits.streams)),
       key_values_(std::make_unique_for_overwrite<u32[]>(limits.streams * 2 * chunks_.values_per_key())),
-      key_bodies_(std::make_unique_for_overwrite<std::byte[]>(std::size_t{limits.streams} * key_bytes_limit_)),
+      key_bodies_(
+          std::make_unique_for_overwrite<std::byte[]>(std::size_t{limits.streams} * key_bytes_limit_)),
       key_pending_((limits.streams + 63) / 64, 0),
       event_next_(settings.max_events, kNoEvent),
       event_first_(limits.streams, kNoEvent),
       event_count_(limits.streams, 0) {
   records_.reserve(limits.streams);
   key_records_.reserve(limits.streams);
+  turns_.reserve(limits.streams);
   events_.reserve(settings.max_events);
   places_.reserve(settings.expected_players);
   entities_.reserve(settings.expected_players);
@@ -110,7 +114,8 @@ std::size_t CellEncoder::frame_bytes_most() const {
   // A key frame and two deltas of every entity that there can be, heads, events
   // (twice, as the deltas repeat them), and the seats.
   std::size_t entities = 0;
-  for (u32 i = 0; i < schema_.size(); ++i) entities += std::size_t{table_.capacity_of(i)} * (table_.weight_of(i, 1) + 1);
+  for (u32 i = 0; i < schema_.size(); ++i)
+    entities += std::size_t{table_.capacity_of(i)} * (table_.weight_of(i, 1) + 1);
   const std::size_t head = sizeof(StreamRecord) + sizeof(KeyRecord) + chunks_.key_overhead() +
                            2 * (chunks_.delta_overhead() + kChunkHeadBytes);
   const std::size_t seats = std::max<std::size_t>(settings_.expected_players, 64);
@@ -158,30 +163,32 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   const std::size_t records_room = table_.open_streams() * sizeof(StreamRecord) + 128;
   const std::size_t chunks_end = bytes.size() > records_room ? bytes.size() - records_room : 0;
   const std::size_t chunks_start = out.size();
-  for (u32 cell = 0; cell < grid_.cell_count(); ++cell) {
-    u32 crowd = 0;
-    for (u16 number = table_.first_of(cell); number != kNoStream; number = table_.stream(number).next) ++crowd;
-    for (u16 number = table_.first_of(cell); number != kNoStream; number = table_.stream(number).next) {
-      const std::size_t before = out.size();
-      const std::size_t records = records_.size();
-      if (!encode_stream(input.world, number, crowd, tick, out) || out.size() > chunks_end) {
-        out.rewind(before);
-        records_.resize(records);
-        ++counters_.dropped_streams;
-        continue;
-      }
-      if (records_.size() > records) records_.back().offset = static_cast<u32>(before - chunks_start);
+  list_streams();
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    if (i + 6 < turns_.size()) __builtin_prefetch(&keys_[turns_[i + 6].stream]);
+    if (i + 2 < turns_.size()) prefetch(turns_[i + 2].stream);
+    const std::size_t before = out.size();
+    const std::size_t records = records_.size();
+    if (!encode_stream(input.world, turns_[i].stream, turns_[i].crowd, tick, out) ||
+        out.size() > chunks_end) {
+      out.rewind(before);
+      records_.resize(records);
+      ++counters_.dropped_streams;
+      continue;
     }
+    if (records_.size() > records) records_.back().offset = static_cast<u32>(before - chunks_start);
   }
   head.chunk_bytes = static_cast<u32>(out.size() - chunks_start);
   pad(out);
 
   if (full) {
-    for (const StreamRecord& record : records_) key_pending_[record.stream / 64] |= u64{1} << (record.stream % 64);
+    for (const StreamRecord& record : records_)
+      key_pending_[record.stream / 64] |= u64{1} << (record.stream % 64);
   }
   key_records_.clear();
-  const std::size_t message_room =
-      input.messages != nullptr && !input.messages->empty() ? std::min<std::size_t>(bytes.size() / 8, 16384) : 0;
+  const std::size_t message_room = input.messages != nullptr && !input.messages->empty()
+                                       ? std::min<std::size_t>(bytes.size() / 8, 16384)
+                                       : 0;
   head.key_bytes = put_keys(out, chunks_end - std::min(chunks_end, message_room));
   pad(out);
 
@@ -202,6 +209,36 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   if (!out.ok()) return 0;
   std::memcpy(bytes.data(), &head, sizeof(head));
   return out.size();
+}
+
+void CellEncoder::list_streams() {
+  turns_.clear();
+  for (u32 cell = 0; cell < grid_.cell_count(); ++cell) {
+    const std::size_t first = turns_.size();
+    for (u16 number = table_.first_of(cell); number != kNoStream; number = table_.stream(number).next) {
+      turns_.push_back({number, 0});
+    }
+    for (std::size_t i = first; i < turns_.size(); ++i)
+      turns_[i].crowd = static_cast<u16>(turns_.size() - first);
+  }
+}
+
+/// Between ticks a stream's key frames leave the caches: they are asked for
+/// while the streams before are encoded.
+void CellEncoder::prefetch(u16 number) {
+  constexpr u32 kLine = 64;
+  const auto* const stream = reinterpret_cast<const char*>(&table_.stream(number));
+  __builtin_prefetch(stream);
+  __builtin_prefetch(stream + sizeof(Stream) - kLine);
+  const StreamKeys& keys = keys_[number];
+  const KeyFrame& key = keys.frames[keys.current];
+  __builtin_prefetch(&key.members);
+  __builtin_prefetch(&key.generations);
+  __builtin_prefetch(&key.kept_key);
+  __builtin_prefetch(&key.kept_now);
+  __builtin_prefetch(&key.new_mask);
+  const auto* const values = reinterpret_cast<const char*>(values_of(number, keys.current));
+  for (u32 at = 0; at < 8 * kLine; at += kLine) __builtin_prefetch(values + at);
 }
 
 bool CellEncoder::wants_key(u16 number, const StreamKeys& keys, u32 crowd, u32 tick) {
@@ -318,7 +355,8 @@ u16 CellEncoder::stream_of_event(const world::Event& event) const {
 
 void CellEncoder::take_events(std::span<const world::Event> events, u32 tick) {
   for (const RecentEvent& event : events_) event_count_[event.stream] = 0;
-  std::erase_if(events_, [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
+  std::erase_if(events_,
+                [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
   for (const world::Event& event : events) {
     const u16 stream = stream_of_event(event);
     if (stream == kNoStream || events_.size() == settings_.max_events || event_count_[stream] > 255) {
@@ -330,7 +368,9 @@ void CellEncoder::take_events(std::span<const world::Event> events, u32 tick) {
     kept.stream = stream;
     kept.number = static_cast<u8>(event_count_[stream]++);
     kept.kind = event.kind;
-    const auto zigzag = [](i32 value) { return (static_cast<u32>(value) << 1) ^ static_cast<u32>(value >> 31); };
+    const auto zigzag = [](i32 value) {
+      return (static_cast<u32>(value) << 1) ^ static_cast<u32>(value >> 31);
+    };
     const auto clamped = [](world::Fixed value) {
       constexpr i64 kMost = 0x7FFF'FFFF;
       return static_cast<i32>(std::clamp<i64>(value.raw >> 10, -kMost - 1, kMost));
@@ -359,7 +399,8 @@ std::size_t CellEncoder::put_events(u16 number, std::byte* out, std::size_t room
   // The count comes first and takes two bytes where it must.
   u32 count = 0;
   std::size_t size = 2;
-  for (u32 i = event_first_[number]; i != kNoEvent && size + kHead + events_[i].size <= room; i = event_next_[i]) {
+  for (u32 i = event_first_[number]; i != kNoEvent && size + kHead + events_[i].size <= room;
+       i = event_next_[i]) {
     size += kHead + events_[i].size;
     ++count;
   }

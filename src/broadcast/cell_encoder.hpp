@@ -19,11 +19,11 @@ struct EncoderSettings {
   BattleId battle{};
   u32 instance = 1;  ///< another number each time that the battle's encoder is made anew
   u32 expected_players = 64;
-  world::Fixed cell_size{};    ///< 0: about 12 of the expected players in each cell
-  u32 key_period_ticks = 96;   ///< how often a stream gets a new key frame
-  u32 overlap_ticks = 32;      ///< how long the previous one can still be used
-  u32 event_ticks = 4;         ///< how often an event is sent
-  u32 max_events = 4096;       ///< kept at a time; more are dropped and counted
+  world::Fixed cell_size{};   ///< 0: about 12 of the expected players in each cell
+  u32 key_period_ticks = 96;  ///< how often a stream gets a new key frame
+  u32 overlap_ticks = 32;     ///< how long the previous one can still be used
+  u32 event_ticks = 4;        ///< how often an event is sent
+  u32 max_events = 4096;      ///< kept at a time; more are dropped and counted
   u32 stream_entities = 48;
   u32 datagram_budget = 1100;  ///< clients' smallest: bounds a stream's size
 };
@@ -31,16 +31,16 @@ struct EncoderSettings {
 /// A seat as of this tick; by player slot.
 struct SeatState {
   EntityId entity{};  ///< 0: none
-  u32 sequence = 0;  ///< last applied command
+  u32 sequence = 0;   ///< last applied command
 };
 
 struct EncodeInput {
   const world::World& world;
   u64 state_hash = 0;
-  u32 players = 0;                     ///< seated
-  std::span<const SeatState> seats;    ///< by player slot
+  u32 players = 0;                   ///< seated
+  std::span<const SeatState> seats;  ///< by player slot
   std::span<const world::Event> events;
-  MessageQueue* messages = nullptr;    ///< taken as far as they fit
+  MessageQueue* messages = nullptr;  ///< taken as far as they fit
 };
 
 /// One a battle, on its thread. After creation it allocates nothing.
@@ -68,27 +68,27 @@ class CellEncoder {
   u32 open_streams() const { return table_.open_streams(); }
 
   struct Counters {
-    u64 keys = 0;              ///< key frames made
+    u64 keys = 0;  ///< key frames made
     u64 chunks = 0;
     u64 chunk_bytes = 0;
     u64 dropped_events = 0;
-    u64 dropped_streams = 0;   ///< a stream's chunk did not fit the frame
-    u64 overflowed = 0;        ///< an entity found no stream
+    u64 dropped_streams = 0;  ///< a stream's chunk did not fit the frame
+    u64 overflowed = 0;       ///< an entity found no stream
   };
   Counters counters() const;
 
  private:
   struct StreamKeys {
-    KeyFrame frames[2];
     u32 previous_until = 0;
     u32 first_delta = 0;  ///< size of the first delta after the current key frame
     u32 excess = 0;       ///< by how much all later ones were larger, summed up
     u32 last_excess = 0;
-    u16 body_size = 0;    ///< of the current key frame
-    u8 current = 0;       ///< which of the two frames
+    u16 body_size = 0;  ///< of the current key frame
+    u8 current = 0;     ///< which of the two frames
     bool has_current = false;
     bool has_previous = false;
     bool numbered = false;
+    KeyFrame frames[2];
   };
   struct RecentEvent {
     u32 tick;
@@ -118,6 +118,8 @@ class CellEncoder {
   u32 put_entities(const EncodeInput& input, bool all, ByteWriter& out);
   u32 put_keys(ByteWriter& out, std::size_t end);
 
+  void list_streams();
+  void prefetch(u16 number);
   u32* values_of(u16 number, u32 which) {
     return key_values_.get() + (std::size_t{number} * 2 + which) * chunks_.values_per_key();
   }
@@ -137,6 +139,11 @@ class CellEncoder {
   u32 early_keys_left_ = 0;
   bool full_requested_ = true;
   std::vector<StreamRecord> records_;
+  struct Turn {
+    u16 stream;
+    u16 crowd;  ///< streams in its cell
+  };
+  std::vector<Turn> turns_;  // the open streams by cell
   std::vector<KeyRecord> key_records_;
   std::vector<PlayerPlace> places_;
   std::vector<u64> entities_;  // as last sent, by player

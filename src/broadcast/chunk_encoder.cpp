@@ -26,20 +26,29 @@ void quantise_as(const std::byte* column, const Member* members, u32 count, u32 
   }
 }
 
-void quantise(const world::TableBase& table, const SentField& field, const Member* members, u32 count, u32* out) {
+void quantise(const world::TableBase& table, const SentField& field, const Member* members, u32 count,
+              u32* out) {
   const std::byte* column = table.column_bytes(field.column).data();
   const u32 bits = field.bits;
   const u32 shift = field.shift;
   switch (field.type) {
-    case world::FieldType::i8: return quantise_as<i8>(column, members, count, bits, shift, out);
-    case world::FieldType::u8: return quantise_as<u8>(column, members, count, bits, shift, out);
-    case world::FieldType::i16: return quantise_as<i16>(column, members, count, bits, shift, out);
-    case world::FieldType::u16: return quantise_as<u16>(column, members, count, bits, shift, out);
-    case world::FieldType::i32: return quantise_as<i32>(column, members, count, bits, shift, out);
-    case world::FieldType::u32: return quantise_as<u32>(column, members, count, bits, shift, out);
-    case world::FieldType::u64: return quantise_as<u64>(column, members, count, bits, shift, out);
+    case world::FieldType::i8:
+      return quantise_as<i8>(column, members, count, bits, shift, out);
+    case world::FieldType::u8:
+      return quantise_as<u8>(column, members, count, bits, shift, out);
+    case world::FieldType::i16:
+      return quantise_as<i16>(column, members, count, bits, shift, out);
+    case world::FieldType::u16:
+      return quantise_as<u16>(column, members, count, bits, shift, out);
+    case world::FieldType::i32:
+      return quantise_as<i32>(column, members, count, bits, shift, out);
+    case world::FieldType::u32:
+      return quantise_as<u32>(column, members, count, bits, shift, out);
+    case world::FieldType::u64:
+      return quantise_as<u64>(column, members, count, bits, shift, out);
     case world::FieldType::i64:
-    case world::FieldType::fixed: return quantise_as<i64>(column, members, count, bits, shift, out);
+    case world::FieldType::fixed:
+      return quantise_as<i64>(column, members, count, bits, shift, out);
   }
 }
 
@@ -120,7 +129,8 @@ Bytes ChunkEncoder::make_key(KeyFrame& key, u32* values) {
     while (last < stream.count && member_table(stream.members[last]) == table) ++last;
     const std::size_t fields = schema_[table].fields.size();
     for (std::size_t f = 0; f < fields; ++f) {
-      std::memcpy(values + f * kStride + first, values_.data() + f * kStride + first, (last - first) * sizeof(u32));
+      std::memcpy(values, values_.data() + f * kStride + first, (last - first) * sizeof(u32));
+      values += last - first;
     }
     *out++ = static_cast<std::byte>(schema_[table].index);
     out = put_varint(out, last - first);
@@ -174,6 +184,7 @@ MutableBytes ChunkEncoder::delta(KeyFrame& key, const u32* values) {
     std::byte* const end = put_section(out, key, values, table, k, k_last, kept, kept_last, news);
     if (end != out) ++sections;
     out = end;
+    values += schema_[table].fields.size() * (k_last - k);
     k = k_last;
     kept = kept_last;
     now = now_last;
@@ -192,7 +203,7 @@ std::byte* ChunkEncoder::put_section(std::byte* out, const KeyFrame& key, const 
   u32 any = 0;
   for (std::size_t f = 0; f < fields.size() && kept > 0; ++f) {
     const u32* const now = values_.data() + f * kStride;
-    const u32* const then = values + f * kStride;
+    const u32* const then = values + f * in_key;
     u32* const out_difference = differences_.data() + f * kStride;
     const u32 bits = fields[f].bits;
     u32 bits_used = 0;
@@ -200,14 +211,15 @@ std::byte* ChunkEncoder::put_section(std::byte* out, const KeyFrame& key, const 
     if (key.same) {
       // The key's places are today's.
       for (u32 i = 0; i < kept; ++i) {
-        const u32 coded = zigzag_difference(now[key_first + i], then[key_first + i], bits);
+        const u32 coded = zigzag_difference(now[key_first + i], then[i], bits);
         out_difference[i] = coded;
         bits_used |= coded;
         count += coded != 0 ? 1 : 0;
       }
     } else {
       for (u32 i = 0; i < kept; ++i) {
-        const u32 coded = zigzag_difference(now[key.kept_now[kept_first + i]], then[key.kept_key[kept_first + i]], bits);
+        const u32 coded = zigzag_difference(now[key.kept_now[kept_first + i]],
+                                            then[key.kept_key[kept_first + i] - key_first], bits);
         out_difference[i] = coded;
         bits_used |= coded;
         count += coded != 0 ? 1 : 0;

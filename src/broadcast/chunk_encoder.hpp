@@ -32,8 +32,8 @@ class ChunkEncoder {
  public:
   explicit ChunkEncoder(const Schema& schema);
 
-  /// Values that a key frame needs, in u32: value (field, place) is at
-  /// field * kMaxStreamEntities + place.
+  /// Values that a key frame needs at most, in u32. Tables follow each other; of
+  /// each, the values of all its entities field by field.
   std::size_t values_per_key() const { return max_fields_ * kMaxStreamEntities; }
   /// Bytes that key and delta may have beyond the entities' weight.
   u32 key_overhead() const { return key_overhead_; }
@@ -62,7 +62,7 @@ class ChunkEncoder {
   u32 delta_overhead_ = 0;
   const Stream* stream_ = nullptr;
   std::array<u32, kMaxStreamEntities> generations_;
-  std::vector<u32> values_;       // of what was loaded
+  std::vector<u32> values_;       // of what was loaded: (field, place) at field * kMaxStreamEntities + place
   std::vector<u32> differences_;  // as values_
   std::vector<std::byte> out_;
 };

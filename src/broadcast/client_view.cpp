@@ -9,15 +9,17 @@
 namespace drumline::broadcast {
 namespace {
 
-constexpr u32 kMaxEntries = 4096;     // a spectator's
-constexpr u32 kBuckets = 14;          // of lateness, by its logarithm
-constexpr u16 kLatest = 0x2000;       // lateness is kept from wrapping round
-constexpr u32 kMaxMisses = 6;         // chunks that did not fit before a datagram counts as full
-constexpr u16 kForgetTicks = 512;     // half of what a client keeps an unused key frame for
-constexpr u32 kKeyHeadBytes = 16;     // varints of stream and age, type, key, length
-constexpr u32 kRebuildMask = 3;       // a changed layout is looked at every fourth tick
+constexpr u32 kMaxEntries = 4096;  // a spectator's
+constexpr u32 kBuckets = 14;       // of lateness, by its logarithm
+constexpr u16 kLatest = 0x2000;    // lateness is kept from wrapping round
+constexpr u32 kMaxMisses = 6;      // chunks that did not fit before a datagram counts as full
+constexpr u16 kForgetTicks = 512;  // half of what a client keeps an unused key frame for
+constexpr u32 kKeyHeadBytes = 16;  // varints of stream and age, type, key, length
+constexpr u32 kRebuildMask = 3;    // a changed layout is looked at every fourth tick
 
-bool reached(u16 tick, u16 now) { return static_cast<i16>(now - tick) >= 0; }
+bool reached(u16 tick, u16 now) {
+  return static_cast<i16>(now - tick) >= 0;
+}
 
 /// Copies a short chunk. Where there is room it copies whole blocks: what lands
 /// behind the chunk is overwritten or never sent.
@@ -72,7 +74,8 @@ void ClientView::adopt(const CellCache& cache) {
 }
 
 u32 ClientView::focus_cell(const CellCache& cache, const PlayerPlace& place) const {
-  if (place.stream != kNoStream && cache.live(cache.stream(place.stream))) return cache.stream(place.stream).cell;
+  if (place.stream != kNoStream && cache.live(cache.stream(place.stream)))
+    return cache.stream(place.stream).cell;
   // Without an entity he looks at where he last was.
   if (place.x == 0 && place.y == 0) return cell_;
   return ((u32{place.y} * cache.rows()) >> 16) * cache.columns() + ((u32{place.x} * cache.columns()) >> 16);
@@ -321,8 +324,8 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
     const u16 late = static_cast<u16>(now - entry.due);
     if (static_cast<i16>(late) < 0) continue;
     if (late > kLatest) entry.due = static_cast<u16>(now - kLatest);
-    const u32 rank = std::min<u32>(static_cast<u32>(std::bit_width(static_cast<u32>(late) >> entry.tier)),
-                                   kBuckets - 1);
+    const u32 rank =
+        std::min<u32>(static_cast<u32>(std::bit_width(static_cast<u32>(late) >> entry.tier)), kBuckets - 1);
     const u32 bucket = kBuckets - 1 - rank;
     due[due_count] = static_cast<u16>(i);
     bucket_of[due_count++] = static_cast<u8>(bucket);
@@ -352,8 +355,10 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
         }
       }
     }
-    if (put_delta(stream, use)) sent_now(entry);
-    else ++misses;
+    if (put_delta(stream, use))
+      sent_now(entry);
+    else
+      ++misses;
   }
   for (u32 i = 0; i < waiting; ++i) {
     Entry& entry = entries_[due[i]];

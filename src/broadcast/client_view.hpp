@@ -15,11 +15,11 @@ inline constexpr std::byte kStateFrameKind{0x01};
 /// How far players see and how often. Distances are between cells' centres, in
 /// quarters of a cell's side: neighbours are at 4, diagonal ones at 5.7.
 struct InterestSettings {
-  u32 every_tick = 6;     ///< up to here every tick: the own cell and the eight around it
-  u32 every_second = 12;  ///< up to here every second tick
-  u32 every_fourth = 17;  ///< up to here every fourth, further every eighth
-  u32 radius = 21;        ///< nothing further is sent
-  u32 max_streams = 128;  ///< per client; what is nearest is kept
+  u32 every_tick = 6;          ///< up to here every tick: the own cell and the eight around it
+  u32 every_second = 12;       ///< up to here every second tick
+  u32 every_fourth = 17;       ///< up to here every fourth, further every eighth
+  u32 radius = 21;             ///< nothing further is sent
+  u32 max_streams = 128;       ///< per client; what is nearest is kept
   u32 key_share_percent = 40;  ///< of a datagram, for key frames while there are deltas to send
   u32 resend_ticks = 12;       ///< first wait for an acknowledgement; doubles up to 8 times that
 };
@@ -52,8 +52,7 @@ class ClientView {
   /// Writes the datagram of the cache's newest frame; returns its size, at most
   /// min(budget, out.size()); 0 when there is no frame or no room for a header.
   /// A player's own stream comes first and in every datagram.
-  std::size_t assemble(const CellCache& cache, MutableBytes out,
-                       std::size_t budget = kDefaultDatagramBudget);
+  std::size_t assemble(const CellCache& cache, MutableBytes out, std::size_t budget = kDefaultDatagramBudget);
 
   /// The client says that it holds a key frame: stream << 8 | key. False when it
   /// was never sent it, or not lately: harmless, and worth counting.

@@ -36,8 +36,10 @@ class Grid {
     i64 high = std::max<i64>({map.width.raw, map.height.raw, 1});
     while (low < high) {
       const i64 middle = low + (high - low) / 2;
-      if (world::i128{middle} * middle * cells >= area) high = middle;
-      else low = middle + 1;
+      if (world::i128{middle} * middle * cells >= area)
+        high = middle;
+      else
+        low = middle + 1;
     }
     return world::Fixed::from_raw(low);
   }

@@ -29,7 +29,8 @@ Schema sent_schema(const world::World& world) {
   Schema schema;
   for (std::size_t i = 0; i < world.table_count(); ++i) {
     const world::TableBase& table = world.table(i);
-    if (auto sent = sent_table(table.index(), table.name(), table.fields())) schema.push_back(std::move(*sent));
+    if (auto sent = sent_table(table.index(), table.name(), table.fields()))
+      schema.push_back(std::move(*sent));
   }
   return schema;
 }

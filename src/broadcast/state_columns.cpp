@@ -153,7 +153,8 @@ bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u
       keep_whole(key.sections[next_key++]);
     }
     const Section* from = nullptr;
-    if (next_key < key.sections.size() && key.sections[next_key].table == of) from = &key.sections[next_key++];
+    if (next_key < key.sections.size() && key.sections[next_key].table == of)
+      from = &key.sections[next_key++];
     if (from == nullptr && gone_mode != 0) return false;
 
     BitReader bits = in.bits();

@@ -14,15 +14,19 @@ constexpr u32 kMaxStreamNumber = 1U << 24;
 constexpr std::size_t kMaxAcks = 512;
 constexpr u32 kSweepTicks = 32;
 
-bool newer(u32 tick, u32 than) { return static_cast<i32>(tick - than) > 0; }
+bool newer(u32 tick, u32 than) {
+  return static_cast<i32>(tick - than) > 0;
+}
 
-u32 mix(u64 value) { return static_cast<u32>((value * 0x9E37'79B9'7F4A'7C15U) >> 32); }
+u32 mix(u64 value) {
+  return static_cast<u32>((value * 0x9E37'79B9'7F4A'7C15U) >> 32);
+}
 
 }  // namespace
 
 StateDecoder::StateDecoder(Schema schema, const DecoderLimits& limits)
     : schema_(std::move(schema)), limits_(limits) {
-  limits_.streams = std::clamp<u32>(limits_.streams, 1, 1U << 16);
+  limits_.streams = std::clamp<u32>(limits_.streams, 1, 0xFFFE);
   for (const SentTable& each : schema_) {
     DRUM_ASSERT(each.index < by_index_.size() && each.fields.size() <= kMaxSentFields);
     by_index_[each.index] = &each;
@@ -69,37 +73,55 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
   }
   bool first = newest;
   bool any = newest;
-  while (!in.at_end()) {
-    const u64 number = in.read_varint();
-    const auto type = in.read<u8>();
-    const auto key = in.read<u8>();
-    const u64 age = type == 1 ? in.read_varint() : 0;
-    const u64 length = in.read_varint();
-    const Bytes body = in.read_bytes(length);
-    if (!in.ok() || number >= kMaxStreamNumber || type > 1 || age > 0xFFFF'FFFF) {
-      ++counters_.malformed;
-      return Status::malformed;
+  bool good = true;
+  // Heads first, some at a time: what the chunks are about is then fetched from
+  // memory all at once instead of one after the other.
+  std::array<Chunk, 32> chunks;
+  while (good && !in.at_end()) {
+    std::size_t count = 0;
+    while (count < chunks.size() && !in.at_end()) {
+      if (!read_chunk(in, chunks[count])) {
+        good = false;
+        break;
+      }
+      prefetch(chunks[count++].number);
     }
-    ++counters_.chunks;
-    bool good = true;
-    if (type == 1) {
-      Stream& stream = stream_for(static_cast<u32>(number));
-      good = take_key(stream, key, tick - static_cast<u32>(age), tick, body);
-      if (first) first_stream_ = static_cast<u32>(&stream - streams_.data());
-      any = true;
-    } else if (Stream* const stream = find_stream(static_cast<u32>(number))) {
-      good = take_delta(*stream, key, tick, body);
-      if (first) first_stream_ = static_cast<u32>(stream - streams_.data());
-    } else {
-      ++counters_.unusable_chunks;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Chunk& chunk = chunks[i];
+      ++counters_.chunks;
+      Stream* stream = nullptr;
+      if (chunk.is_key) {
+        stream = &stream_for(chunk.number);
+        if (!take_key(*stream, chunk.key, tick - chunk.age, tick, chunk.body)) good = false;
+        any = true;
+      } else if ((stream = find_stream(chunk.number)) != nullptr) {
+        if (!take_delta(*stream, chunk.key, tick, chunk.body)) good = false;
+      } else {
+        ++counters_.unusable_chunks;
+      }
+      if (first && stream != nullptr) first_stream_ = static_cast<u32>(stream - streams_.data());
+      first = false;
+      if (!good) break;
     }
-    if (!good) {
-      ++counters_.malformed;
-      return Status::malformed;
-    }
-    first = false;
+  }
+  if (!good) {
+    ++counters_.malformed;
+    return Status::malformed;
   }
   return any ? Status::applied : Status::old;
+}
+
+bool StateDecoder::read_chunk(ByteReader& in, Chunk& chunk) {
+  const u64 number = in.read_varint();
+  const auto type = in.read<u8>();
+  chunk.key = in.read<u8>();
+  const u64 age = type == 1 ? in.read_varint() : 0;
+  chunk.body = in.read_bytes(in.read_varint());
+  if (!in.ok() || number >= kMaxStreamNumber || type > 1 || age > 0xFFFF'FFFF) return false;
+  chunk.number = static_cast<u32>(number);
+  chunk.age = static_cast<u32>(age);
+  chunk.is_key = type == 1;
+  return true;
 }
 
 bool StateDecoder::take_key(Stream& stream, u8 number, u32 key_tick, u32 frame_tick, Bytes body) {
@@ -113,16 +135,19 @@ bool StateDecoder::take_key(Stream& stream, u8 number, u32 key_tick, u32 frame_t
     note_ack((stream.number << 8) | number);
   } else {
     if (place == 2) {
-      if (!stream.keys[0].held) place = 0;
-      else if (!stream.keys[1].held) place = 1;
-      else place = newer(stream.keys[0].tick, stream.keys[1].tick) ? 1 : 0;
+      if (!stream.keys[0].held)
+        place = 0;
+      else if (!stream.keys[1].held)
+        place = 1;
+      else
+        place = newer(stream.keys[0].tick, stream.keys[1].tick) ? 1 : 0;
     }
     Key& key = stream.keys[place];
     if (key.held && newer(key.tick, key_tick)) return true;  // late: there are newer ones
     if (!parse_key(body, scratch_)) return false;
     // What waits to be decoded against the old one is decoded now; if it cannot be, it is lost alone.
     if (stream.has_state && !stream.decoded && stream.base == place) decode(stream);
-    std::swap(key.columns, scratch_);
+    std::swap(stream.key_columns[place], scratch_);
     key.number = number;
     key.tick = key_tick;
     key.held = true;
@@ -154,10 +179,10 @@ bool StateDecoder::take_delta(Stream& stream, u8 number, u32 frame_tick, Bytes b
   if (newer(frame_tick, stream.heard)) stream.heard = frame_tick;
   if (stream.has_state && !newer(frame_tick, stream.tick)) return true;
   if (limits_.eager) {
-    if (!parse_delta(stream.keys[place].columns, body, frame_tick, stream.number, scratch_)) return false;
+    if (!parse_delta(stream.key_columns[place], body, frame_tick, stream.number, scratch_)) return false;
     std::swap(stream.now, scratch_);
   } else {
-    stream.pending.assign(body.begin(), body.end());
+    stream.pending.assign(body);
   }
   stream.decoded = limits_.eager;
   stream.base = static_cast<u8>(place);
@@ -169,14 +194,14 @@ bool StateDecoder::take_delta(Stream& stream, u8 number, u32 frame_tick, Bytes b
 
 bool StateDecoder::decode(Stream& stream) {
   if (stream.decoded) return true;
-  const Columns& key = stream.keys[stream.base].columns;
+  const Columns& key = stream.key_columns[stream.base];
   if (stream.from_key) {
     stream.now = key;
     stream.decoded = true;
     return true;
   }
   Columns& now = stream.now;
-  if (!parse_delta(key, stream.pending, stream.tick, stream.number, now)) {
+  if (!parse_delta(key, stream.pending.bytes(), stream.tick, stream.number, now)) {
     now.clear();
     stream.has_state = false;
     ++counters_.malformed;
@@ -188,13 +213,33 @@ bool StateDecoder::decode(Stream& stream) {
 
 // --- streams ----------------------------------------------------------------
 
+void StateDecoder::prefetch(u32 number) const {
+  const u32 mask = static_cast<u32>(index_.size()) - 1;
+  for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
+    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
+    const auto* const stream = reinterpret_cast<const char*>(&streams_[(index_[at] & 0xFFFF) - 1]);
+    __builtin_prefetch(stream);
+    __builtin_prefetch(stream + 64);
+    __builtin_prefetch(stream + 128);
+    return;
+  }
+}
+
 StateDecoder::Stream* StateDecoder::find_stream(u32 number) {
   const u32 mask = static_cast<u32>(index_.size()) - 1;
   for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    Stream& stream = streams_[index_[at] - 1];
+    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
+    Stream& stream = streams_[(index_[at] & 0xFFFF) - 1];
     if (stream.number == number) return &stream;
   }
   return nullptr;
+}
+
+void StateDecoder::put_index(u32 number, u32 place) {
+  const u32 mask = static_cast<u32>(index_.size()) - 1;
+  u32 at = mix(number) & mask;
+  while (index_[at] != 0) at = (at + 1) & mask;
+  index_[at] = ((number & 0xFFFF) << 16) | (place + 1);
 }
 
 StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
@@ -221,10 +266,7 @@ StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
   stream.number = number;
   stream.used = true;
   stream.heard = tick_;
-  const u32 mask = static_cast<u32>(index_.size()) - 1;
-  u32 at = mix(number) & mask;
-  while (index_[at] != 0) at = (at + 1) & mask;
-  index_[at] = place + 1;
+  put_index(number, place);
   return stream;
 }
 
@@ -235,12 +277,8 @@ void StateDecoder::forget(Stream& stream) {
 
 void StateDecoder::rebuild_index() {
   std::fill(index_.begin(), index_.end(), 0);
-  const u32 mask = static_cast<u32>(index_.size()) - 1;
   for (u32 i = 0; i < streams_.size(); ++i) {
-    if (!streams_[i].used) continue;
-    u32 at = mix(streams_[i].number) & mask;
-    while (index_[at] != 0) at = (at + 1) & mask;
-    index_[at] = i + 1;
+    if (streams_[i].used) put_index(streams_[i].number, i);
   }
 }
 
@@ -255,7 +293,7 @@ void StateDecoder::sweep() {
     } else if (stream.has_state && tick_ - stream.tick > limits_.forget_entities_ticks) {
       stream.has_state = false;
       stream.now = {};
-      stream.pending = {};
+      stream.pending.free();
     }
   }
   if (forgotten) rebuild_index();
@@ -340,7 +378,8 @@ void StateDecoder::collect() {
     for (const Section& section : stream.now.sections) {
       for (u32 i = section.first; i < section.first + section.count; ++i) {
         if (stream.now.generations[i] == 0) continue;  // is elsewhere by now
-        const u64 id = make_entity_id(section.table->index, stream.now.generations[i], stream.now.slots[i]).value;
+        const u64 id =
+            make_entity_id(section.table->index, stream.now.generations[i], stream.now.slots[i]).value;
         u32 at = mix(id) & mask;
         while (known_[at].id != 0 && known_[at].id != id) at = (at + 1) & mask;
         Known& known = known_[at];
@@ -367,8 +406,8 @@ std::size_t StateDecoder::memory_bytes() const {
                       events_.capacity() * sizeof(StateEvent) + columns(scratch_) +
                       streams_.capacity() * sizeof(Stream);
   for (const Stream& stream : streams_) {
-    bytes += columns(stream.keys[0].columns) + columns(stream.keys[1].columns) + columns(stream.now) +
-             stream.pending.capacity();
+    bytes += columns(stream.key_columns[0]) + columns(stream.key_columns[1]) + columns(stream.now) +
+             stream.pending.memory_bytes();
   }
   return bytes;
 }

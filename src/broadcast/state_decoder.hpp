@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "broadcast/bits.hpp"
 #include "broadcast/schema.hpp"
@@ -12,7 +13,7 @@
 namespace drumline::broadcast {
 
 struct DecoderLimits {
-  u32 streams = 512;  ///< remembered; past it the one not heard of the longest is forgotten
+  u32 streams = 512;                ///< remembered; past it the one not heard of the longest is forgotten
   u32 forget_entities_ticks = 128;  ///< without a word of their stream
   u32 forget_keys_ticks = 1024;
   /// Decode each chunk when it comes. Otherwise only when its entities are asked
@@ -42,7 +43,7 @@ class StateDecoder {
   /// A table of the schema with the decoded entities of one stream: columns.
   struct Section {
     const SentTable* table = nullptr;
-    u32 first = 0;   ///< place of its first entity in the stream's slots
+    u32 first = 0;  ///< place of its first entity in the stream's slots
     u32 count = 0;
     u32 values = 0;  ///< where its values start: field f of entity i at values + f * count + i
   };
@@ -131,23 +132,47 @@ class StateDecoder {
     void clear();
   };
   struct Key {
-    Columns columns;
     u32 tick = 0;
     u8 number = 0;
     bool held = false;
   };
-  struct Stream {
+  /// A stream's newest chunk, undecoded. Short ones lie in place: many clients
+  /// in one process are bound by how many cache lines a chunk touches.
+  class Pending {
+   public:
+    void assign(Bytes body) {
+      size_ = static_cast<u16>(body.size());
+      if (body.size() > kInPlace)
+        long_.assign(body.begin(), body.end());
+      else if (!body.empty())
+        std::memcpy(short_, body.data(), body.size());
+    }
+    Bytes bytes() const { return size_ > kInPlace ? Bytes(long_).first(size_) : Bytes(short_, size_); }
+    void free() {
+      size_ = 0;
+      long_ = {};
+    }
+    std::size_t memory_bytes() const { return long_.capacity(); }
+
+   private:
+    static constexpr std::size_t kInPlace = 118;
+    u16 size_ = 0;
+    std::byte short_[kInPlace];
+    std::vector<std::byte> long_;
+  };
+  struct alignas(64) Stream {
     u32 number = 0;
-    u32 heard = 0;      ///< tick of the newest datagram that spoke of it
-    u32 tick = 0;       ///< of the state
+    u32 heard = 0;  ///< tick of the newest datagram that spoke of it
+    u32 tick = 0;   ///< of the state
     bool used = false;
     bool has_state = false;
-    bool decoded = false;  ///< `now` is the state; otherwise `pending` and `base` tell it
+    bool decoded = false;   ///< `now` is the state; otherwise `pending` and `base` tell it
     bool from_key = false;  ///< the state is key frame `base` itself
     u8 base = 0;
     Key keys[2];
+    Pending pending;
+    Columns key_columns[2];
     Columns now;
-    std::vector<std::byte> pending;
   };
   struct Known {
     u64 id = 0;
@@ -165,6 +190,17 @@ class StateDecoder {
     bool used;
   };
 
+  struct Chunk {
+    Bytes body;
+    u32 number = 0;
+    u32 age = 0;  ///< of a key
+    u8 key = 0;
+    bool is_key = false;
+  };
+  static bool read_chunk(ByteReader& in, Chunk& chunk);
+
+  void prefetch(u32 number) const;
+  void put_index(u32 number, u32 place);
   Stream* find_stream(u32 number);
   Stream& stream_for(u32 number);
   void forget(Stream& stream);
@@ -190,8 +226,9 @@ class StateDecoder {
   DecoderLimits limits_;
   std::array<const SentTable*, 32> by_index_{};
   std::vector<Stream> streams_;
-  std::vector<u32> free_;   // places in streams_
-  std::vector<u32> index_;  // open addressing by number: place + 1
+  std::vector<u32> free_;  // places in streams_
+  // Open addressing by number: its low 16 bits, then place + 1; 0 is free.
+  std::vector<u32> index_;
   bool has_tick_ = false;
   u32 tick_ = 0;
   u32 swept_ = 0;

@@ -142,8 +142,8 @@ void StreamTable::remove(u32 table, u32 slot, u32 tick) {
 void StreamTable::insert(u32 table, u32 slot, u32 generation, u32 cell) {
   const u32 weight = weight_of(table, generation);
   u16 number = cell_first_[cell];
-  while (number != kNoStream && (streams_[number].count >= limits_.entities ||
-                                 streams_[number].weight + weight > limits_.weight)) {
+  while (number != kNoStream &&
+         (streams_[number].count >= limits_.entities || streams_[number].weight + weight > limits_.weight)) {
     number = streams_[number].next;
   }
   if (number == kNoStream) number = open(cell);
@@ -169,7 +169,8 @@ void StreamTable::insert(u32 table, u32 slot, u32 generation, u32 cell) {
 u16 StreamTable::open(u32 cell) {
   u16 number = kNoStream;
   for (u32 word = 0; word < free_.size() && number == kNoStream; ++word) {
-    if (free_[word] != 0) number = static_cast<u16>(word * 64 + static_cast<u32>(std::countr_zero(free_[word])));
+    if (free_[word] != 0)
+      number = static_cast<u16>(word * 64 + static_cast<u32>(std::countr_zero(free_[word])));
   }
   if (number == kNoStream) {
     // All are open: the one that has been empty the longest makes room.
@@ -240,7 +241,8 @@ void StreamTable::merge_small(u32 tick) {
   for (u32 i = 0; i < used_; ++i) {
     Stream& small = streams_[i];
     if (!small.open || small.count == 0 || small.weight * 4 > limits_.weight) continue;
-    for (u16 at = cell_first_[small.cell]; at != static_cast<u16>(i) && at != kNoStream; at = streams_[at].next) {
+    for (u16 at = cell_first_[small.cell]; at != static_cast<u16>(i) && at != kNoStream;
+         at = streams_[at].next) {
       const Stream& into = streams_[at];
       if (into.count == 0 || into.count + small.count > limits_.entities ||
           into.weight + small.weight > limits_.weight) {

@@ -18,14 +18,20 @@ inline constexpr u32 kMaxStreamEntities = 64;
 /// this order entities stand in key frames.
 using Member = u32;
 static_assert(world::kMaxTableCapacity <= 1U << 24);
-constexpr Member make_member(u32 table, u32 slot) { return (table << 24) | slot; }
-constexpr u32 member_table(Member member) { return member >> 24; }
-constexpr u32 member_slot(Member member) { return member & 0xFF'FFFF; }
+constexpr Member make_member(u32 table, u32 slot) {
+  return (table << 24) | slot;
+}
+constexpr u32 member_table(Member member) {
+  return member >> 24;
+}
+constexpr u32 member_slot(Member member) {
+  return member & 0xFF'FFFF;
+}
 
 struct StreamLimits {
-  u32 entities = 48;    ///< at most, <= kMaxStreamEntities
-  u32 weight = 480;     ///< bytes that the entities take when sent in full
-  u32 streams = 0;      ///< open at a time, <= kMaxStreams
+  u32 entities = 48;      ///< at most, <= kMaxStreamEntities
+  u32 weight = 480;       ///< bytes that the entities take when sent in full
+  u32 streams = 0;        ///< open at a time, <= kMaxStreams
   u32 linger_ticks = 64;  ///< an empty stream goes on saying so
 };
 
@@ -34,7 +40,7 @@ struct Stream {
   // The cell's bounds and the margin beyond which an entity has left it.
   i64 left, right, top, bottom;
   u32 cell = 0;
-  u32 membership = 0;   ///< changes whenever the members or one's generation do
+  u32 membership = 0;  ///< changes whenever the members or one's generation do
   u32 weight = 0;
   u32 linger_until = 0;
   u16 count = 0;
@@ -76,9 +82,9 @@ class StreamTable {
     u32 slot_bytes = 0;
     u8 x_column = 0;
     u8 y_column = 0;
-    std::vector<u16> stream;       // by slot
-    std::vector<u32> generation;   // as the stream knows it, by slot
-    std::vector<u64> known;        // one bit a slot: it is in a stream
+    std::vector<u16> stream;      // by slot
+    std::vector<u32> generation;  // as the stream knows it, by slot
+    std::vector<u64> known;       // one bit a slot: it is in a stream
   };
 
   void update_table(u32 index, const world::TableBase& source, u32 tick);

@@ -37,8 +37,8 @@ struct Journal {
 
 struct Broadcast {
   u32 datagram_budget_bytes = 1100;
-  u32 interest_radius = 84;
-  u32 cell_size = 16;
+  u32 interest_radius = 5;
+  u32 cell_size = 0;
   u32 key_period_ticks = 96;
   u32 spectator_budget_bytes = 12000;
   u32 spectator_send_hz = 20;

@@ -166,12 +166,13 @@ std::vector<Key> make_keys() {
           "Largest state datagram of a player and tick. Above about 1,100 it no "
           "longer fits every path's packets.")
       .integer<&Broadcast::interest_radius>(
-          "interest_radius", 1, 10000, "map units",
-          "How far a player sees. What is farther is sent rarely or not at all.")
+          "interest_radius", 1, 32, "cells",
+          "How far a player is sent others, in cells of the grid. Nearby cells come every tick, far ones "
+          "every second to eighth.")
       .integer<&Broadcast::cell_size>(
-          "cell_size", 1, 1000, "map units",
-          "Edge of the grid's cells: smaller is finer interest and more cells to choose "
-          "from.")
+          "cell_size", 0, 1000, "map units",
+          "Edge of the grid's cells: smaller is finer interest and more cells to choose from. 0 chooses it "
+          "so that a full battle has about 12 players in a cell.")
       .integer<&Broadcast::key_period_ticks>(
           "key_period_ticks", 2, 1000, "ticks",
           "How often a cell's state becomes its new key frame, staggered by cell.")

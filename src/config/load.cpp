@@ -176,10 +176,6 @@ class Loader {
       conflict("gateway", "retry_threshold", "gateway", "max_handshakes",
                "it must not be above gateway.max_handshakes, or Retry never begins");
     }
-    if (values.broadcast.cell_size > values.broadcast.interest_radius) {
-      conflict("broadcast", "cell_size", "broadcast", "interest_radius",
-               "it must not be above broadcast.interest_radius");
-    }
     if (!is_loopback_authority(bracketed(values.listen.admin_address)) && values.listen.admin_token.empty()) {
       conflict("listen", "admin_address", "listen", "admin_token",
                "an admin endpoint that is not on loopback needs listen.admin_token");

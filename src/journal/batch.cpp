@@ -16,8 +16,8 @@ Result<void> Batch::append(const RecordInfo& info, Bytes payload) {
   }
   const MutableBytes space = open(payload.size());
   if (space.data() == nullptr) {
-    return Error{ErrorCode::exhausted, "the journal batch is full (" + std::to_string(capacity_) +
-                                           " bytes): commit it first"};
+    return Error{ErrorCode::exhausted,
+                 "the journal batch is full (" + std::to_string(capacity_) + " bytes): commit it first"};
   }
   if (!payload.empty()) std::memcpy(space.data(), payload.data(), payload.size());
   close(info, payload.size());

@@ -35,11 +35,16 @@ std::optional<Record> refuse(std::string* why, std::string_view reason) {
 
 std::string_view record_kind_name(RecordKind kind) {
   switch (kind) {
-    case RecordKind::battle_created: return "battle_created";
-    case RecordKind::tick: return "tick";
-    case RecordKind::snapshot_taken: return "snapshot_taken";
-    case RecordKind::battle_disposed: return "battle_disposed";
-    case RecordKind::note: return "note";
+    case RecordKind::battle_created:
+      return "battle_created";
+    case RecordKind::tick:
+      return "tick";
+    case RecordKind::snapshot_taken:
+      return "snapshot_taken";
+    case RecordKind::battle_disposed:
+      return "battle_disposed";
+    case RecordKind::note:
+      return "note";
   }
   return "unknown";
 }
@@ -128,7 +133,8 @@ std::optional<Record> parse_record(Bytes bytes, u32 segment, u64 offset, std::st
   if (size == 0) return refuse(why, "kind or length is out of range");
   if (size > bytes.size()) return refuse(why, "the length reaches past the end");
   if (get<u32>(bytes, 8) != segment) return refuse(why, "it names another segment");
-  if (get<u32>(bytes, 0) != crc32c(bytes.subspan(4, size - 4))) return refuse(why, "its checksum does not hold");
+  if (get<u32>(bytes, 0) != crc32c(bytes.subspan(4, size - 4)))
+    return refuse(why, "its checksum does not hold");
   const u32 word = get<u32>(bytes, 4);
   const std::size_t length = word & kLengthMask;
   const Bytes padding = bytes.subspan(kRecordHeaderBytes + length, size - kRecordHeaderBytes - length);
@@ -160,10 +166,13 @@ std::optional<u32> parse_segment_name(std::string_view name) {
     if (c < '0' || c > '9') return std::nullopt;
     number = number * 10 + static_cast<u64>(c - '0');
   }
-  if (number == 0 || number > 0xFFFF'FFFFU || segment_name(static_cast<u32>(number)) != name) return std::nullopt;
+  if (number == 0 || number > 0xFFFF'FFFFU || segment_name(static_cast<u32>(number)) != name)
+    return std::nullopt;
   return static_cast<u32>(number);
 }
 
-std::string segment_path(const std::string& folder, u32 number) { return folder + "/" + segment_name(number); }
+std::string segment_path(const std::string& folder, u32 number) {
+  return folder + "/" + segment_name(number);
+}
 
 }  // namespace drumline::journal

@@ -16,7 +16,13 @@
 
 namespace drumline::journal {
 
-enum class RecordKind : u8 { battle_created = 1, tick = 2, snapshot_taken = 3, battle_disposed = 4, note = 5 };
+enum class RecordKind : u8 {
+  battle_created = 1,
+  tick = 2,
+  snapshot_taken = 3,
+  battle_disposed = 4,
+  note = 5
+};
 inline constexpr u8 kLastRecordKind = 5;
 /// The kind's name in snake_case.
 std::string_view record_kind_name(RecordKind kind);
@@ -33,12 +39,12 @@ inline constexpr u64 kMaxSegmentBytes = u64{1} << 30;
 inline constexpr std::size_t kMaxPayloadBytes = 8 * 1024 * 1024;
 
 struct SegmentHeader {
-  u32 number = 0;          ///< from 1, no gaps
-  u64 journal_id = 0;      ///< one for all segments of a journal; also the chain's first hash
-  u64 segment_bytes = 0;   ///< the file's size
+  u32 number = 0;         ///< from 1, no gaps
+  u64 journal_id = 0;     ///< one for all segments of a journal; also the chain's first hash
+  u64 segment_bytes = 0;  ///< the file's size
   TimeNs created_wall_ns = 0;
-  u64 previous_hash = 0;   ///< of the last record of the segment before
-  u64 previous_end = 0;    ///< where that one's records end: what stands after it is void
+  u64 previous_hash = 0;  ///< of the last record of the segment before
+  u64 previous_end = 0;   ///< where that one's records end: what stands after it is void
 };
 
 /// What a record is about, besides its payload.

@@ -30,8 +30,8 @@ Result<std::unique_ptr<GroupCommitter>> GroupCommitter::create(std::unique_ptr<W
                                                                std::function<void()> on_durable) {
   auto wakeup = env::Wakeup::create();
   if (!wakeup) return std::move(wakeup).error();
-  return std::unique_ptr<GroupCommitter>(new GroupCommitter(std::move(writer), clock, options,
-                                                            std::move(on_durable), std::move(wakeup).value()));
+  return std::unique_ptr<GroupCommitter>(new GroupCommitter(
+      std::move(writer), clock, options, std::move(on_durable), std::move(wakeup).value()));
 }
 
 GroupCommitter::~GroupCommitter() {
@@ -95,7 +95,8 @@ void GroupCommitter::prune() {
     covered.swap(covered_);
   }
   // A segment that could not go stays, and goes next time.
-  if (const auto pruned = writer_->prune(covered); pruned) pruned_.fetch_add(*pruned, std::memory_order_relaxed);
+  if (const auto pruned = writer_->prune(covered); pruned)
+    pruned_.fetch_add(*pruned, std::memory_order_relaxed);
   space_.store(writer_->space_bytes(), std::memory_order_relaxed);
 }
 

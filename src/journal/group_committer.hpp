@@ -18,12 +18,12 @@
 namespace drumline::journal {
 
 struct GroupCommitterOptions {
-  std::size_t outstanding = 8;                    ///< batches in flight at most; a power of two
+  std::size_t outstanding = 8;  ///< batches in flight at most; a power of two
   std::size_t batch_bytes = 4 * 1024 * 1024;
-  bool threaded = true;                           ///< false: drive() does the work, for tests and the simulator
-  int cpu = -1;                                   ///< pin the thread to this core; -1 leaves it free
-  int realtime_priority = 0;                      ///< SCHED_FIFO priority, 1 .. 99; 0 leaves it normal
-  i64 probe_interval_ns = 250 * kMillisecondNs;   ///< how often a full disk is asked again
+  bool threaded = true;       ///< false: drive() does the work, for tests and the simulator
+  int cpu = -1;               ///< pin the thread to this core; -1 leaves it free
+  int realtime_priority = 0;  ///< SCHED_FIFO priority, 1 .. 99; 0 leaves it normal
+  i64 probe_interval_ns = 250 * kMillisecondNs;  ///< how often a full disk is asked again
 };
 
 /// One tick thread calls acquire(), submit() and request_prune(); anyone the rest.
@@ -32,7 +32,8 @@ class GroupCommitter {
   /// `on_durable` is called on the committing thread after durable_sequence() or
   /// state() changed; it must not block.
   /// With a thread, `clock` must be the system's.
-  static Result<std::unique_ptr<GroupCommitter>> create(std::unique_ptr<Writer> writer, const env::Clock& clock,
+  static Result<std::unique_ptr<GroupCommitter>> create(std::unique_ptr<Writer> writer,
+                                                        const env::Clock& clock,
                                                         GroupCommitterOptions options,
                                                         std::function<void()> on_durable);
   /// Commits what was submitted, unless the journal refuses, and stops.

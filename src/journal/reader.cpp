@@ -101,7 +101,8 @@ Result<void> Reader::open_segments() {
   }
   const SegmentHeader& first = segments_.front().header;
   if (first.number == 1 && first.previous_hash != first.journal_id) {
-    return Error{ErrorCode::corrupt, "journal segment " + segments_.front().path + ": its chain does not begin here"};
+    return Error{ErrorCode::corrupt,
+                 "journal segment " + segments_.front().path + ": its chain does not begin here"};
   }
   hash_ = first.previous_hash;
   limit_ = segments_.size() > 1 ? segments_[1].header.previous_end : segments_.front().size;
@@ -114,13 +115,15 @@ Result<void> Reader::open_segments() {
 Result<bool> Reader::drop_unstarted(Segment& segment, const Error& reason) {
   if (segment.size < kMinSegmentBytes) {
     return Error{ErrorCode::corrupt, "journal segment " + segment.path + ": it holds " +
-                                         std::to_string(segment.size) + " bytes, fewer than any segment: it was cut off at offset " + std::to_string(segment.size)};
+                                         std::to_string(segment.size) +
+                                         " bytes, fewer than any segment: it was cut off at offset " +
+                                         std::to_string(segment.size)};
   }
   auto tail = judge_tail(*segment.file, segment.number, 0, segment.size);
   if (!tail) return std::move(tail).error();
   if (tail->kind == Tail::Kind::damaged) {
-    return Error{ErrorCode::corrupt,
-                 "journal segment " + segment.path + ", offset 0: " + reason.message + ", and " + tail->reason};
+    return Error{ErrorCode::corrupt, "journal segment " + segment.path + ", offset 0: " + reason.message +
+                                         ", and " + tail->reason};
   }
   if (tail->kind == Tail::Kind::torn) {
     torn_.push_back({segment.number, 0, tail->end, reason.message, {}});
@@ -148,8 +151,8 @@ Result<Bytes> Reader::view(u64 offset, std::size_t wanted) {
 
 Error Reader::damage(u64 offset, const std::string& reason) const {
   return {ErrorCode::corrupt, "journal segment " + segments_[current_].path + ", offset " +
-                                  std::to_string(offset) + ", record " + std::to_string(segment_records_ + 1) +
-                                  ": " + reason};
+                                  std::to_string(offset) + ", record " +
+                                  std::to_string(segment_records_ + 1) + ": " + reason};
 }
 
 /// What a valid record must fit besides.
@@ -163,9 +166,9 @@ Result<void> Reader::check(const Record& record) {
   if (record.info.battle.value == 0) return {};
   Epoch& epoch = epochs_[record.info.battle];
   if (record.info.epoch < epoch) {
-    return damage(record.offset, "battle " + std::to_string(record.info.battle.value) + " was written by epoch " +
-                                     std::to_string(record.info.epoch.value) + " after epoch " +
-                                     std::to_string(epoch.value));
+    return damage(record.offset, "battle " + std::to_string(record.info.battle.value) +
+                                     " was written by epoch " + std::to_string(record.info.epoch.value) +
+                                     " after epoch " + std::to_string(epoch.value));
   }
   epoch = record.info.epoch;
   return {};
@@ -175,12 +178,14 @@ Result<void> Reader::check(const Record& record) {
 Result<bool> Reader::next_segment() {
   if (current_ + 1 == segments_.size()) return false;
   if (segments_[current_ + 1].header.previous_hash != hash_) {
-    return Error{ErrorCode::corrupt, "journal segment " + segments_[current_ + 1].path +
-                                         ": the chain is broken: it does not follow the last record of the segment before it"};
+    return Error{ErrorCode::corrupt,
+                 "journal segment " + segments_[current_ + 1].path +
+                     ": the chain is broken: it does not follow the last record of the segment before it"};
   }
   ++current_;
   offset_ = kSegmentHeaderBytes;
-  limit_ = current_ + 1 < segments_.size() ? segments_[current_ + 1].header.previous_end : segments_[current_].size;
+  limit_ = current_ + 1 < segments_.size() ? segments_[current_ + 1].header.previous_end
+                                           : segments_[current_].size;
   write_offset_ = 0;
   segment_records_ = 0;
   buffered_ = 0;
@@ -279,7 +284,8 @@ Result<void> Reader::repair() {
       if (!*there) break;
       name = copy + "-" + std::to_string(i);
     }
-    if (auto done = cut(tail, name); !done) return std::move(done).error().within("cutting a torn journal tail");
+    if (auto done = cut(tail, name); !done)
+      return std::move(done).error().within("cutting a torn journal tail");
     tail.copy = name;
   }
   if (end_.segment == 0) return {};
@@ -289,7 +295,8 @@ Result<void> Reader::repair() {
   std::vector<std::byte> bytes(end_.offset - from);
   auto read = (*file)->read_at(from, bytes);
   if (!read) return std::move(read).error();
-  if (*read != bytes.size()) return Error{ErrorCode::io, (*file)->path() + " became shorter while it was read"};
+  if (*read != bytes.size())
+    return Error{ErrorCode::io, (*file)->path() + " became shorter while it was read"};
   return (*file)->write_durable_at(from, bytes);
 }
 

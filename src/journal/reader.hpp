@@ -74,7 +74,7 @@ class Reader {
   std::vector<Segment> segments_;
   std::size_t current_ = 0;
   u64 offset_ = kSegmentHeaderBytes;
-  u64 limit_ = 0;          ///< records of the current segment end here at the latest
+  u64 limit_ = 0;  ///< records of the current segment end here at the latest
   u64 write_offset_ = 0;
   u64 hash_ = 0;
   u64 segment_records_ = 0;
@@ -85,7 +85,7 @@ class Reader {
   Error failure_;
 
   std::vector<std::byte> buffer_;
-  u64 buffer_at_ = 0;      ///< offset of buffer_'s first byte in the current segment
+  u64 buffer_at_ = 0;  ///< offset of buffer_'s first byte in the current segment
   std::size_t buffered_ = 0;
 
   Record record_;

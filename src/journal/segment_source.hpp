@@ -2,12 +2,11 @@
 // pre-written with zeros, so that a durable write later moves data only.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
-
-#include <condition_variable>
 
 #include "env/file.hpp"
 #include "journal/format.hpp"
@@ -61,9 +60,9 @@ class ThreadedSegmentSource final : public SegmentSource {
   InlineSegmentSource source_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  u32 wanted_ = 0;   ///< asked for and not begun; 0 none
-  u32 making_ = 0;   ///< being made; 0 none
-  u32 made_ = 0;     ///< lies ready in file_; 0 none
+  u32 wanted_ = 0;  ///< asked for and not begun; 0 none
+  u32 making_ = 0;  ///< being made; 0 none
+  u32 made_ = 0;    ///< lies ready in file_; 0 none
   std::unique_ptr<env::File> file_;
   std::vector<u32> retired_;
   bool busy_ = false;  ///< the thread is inside source_

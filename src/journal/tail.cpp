@@ -78,9 +78,10 @@ Result<Tail> judge_tail(const env::File& file, u32 number, u64 offset, u64 size)
     if (!record) continue;
     if (record->write_offset <= offset && sector_missing(region, offset, offset, at)) continue;
     tail.kind = Tail::Kind::damaged;
-    tail.reason = "a valid record of tick " + std::to_string(record->info.tick) + " follows at offset " +
-                  std::to_string(at) +
-                  (record->write_offset > offset ? ", of a later write" : ", of the same write, which is whole");
+    tail.reason =
+        "a valid record of tick " + std::to_string(record->info.tick) + " follows at offset " +
+        std::to_string(at) +
+        (record->write_offset > offset ? ", of a later write" : ", of the same write, which is whole");
     return tail;
   }
   return tail;

@@ -33,7 +33,8 @@ Result<std::unique_ptr<Writer>> Writer::create(env::FileSystem& files, const env
   DRUM_ASSERT(journal_id != 0 && source != nullptr);
   if (auto fit = check_segment_bytes(segment_bytes); !fit) return std::move(fit).error();
   if (auto made = files.make_folder(folder); !made) return std::move(made).error();
-  std::unique_ptr<Writer> writer(new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
+  std::unique_ptr<Writer> writer(
+      new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
   writer->journal_id_ = journal_id;
   writer->last_hash_ = journal_id;
   if (auto rolled = writer->roll(); !rolled) return std::move(rolled).error();
@@ -47,7 +48,8 @@ Result<std::unique_ptr<Writer>> Writer::resume(env::FileSystem& files, const env
   if (auto fit = check_segment_bytes(segment_bytes); !fit) return std::move(fit).error();
   auto file = files.open(segment_path(folder, end.segment), env::OpenMode::read_write);
   if (!file) return std::move(file).error();
-  std::unique_ptr<Writer> writer(new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
+  std::unique_ptr<Writer> writer(
+      new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
   writer->index_ = std::move(index);
   writer->file_ = std::move(file).value();
   writer->journal_id_ = end.journal_id;
@@ -150,10 +152,12 @@ Result<void> Writer::commit(Batch& batch) {
   int fences = 0;
   while (batch.durable_ < batch.size_) {
     if (state() == WriterState::read_only) {
-      return Error{ErrorCode::exhausted, "the journal in " + folder_ + " is read-only: no space on the disk; free some"};
+      return Error{ErrorCode::exhausted,
+                   "the journal in " + folder_ + " is read-only: no space on the disk; free some"};
     }
     if (state() == WriterState::failed) {
-      return Error{ErrorCode::io, "the journal in " + folder_ + " has failed: stop, mend the disk, and recover"};
+      return Error{ErrorCode::io,
+                   "the journal in " + folder_ + " has failed: stop, mend the disk, and recover"};
     }
     auto written = write_some(batch);
     if (written && *written > 0) {

@@ -18,7 +18,7 @@ namespace drumline::journal {
 struct JournalEnd {
   u64 journal_id = 0;
   u32 segment = 0;
-  u64 offset = 0;        ///< where the next record goes
+  u64 offset = 0;  ///< where the next record goes
   u64 segment_bytes = 0;
   u64 last_hash = 0;
   u64 last_write_offset = 0;  ///< where the last write began
@@ -39,9 +39,8 @@ class Writer {
                                                 std::unique_ptr<SegmentSource> source);
   /// Goes on where a Reader, after repair(), found the end. `segment_bytes` is for the next segments.
   static Result<std::unique_ptr<Writer>> resume(env::FileSystem& files, const env::Clock& clock,
-                                                std::string folder, const JournalEnd& end,
-                                                JournalIndex index, u64 segment_bytes,
-                                                std::unique_ptr<SegmentSource> source);
+                                                std::string folder, const JournalEnd& end, JournalIndex index,
+                                                u64 segment_bytes, std::unique_ptr<SegmentSource> source);
   /// Makes every record of the batch durable, in order, or says why not:
   /// exhausted (no space: state() is read_only, the same batch may be committed
   /// again after probe()), io (state() is failed), invalid_argument (a record
@@ -81,9 +80,9 @@ class Writer {
 
   std::unique_ptr<env::File> file_;  ///< null: the next write begins a new segment
   u64 journal_id_ = 0;
-  u32 segment_ = 0;          ///< file_'s number, or of the last one that holds durable records
-  u64 segment_end_ = 0;      ///< file_'s size
-  u64 offset_ = 0;           ///< end of what is durable in segment_
+  u32 segment_ = 0;      ///< file_'s number, or of the last one that holds durable records
+  u64 segment_end_ = 0;  ///< file_'s size
+  u64 offset_ = 0;       ///< end of what is durable in segment_
   u64 last_hash_ = 0;
   u64 last_write_offset_ = 0;
   std::unique_ptr<env::File> next_;  ///< taken, its header not durable yet

@@ -12,7 +12,9 @@ BattleReplay::BattleReplay(BattleId id, const GameLookup& lookup, const snapshot
                            Begin begin, Tick latest_start)
     : id_(id), lookup_(lookup), store_(store), begin_(begin), latest_start_(latest_start) {}
 
-std::string BattleReplay::where(Tick tick) const { return fmt::format("battle {}, tick {}", id_.value, tick); }
+std::string BattleReplay::where(Tick tick) const {
+  return fmt::format("battle {}, tick {}", id_.value, tick);
+}
 
 void BattleReplay::fail(Tick tick, Error error) {
   if (failure_) return;
@@ -38,8 +40,9 @@ bool BattleReplay::begin_at_snapshot(const journal::Record& first) {
       if (!created) return std::move(created).error();
       const world::Game* game = lookup_(created->info.game);
       if (game == nullptr) {
-        return Error{ErrorCode::not_found, fmt::format("battle {} is of game {}, which this program does not have",
-                                                       id_.value, created->info.game)};
+        return Error{ErrorCode::not_found,
+                     fmt::format("battle {} is of game {}, which this program does not have", id_.value,
+                                 created->info.game)};
       }
       auto restored = battle::Battle::restore(*game, std::move(created->info), snapshot->content());
       if (!restored) return restored;
@@ -74,26 +77,28 @@ void BattleReplay::begin(const journal::Record& record) {
     if (begin_at_snapshot(record) || failure_) return;
   }
   if (!created) {
-    std::string why = damaged_.empty() ? "there is no snapshot to begin at"
-                                       : "the last snapshot tried was refused: " + damaged_.back().error.message;
-    fail(0, {ErrorCode::not_found,
-             fmt::format("battle {}: the journal begins at tick {}, and {}", id_.value, record.info.tick, why)});
+    std::string why = damaged_.empty()
+                          ? "there is no snapshot to begin at"
+                          : "the last snapshot tried was refused: " + damaged_.back().error.message;
+    fail(0, {ErrorCode::not_found, fmt::format("battle {}: the journal begins at tick {}, and {}", id_.value,
+                                               record.info.tick, why)});
     return;
   }
   auto decoded = battle::decode_created(record.payload, id_, record.info.epoch);
   if (!decoded) return fail(0, std::move(decoded).error().within(where(0)));
   const world::Game* game = lookup_(decoded->info.game);
   if (game == nullptr) {
-    return fail(0, {ErrorCode::not_found, fmt::format("battle {} is of game {}, which this program does not have",
-                                                      id_.value, decoded->info.game)});
+    return fail(
+        0, {ErrorCode::not_found, fmt::format("battle {} is of game {}, which this program does not have",
+                                              id_.value, decoded->info.game)});
   }
   auto made = battle::Battle::create(*game, std::move(decoded->info));
   if (!made) return fail(0, std::move(made).error().within(where(0)));
   battle_ = std::move(made).value();
   if (battle_->state_hash() != decoded->state_hash) {
-    fail(0, {ErrorCode::mismatch,
-             fmt::format("{}: the state as created has hash {}, the journal has {}", where(0),
-                         hex(battle_->state_hash()), hex(decoded->state_hash))});
+    fail(0,
+         {ErrorCode::mismatch, fmt::format("{}: the state as created has hash {}, the journal has {}",
+                                           where(0), hex(battle_->state_hash()), hex(decoded->state_hash))});
   }
 }
 
@@ -142,9 +147,9 @@ void BattleReplay::compare_snapshot(const journal::Record& record) {
   ++snapshots_compared_;
   const u64 replayed = hashes_[tick % hashes_.size()];
   if (replayed != taken->state_hash) {
-    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, snapshot {} was taken with {}",
-                                                 where(tick), hex(replayed), taken->file,
-                                                 hex(taken->state_hash))});
+    fail(tick,
+         {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, snapshot {} was taken with {}",
+                                           where(tick), hex(replayed), taken->file, hex(taken->state_hash))});
   }
 }
 
@@ -161,9 +166,12 @@ std::optional<battle::TickOutcome> BattleReplay::feed(const journal::Record& rec
       if (!failure_ && battle_ != nullptr) compare_snapshot(record);
       break;
     }
-    case journal::RecordKind::battle_disposed: disposed_ = true; break;
+    case journal::RecordKind::battle_disposed:
+      disposed_ = true;
+      break;
     case journal::RecordKind::battle_created:
-    case journal::RecordKind::note: break;
+    case journal::RecordKind::note:
+      break;
   }
   return outcome;
 }

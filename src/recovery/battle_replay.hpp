@@ -83,5 +83,4 @@ class BattleReplay {
   std::vector<snapshot::DamagedSnapshot> damaged_;
 };
 
-
 }  // namespace drumline::recovery

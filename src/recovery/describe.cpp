@@ -12,14 +12,22 @@ namespace {
 constexpr std::array<std::string_view, 5> kKinds{"command", "join", "drop", "reconnect", "leave"};
 constexpr std::array<std::string_view, 5> kActions{"attack", "move", "skill", "turn", "none"};
 
-std::string_view kind_name(battle::InputKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
-std::string_view action_name(world::Action action) { return kActions.at(static_cast<std::size_t>(action)); }
+std::string_view kind_name(battle::InputKind kind) {
+  return kKinds.at(static_cast<std::size_t>(kind));
+}
+std::string_view action_name(world::Action action) {
+  return kActions.at(static_cast<std::size_t>(action));
+}
 
 }  // namespace
 
-std::string hex(u64 value) { return fmt::format("0x{:016x}", value); }
+std::string hex(u64 value) {
+  return fmt::format("0x{:016x}", value);
+}
 
-std::string json_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string json_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string input_text(const battle::Input& input) {
   std::string text = fmt::format("{} player {}", kind_name(input.kind), input.player.value);
@@ -113,8 +121,10 @@ Json record_json(const journal::Record& record, std::string& payload_error) {
     case RecordKind::battle_disposed:
     case RecordKind::note: {
       const auto text = battle::decode_text(record.payload);
-      if (!text) refused(text.error());
-      else json["text"] = *text;
+      if (!text)
+        refused(text.error());
+      else
+        json["text"] = *text;
       break;
     }
   }
@@ -123,7 +133,8 @@ Json record_json(const journal::Record& record, std::string& payload_error) {
 
 std::string record_text(const journal::Record& record, std::string& payload_error) {
   const Json json = record_json(record, payload_error);
-  std::string text = fmt::format("{:>10}  {:<15}", record.offset, journal::record_kind_name(record.info.kind));
+  std::string text =
+      fmt::format("{:>10}  {:<15}", record.offset, journal::record_kind_name(record.info.kind));
   if (record.info.battle != BattleId{}) {
     text += fmt::format("  battle {}  epoch {}  tick {}", record.info.battle.value, record.info.epoch.value,
                         record.info.tick);

@@ -14,7 +14,8 @@ constexpr u64 kMaxInspectBytes = journal::kMaxSegmentBytes;
 
 class Inspector {
  public:
-  Inspector(const std::string& path, bool json, const LineSink& sink) : path_(path), json_(json), sink_(sink) {}
+  Inspector(const std::string& path, bool json, const LineSink& sink)
+      : path_(path), json_(json), sink_(sink) {}
 
   void segment(Bytes bytes);
   void snapshot(Bytes bytes, const Result<snapshot::Snapshot>& read);
@@ -33,8 +34,10 @@ class Inspector {
 
 void Inspector::damage(u64 offset, const std::string& what) {
   ++result_.damage;
-  if (json_) sink_(json_line(Json{{"damage", what}, {"offset", offset}, {"file", path_}}));
-  else sink_(fmt::format("{:>10}  DAMAGE: {}", offset, what));
+  if (json_)
+    sink_(json_line(Json{{"damage", what}, {"offset", offset}, {"file", path_}}));
+  else
+    sink_(fmt::format("{:>10}  DAMAGE: {}", offset, what));
 }
 
 void Inspector::header(const journal::SegmentHeader& header) {
@@ -73,7 +76,8 @@ void Inspector::segment(Bytes bytes) {
     hash = decoded->previous_hash;
     know_hash = true;
     if (decoded->segment_bytes != bytes.size()) {
-      damage(bytes.size(), fmt::format("the file ends here; its header says {} bytes", decoded->segment_bytes));
+      damage(bytes.size(),
+             fmt::format("the file ends here; its header says {} bytes", decoded->segment_bytes));
     }
   } else {
     damage(0, decoded.error().message);
@@ -102,12 +106,13 @@ void Inspector::segment(Bytes bytes) {
     }
     at += journal::kRecordAlignment;
   }
-  const std::string verdict = result_.damage == 0 ? "no damage found"
-                                                  : fmt::format("{} places damaged", result_.damage);
+  const std::string verdict =
+      result_.damage == 0 ? "no damage found" : fmt::format("{} places damaged", result_.damage);
   if (json_) {
     sink_(json_line(Json{{"records", result_.records}, {"damaged_places", result_.damage}, {"end", at}}));
   } else {
-    sink_(fmt::format("{} records, end at offset {}, {}", result_.records, std::min<u64>(at, bytes.size()), verdict));
+    sink_(fmt::format("{} records, end at offset {}, {}", result_.records, std::min<u64>(at, bytes.size()),
+                      verdict));
   }
 }
 
@@ -151,7 +156,8 @@ void Inspector::snapshot(Bytes bytes, const Result<snapshot::Snapshot>& read) {
       }
       sink_(json_line(line));
     } else {
-      std::string line = fmt::format("  table {}: {} of {} slots used, fields", table.name, table.used, table.capacity);
+      std::string line =
+          fmt::format("  table {}: {} of {} slots used, fields", table.name, table.used, table.capacity);
       for (const auto& column : table.columns) {
         line += fmt::format(" {}:{}", column.name, world::field_type_name(column.type));
       }
@@ -165,7 +171,8 @@ void Inspector::snapshot(Bytes bytes, const Result<snapshot::Snapshot>& read) {
 
 }  // namespace
 
-Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, bool json, const LineSink& sink) {
+Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, bool json,
+                              const LineSink& sink) {
   auto bytes = env::read_file(files, path, kMaxInspectBytes);
   if (!bytes) return std::move(bytes).error();
   const std::string_view magic = as_text(Bytes(*bytes).first(std::min<std::size_t>(8, bytes->size())));

@@ -25,7 +25,7 @@ struct ReplayOptions {
 };
 
 struct ReplayResult {
-  Tick tick = 0;        ///< reached
+  Tick tick = 0;  ///< reached
   u64 state_hash = 0;
   bool equal = false;
 };
@@ -43,6 +43,7 @@ struct InspectResult {
 
 /// Prints a journal segment or a snapshot, damage and its place included, and goes
 /// on after it as far as that makes sense. An error when the file is neither.
-Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, bool json, const LineSink& sink);
+Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, bool json,
+                              const LineSink& sink);
 
 }  // namespace drumline::recovery

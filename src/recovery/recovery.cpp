@@ -15,7 +15,9 @@ struct Running {
   TimeNs spent_ns = 0;
 };
 
-double milliseconds(TimeNs ns) { return static_cast<double>(ns) / 1e6; }
+double milliseconds(TimeNs ns) {
+  return static_cast<double>(ns) / 1e6;
+}
 
 /// Feeds every record of the battles that `running` has, or, when `all`, of all.
 Result<std::unique_ptr<journal::Reader>> pass(env::FileSystem& files, const std::string& data,
@@ -64,11 +66,15 @@ BattleReport report_of(const Running& running) {
 
 }  // namespace
 
-std::string journal_folder(const std::string& data) { return data + "/journal"; }
-std::string snapshot_folder(const std::string& data) { return data + "/snapshots"; }
+std::string journal_folder(const std::string& data) {
+  return data + "/journal";
+}
+std::string snapshot_folder(const std::string& data) {
+  return data + "/snapshots";
+}
 
-Result<Recovery> recover_data_folder(env::FileSystem& files, const std::string& data, const GameLookup& lookup,
-                                     const env::Clock& clock) {
+Result<Recovery> recover_data_folder(env::FileSystem& files, const std::string& data,
+                                     const GameLookup& lookup, const env::Clock& clock) {
   const TimeNs begun = clock.now();
   const snapshot::SnapshotStore store(files, snapshot_folder(data));
   std::map<BattleId, Running> running;

@@ -17,11 +17,11 @@ std::string snapshot_folder(const std::string& data);
 struct BattleReport {
   BattleId id;
   std::string game;
-  Epoch epoch;              ///< the last that wrote it: the next writer takes a higher one
+  Epoch epoch;  ///< the last that wrote it: the next writer takes a higher one
   Tick resumed_tick = 0;
   u64 state_hash = 0;
-  bool equal = false;       ///< every replayed tick had the journal's hash
-  Tick snapshot_tick = 0;   ///< 0: began at its creation
+  bool equal = false;      ///< every replayed tick had the journal's hash
+  Tick snapshot_tick = 0;  ///< 0: began at its creation
   u64 ticks_replayed = 0;
   double milliseconds = 0;
   std::optional<Error> failure;  ///< names battle and tick; then there is no battle to run
@@ -33,9 +33,9 @@ struct RecoveredBattle {
 };
 
 struct Recovery {
-  std::vector<RecoveredBattle> battles;    ///< not the disposed ones; by id
-  std::vector<BattleId> disposed;          ///< their snapshots and records may go
-  journal::JournalEnd end;                 ///< segment 0: there is no journal yet
+  std::vector<RecoveredBattle> battles;  ///< not the disposed ones; by id
+  std::vector<BattleId> disposed;        ///< their snapshots and records may go
+  journal::JournalEnd end;               ///< segment 0: there is no journal yet
   journal::JournalIndex index;
   std::vector<journal::TornTail> torn;
   std::vector<snapshot::DamagedSnapshot> damaged;
@@ -49,7 +49,7 @@ struct Recovery {
 /// and, if all went well, cuts torn tails so that a Writer can resume. An error is
 /// the journal's (segment, offset, reason); a battle's own is in its report, and
 /// then nothing was changed on the disk.
-Result<Recovery> recover_data_folder(env::FileSystem& files, const std::string& data, const GameLookup& lookup,
-                                     const env::Clock& clock);
+Result<Recovery> recover_data_folder(env::FileSystem& files, const std::string& data,
+                                     const GameLookup& lookup, const env::Clock& clock);
 
 }  // namespace drumline::recovery

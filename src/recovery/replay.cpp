@@ -15,15 +15,18 @@ std::string value_text(world::FieldType type, i64 value) {
 void print_state(const world::World& world, bool json, const LineSink& sink) {
   for (std::size_t i = 0; i < world.table_count(); ++i) {
     const world::TableBase& table = world.table(i);
-    if (!json) sink(fmt::format("table {}: {} of {} rows", table.name(), table.live_count(), table.capacity()));
+    if (!json)
+      sink(fmt::format("table {}: {} of {} rows", table.name(), table.live_count(), table.capacity()));
     table.for_each([&](u32 slot) {
       Json row{{"table", table.name()}, {"slot", slot}, {"entity", hex(table.id_of(slot).value)}};
       std::string text = fmt::format("  [{}] generation {}", slot, table.generations()[slot]);
       for (std::size_t column = 0; column < table.column_count(); ++column) {
         const world::FieldDescription& field = table.fields()[column];
         const std::string value = value_text(field.type, table.value(column, slot));
-        if (json) row["fields"][std::string(field.name)] = value;
-        else text += fmt::format(" {} {}", field.name, value);
+        if (json)
+          row["fields"][std::string(field.name)] = value;
+        else
+          text += fmt::format(" {} {}", field.name, value);
       }
       sink(json ? json_line(row) : text);
     });
@@ -91,18 +94,21 @@ Result<ReplayResult> replay_battle(env::FileSystem& files, const std::string& da
     if (outcome) {
       if (game == nullptr) game = lookup(replay.battle()->info().game);
       if (options.print == ReplayPrint::hash) print_hash(*outcome, !replay.failure(), options.json, sink);
-      if (options.print == ReplayPrint::events) print_events(*outcome, game->event_names(), options.json, sink);
+      if (options.print == ReplayPrint::events)
+        print_events(*outcome, game->event_names(), options.json, sink);
     }
     if (replay.failure()) return Error(*replay.failure());
   }
   if (!seen) {
-    return Error{ErrorCode::not_found, fmt::format("there is no battle {} in {}", options.battle.value, data)};
+    return Error{ErrorCode::not_found,
+                 fmt::format("there is no battle {} in {}", options.battle.value, data)};
   }
   DRUM_ASSERT(replay.battle() != nullptr);
   const battle::Battle& battle = *replay.battle();
   if (options.to_tick != 0 && battle.tick() != options.to_tick) {
-    return Error{ErrorCode::not_found, fmt::format("battle {} cannot be shown at tick {}: the journal leads to tick {}",
-                                                   options.battle.value, options.to_tick, battle.tick())};
+    return Error{ErrorCode::not_found,
+                 fmt::format("battle {} cannot be shown at tick {}: the journal leads to tick {}",
+                             options.battle.value, options.to_tick, battle.tick())};
   }
   if (state) {
     if (options.json) {

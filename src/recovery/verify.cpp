@@ -5,8 +5,8 @@
 
 namespace drumline::recovery {
 
-Result<Verification> verify_data_folder(env::FileSystem& files, const std::string& data, const GameLookup& lookup,
-                                        const env::Clock& clock,
+Result<Verification> verify_data_folder(env::FileSystem& files, const std::string& data,
+                                        const GameLookup& lookup, const env::Clock& clock,
                                         const std::function<void(const VerifyProgress&)>& progress) {
   const TimeNs begun = clock.now();
   TimeNs told = begun;

@@ -22,9 +22,9 @@ struct Difference {
 
 struct Verification {
   u64 battles = 0;
-  u64 pruned_battles = 0;      ///< of those, ended ones whose beginning is pruned: not replayed
-  u64 ticks = 0;               ///< compared
-  u64 snapshots = 0;           ///< whose journaled hash was compared
+  u64 pruned_battles = 0;  ///< of those, ended ones whose beginning is pruned: not replayed
+  u64 ticks = 0;           ///< compared
+  u64 snapshots = 0;       ///< whose journaled hash was compared
   u64 records = 0;
   u64 journal_bytes = 0;
   /// The first of each battle: what follows in it differs for that reason.
@@ -37,8 +37,8 @@ struct Verification {
 /// Each battle from its creation, or from its oldest snapshot where the journal's
 /// beginning was pruned. An error is the journal's own damage, place named.
 /// `progress`, if any, is called every 10 ms or so.
-Result<Verification> verify_data_folder(env::FileSystem& files, const std::string& data, const GameLookup& lookup,
-                                        const env::Clock& clock,
+Result<Verification> verify_data_folder(env::FileSystem& files, const std::string& data,
+                                        const GameLookup& lookup, const env::Clock& clock,
                                         const std::function<void(const VerifyProgress&)>& progress);
 
 }  // namespace drumline::recovery

@@ -125,6 +125,7 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
   sink.counter("drumline_schedule_shifts_total", "Times that the schedule was moved because of overload",
                shard.schedule_shifts);
   sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits);
+  sink.counter("drumline_tick_allocations_total", "Heap allocations made in ticks", shard.allocations);
   sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime);
   sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start",
                     shard.lateness_ns);

@@ -1,6 +1,6 @@
 #include "server/battle_shard.hpp"
 
-#include "base/log.hpp"
+#include "base/allocations.hpp"
 #include "env/thread.hpp"
 
 namespace drumline::server {
@@ -61,10 +61,12 @@ void BattleShard::run() {
       continue;
     }
     const TimeNs started = clock_.now();
+    const u64 allocations = thread_allocations();
     if (!pipeline_->run_tick()) {
       wait_for_disk();
       continue;
     }
+    counters_.allocations.add(thread_allocations() - allocations);
     const i64 lateness_ns = started - deadline;
     counters_.lateness_ns.record(static_cast<u64>(lateness_ns));
     if (lateness_ns > kTickNs) counters_.late_ticks.add();

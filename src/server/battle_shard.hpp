@@ -24,8 +24,9 @@ struct ShardCounters {
   Counter late_ticks;       ///< started more than a whole tick after their deadline
   Counter schedule_shifts;  ///< the schedule was moved: time dilation, no tick is left out
   Counter shifted_ns;
-  Counter disk_waits;  ///< a tick waited for the journal
-  Gauge realtime;      ///< 1: the thread has real-time priority
+  Counter allocations;  ///< heap allocations made in ticks
+  Counter disk_waits;   ///< a tick waited for the journal
+  Gauge realtime;       ///< 1: the thread has real-time priority
 };
 
 class BattleShard {

@@ -135,6 +135,7 @@ Result<std::vector<RunningBattle>> Server::recover_or_create(recovery::Recovery&
   battle::BattleInfo info;
   info.id = BattleId{1};
   info.epoch = Epoch{1};
+  info.game = std::string(game->name());
   info.build = build_id();
   info.max_commands_per_tick = values.battle.command_limit_per_tick;
   info.seed = values.battle.seed != 0 ? values.battle.seed : random_.next_u64();
@@ -145,8 +146,7 @@ Result<std::vector<RunningBattle>> Server::recover_or_create(recovery::Recovery&
     if (!document) return std::move(document).error().within("battle.rules_file");
     info.rules_document = std::string(as_text(*document));
   }
-  auto created =
-      battle::Battle::create(*game, std::move(info));
+  auto created = battle::Battle::create(*game, std::move(info));
   if (!created) return std::move(created).error();
   report_.created_battle = true;
   auto running = make_running(std::move(*created), false);
@@ -163,8 +163,9 @@ Result<void> Server::open_battles() {
   report_.recovery_ms = recovery.milliseconds;
   for (const journal::TornTail& tail : recovery.torn) {
     report_.warnings.push_back("journal segment " + std::to_string(tail.segment) + " had a torn tail of " +
-                               std::to_string(tail.bytes) + " bytes at offset " + std::to_string(tail.offset) + " (" +
-                               tail.reason + "); it is cut and kept as " + tail.copy);
+                               std::to_string(tail.bytes) + " bytes at offset " +
+                               std::to_string(tail.offset) + " (" + tail.reason +
+                               "); it is cut and kept as " + tail.copy);
   }
   for (const snapshot::DamagedSnapshot& damaged : recovery.damaged)
     report_.warnings.push_back(damaged.error.message);

@@ -53,6 +53,11 @@ class Server {
   /// Set when the node cannot go on (the disk fails): why. Any thread.
   std::optional<Error> failure() const;
 
+  /// For figures; any thread, what they say of threads applies.
+  const BattleShard& shard() const { return *battles_; }
+  std::span<const std::unique_ptr<GatewayThread>> gateways() const { return gateways_; }
+  const journal::GroupCommitter& committer() const { return *committer_; }
+
   /// Tells the players, stops the battles at a tick, makes everything durable.
   /// `grace_ns`: how long clients may take to hear it.
   void stop(i64 grace_ns);

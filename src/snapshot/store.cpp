@@ -41,7 +41,9 @@ std::string snapshot_name(Tick tick) {
   return digits.append(kSuffix);
 }
 
-u64 content_hash(Bytes content) { return XXH3_64bits(content.data(), content.size()); }
+u64 content_hash(Bytes content) {
+  return XXH3_64bits(content.data(), content.size());
+}
 
 Result<Snapshot> read_snapshot_file(env::FileSystem& files, const std::string& path) {
   auto bytes = env::read_file(files, path, kMaxSnapshotFileBytes);

@@ -23,8 +23,8 @@ struct SnapshotHeader {
   BattleId battle{};
   Epoch epoch{};
   Tick tick = 0;
-  u64 state_hash = 0;     ///< the world's, at that tick
-  u64 content_hash = 0;   ///< XXH3-64 of the content
+  u64 state_hash = 0;    ///< the world's, at that tick
+  u64 content_hash = 0;  ///< XXH3-64 of the content
   u64 content_bytes = 0;
   u32 info_bytes = 0;
 };

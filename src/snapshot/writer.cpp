@@ -6,7 +6,11 @@ namespace drumline::snapshot {
 
 SnapshotWriter::SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::size_t outstanding,
                                env::Wakeup wakeup)
-    : store_(std::move(store)), policy_(policy), full_(outstanding), done_(outstanding), wakeup_(std::move(wakeup)) {
+    : store_(std::move(store)),
+      policy_(policy),
+      full_(outstanding),
+      done_(outstanding),
+      wakeup_(std::move(wakeup)) {
   for (std::size_t i = 0; i < outstanding; ++i) {
     jobs_.push_back(std::make_unique<SnapshotJob>());
     free_.push_back(jobs_.back().get());

@@ -33,10 +33,10 @@ struct SnapshotJob {
 
 /// A job that is done.
 struct SnapshotDone {
-  SnapshotHeader header;             ///< with content's hash and size
+  SnapshotHeader header;  ///< with content's hash and size
   std::string name;
-  Tick oldest_kept = 0;              ///< the journal before it may go; 0 none
-  std::optional<Error> error;        ///< the snapshot was not written; the battle goes on without
+  Tick oldest_kept = 0;        ///< the journal before it may go; 0 none
+  std::optional<Error> error;  ///< the snapshot was not written; the battle goes on without
 };
 
 /// One thread calls acquire(), submit() and poll().

@@ -7,21 +7,36 @@ namespace drumline::transport {
 
 const char* close_code_name(CloseCode code) {
   switch (code) {
-    case CloseCode::none: return "none";
-    case CloseCode::server_stopping: return "server_stopping";
-    case CloseCode::bad_frame: return "bad_frame";
-    case CloseCode::bad_message: return "bad_message";
-    case CloseCode::too_large: return "too_large";
-    case CloseCode::too_slow: return "too_slow";
-    case CloseCode::flood: return "flood";
-    case CloseCode::unauthenticated: return "unauthenticated";
-    case CloseCode::token_expired: return "token_expired";
-    case CloseCode::no_such_battle: return "no_such_battle";
-    case CloseCode::battle_full: return "battle_full";
-    case CloseCode::replaced: return "replaced";
-    case CloseCode::idle: return "idle";
-    case CloseCode::version: return "version";
-    case CloseCode::internal: return "internal";
+    case CloseCode::none:
+      return "none";
+    case CloseCode::server_stopping:
+      return "server_stopping";
+    case CloseCode::bad_frame:
+      return "bad_frame";
+    case CloseCode::bad_message:
+      return "bad_message";
+    case CloseCode::too_large:
+      return "too_large";
+    case CloseCode::too_slow:
+      return "too_slow";
+    case CloseCode::flood:
+      return "flood";
+    case CloseCode::unauthenticated:
+      return "unauthenticated";
+    case CloseCode::token_expired:
+      return "token_expired";
+    case CloseCode::no_such_battle:
+      return "no_such_battle";
+    case CloseCode::battle_full:
+      return "battle_full";
+    case CloseCode::replaced:
+      return "replaced";
+    case CloseCode::idle:
+      return "idle";
+    case CloseCode::version:
+      return "version";
+    case CloseCode::internal:
+      return "internal";
   }
   return "unknown";
 }

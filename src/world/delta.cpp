@@ -13,9 +13,13 @@ namespace {
 constexpr std::string_view kFormat = "drumline.delta";
 constexpr u32 kDeltaVersion = 1;
 
-std::size_t bitmap_bytes(u32 used) { return (std::size_t{used} + 63) / 64 * 8; }
+std::size_t bitmap_bytes(u32 used) {
+  return (std::size_t{used} + 63) / 64 * 8;
+}
 
-bool bit(Bytes bitmap, u32 i) { return ((static_cast<u8>(bitmap[i / 8]) >> (i % 8)) & 1) != 0; }
+bool bit(Bytes bitmap, u32 i) {
+  return ((static_cast<u8>(bitmap[i / 8]) >> (i % 8)) & 1) != 0;
+}
 
 std::size_t count_bits(Bytes bitmap) {
   std::size_t count = 0;
@@ -36,7 +40,8 @@ class RowDifference {
       const u32 end = std::min(used, start + block);
       const std::size_t offset = start * size;
       const std::size_t bytes = (end - start) * size;
-      if (offset + bytes <= base.size() && std::memcmp(base.data() + offset, now.data() + offset, bytes) == 0) {
+      if (offset + bytes <= base.size() &&
+          std::memcmp(base.data() + offset, now.data() + offset, bytes) == 0) {
         continue;
       }
       for (u32 row = start; row < end; ++row) take(base, now.subspan(row * size, size), row);
@@ -141,7 +146,8 @@ bool read_table(codec::Fields& in, const TableBase& base, Decoded& out) {
   out.columns.resize(columns);
   for (u32 i = 0; i < columns; ++i) {
     in.at("table " + base.name() + ", column " + std::string(base.fields()[i].name));
-    if (!read_rows(in, base.column_bytes(i), out.rows.used, field_size(base.fields()[i].type), out.columns[i])) {
+    if (!read_rows(in, base.column_bytes(i), out.rows.used, field_size(base.fields()[i].type),
+                   out.columns[i])) {
       return false;
     }
     out.rows.columns.emplace_back(out.columns[i]);
@@ -232,10 +238,10 @@ Result<void> apply_delta(Bytes bytes, std::string_view game, World& world) {
   const u32 tables = in.in().array();
   if (in.failed()) return in.error();
   if (base_tick != world.tick() || base_hash != hash_world(world).combined) {
-    return Error{ErrorCode::mismatch, "delta: it starts from tick " + std::to_string(base_tick) + " with hash " +
-                                          std::to_string(base_hash) + ", but the world is at tick " +
-                                          std::to_string(world.tick()) + " with hash " +
-                                          std::to_string(hash_world(world).combined)};
+    return Error{ErrorCode::mismatch, "delta: it starts from tick " + std::to_string(base_tick) +
+                                          " with hash " + std::to_string(base_hash) +
+                                          ", but the world is at tick " + std::to_string(world.tick()) +
+                                          " with hash " + std::to_string(hash_world(world).combined)};
   }
   if (tables != world.table_count()) {
     in.refuse(std::to_string(tables) + " tables instead of " + std::to_string(world.table_count()));

@@ -64,10 +64,18 @@ struct Fixed {
 
 static_assert(sizeof(Fixed) == 8);
 
-constexpr Fixed abs(Fixed a) { return a.raw < 0 ? -a : a; }
-constexpr Fixed min(Fixed a, Fixed b) { return b < a ? b : a; }
-constexpr Fixed max(Fixed a, Fixed b) { return a < b ? b : a; }
+constexpr Fixed abs(Fixed a) {
+  return a.raw < 0 ? -a : a;
+}
+constexpr Fixed min(Fixed a, Fixed b) {
+  return b < a ? b : a;
+}
+constexpr Fixed max(Fixed a, Fixed b) {
+  return a < b ? b : a;
+}
 /// low when value is below it, high when above; low <= high.
-constexpr Fixed clamp(Fixed value, Fixed low, Fixed high) { return max(low, min(value, high)); }
+constexpr Fixed clamp(Fixed value, Fixed low, Fixed high) {
+  return max(low, min(value, high));
+}
 
 }  // namespace drumline::world

@@ -11,7 +11,9 @@ constexpr int kTableBits = 60;
 constexpr i128 kTableOne = i128{1} << kTableBits;
 constexpr i128 kPi = 0x3243'F6A8'885A'308D;  // pi × 2^60, rounded down
 
-constexpr i128 table_mul(i128 a, i128 b) { return (a * b) >> kTableBits; }
+constexpr i128 table_mul(i128 a, i128 b) {
+  return (a * b) >> kTableBits;
+}
 
 constexpr i64 rounded(i128 value, int bits) {
   return static_cast<i64>((value + (i128{1} << (kTableBits - bits - 1))) >> (kTableBits - bits));
@@ -73,7 +75,9 @@ i64 quarter_sine(u32 angle) {
   return (value + (i64{1} << (shift - 1))) >> shift;
 }
 
-u64 magnitude(i64 value) { return value < 0 ? u64{0} - static_cast<u64>(value) : static_cast<u64>(value); }
+u64 magnitude(i64 value) {
+  return value < 0 ? u64{0} - static_cast<u64>(value) : static_cast<u64>(value);
+}
 
 }  // namespace
 
@@ -113,7 +117,9 @@ Fixed sin(Angle angle) {
   return Fixed::from_raw((quarter & 2) != 0 ? -value : value);
 }
 
-Fixed cos(Angle angle) { return sin(static_cast<Angle>(angle + 0x4000U)); }
+Fixed cos(Angle angle) {
+  return sin(static_cast<Angle>(angle + 0x4000U));
+}
 
 Angle atan2(Fixed y, Fixed x) {
   u64 ax = magnitude(x.raw);
@@ -159,7 +165,8 @@ Vector normalised(Vector v) {
     v.x.raw >>= -up;
     v.y.raw >>= -up;
   }
-  const i64 root = static_cast<i64>(isqrt(static_cast<u64>(v.x.raw * v.x.raw) + static_cast<u64>(v.y.raw * v.y.raw)));
+  const i64 root =
+      static_cast<i64>(isqrt(static_cast<u64>(v.x.raw * v.x.raw) + static_cast<u64>(v.y.raw * v.y.raw)));
   return {Fixed::from_raw(v.x.raw * Fixed::kOneRaw / root), Fixed::from_raw(v.y.raw * Fixed::kOneRaw / root)};
 }
 

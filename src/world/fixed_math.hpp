@@ -47,6 +47,8 @@ Fixed length(Vector v);
 Vector normalised(Vector v);
 
 /// The unit vector of an angle, each component within 1/65536.
-inline Vector direction_of(Angle angle) { return {cos(angle), sin(angle)}; }
+inline Vector direction_of(Angle angle) {
+  return {cos(angle), sin(angle)};
+}
 
 }  // namespace drumline::world

@@ -12,9 +12,13 @@ constexpr std::size_t kMaxHashedParts = 3 + kMaxColumns;
 
 }  // namespace
 
-u64 hash_bytes(Bytes bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+u64 hash_bytes(Bytes bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
-u64 hash_column(const TableBase& table, std::size_t i) { return hash_bytes(table.column_bytes(i)); }
+u64 hash_column(const TableBase& table, std::size_t i) {
+  return hash_bytes(table.column_bytes(i));
+}
 
 u64 hash_table(const TableBase& table) {
   std::array<u64, kMaxHashedParts> parts{};

@@ -10,7 +10,7 @@
 namespace drumline::world {
 
 struct WorldHash {
-  u64 combined = 0;                      ///< the one that is journaled
+  u64 combined = 0;  ///< the one that is journaled
   u32 table_count = 0;
   std::array<u64, kMaxTables> tables{};  ///< [0, table_count): which table differs
 

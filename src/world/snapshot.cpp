@@ -62,7 +62,8 @@ bool read_table(codec::Fields& in, StateView::Table& table) {
   table.used = static_cast<u32>(used);
   if (!in.key("live")) return false;
   table.live_bits = in.in().binary();
-  if (in.failed() || !check_size(in, "live", table.live_bits.size(), (std::size_t{table.used} + 63) / 64 * 8)) {
+  if (in.failed() ||
+      !check_size(in, "live", table.live_bits.size(), (std::size_t{table.used} + 63) / 64 * 8)) {
     return false;
   }
   if (!in.key("generations")) return false;
@@ -83,7 +84,9 @@ bool read_table(codec::Fields& in, StateView::Table& table) {
 
 }  // namespace
 
-std::string_view field_type_name(FieldType type) { return kTypeNames[static_cast<std::size_t>(type)]; }
+std::string_view field_type_name(FieldType type) {
+  return kTypeNames[static_cast<std::size_t>(type)];
+}
 
 StateView view_of(const World& world, std::string_view game) {
   StateView view;

@@ -47,7 +47,9 @@ std::string_view read_name(Fields& in) {
   return name;
 }
 
-void write_rng(MsgpackWriter& out, const Rng& rng) { out.binary(std::as_bytes(std::span(rng.state()))); }
+void write_rng(MsgpackWriter& out, const Rng& rng) {
+  out.binary(std::as_bytes(std::span(rng.state())));
+}
 
 bool read_rng(Fields& in, Rng::State& state) {
   const Bytes bytes = in.in().binary();
@@ -72,9 +74,10 @@ Result<void> install(std::string_view what, const std::vector<Rows>& tables, Tic
     if (!world.table(i).restore(rows.used, rows.live, rows.generations, rows.columns)) {
       const std::string name = world.table(i).name();
       clear_world(world);
-      return Error{ErrorCode::malformed,
-                   std::string(what) + ": table " + name +
-                       ": live bits, generations and rows do not agree (a row that is not live must be zeros)"};
+      return Error{
+          ErrorCode::malformed,
+          std::string(what) + ": table " + name +
+              ": live bits, generations and rows do not agree (a row that is not live must be zeros)"};
     }
   }
   world.set_tick(tick);

@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t kColumnAlignment = 64;
 constexpr u32 kLastGeneration = 0xFF'FFFF;
 
-std::size_t round_up(std::size_t size) { return (size + kColumnAlignment - 1) & ~(kColumnAlignment - 1); }
+std::size_t round_up(std::size_t size) {
+  return (size + kColumnAlignment - 1) & ~(kColumnAlignment - 1);
+}
 
 template <class T>
 i64 load(const std::byte* row) {
@@ -47,15 +49,22 @@ i64 TableBase::value(std::size_t column, u32 slot) const {
   const FieldType type = fields_[column].type;
   const std::byte* row = memory_.get() + offsets_[column] + std::size_t{slot} * field_size(type);
   switch (type) {
-    case FieldType::i8: return load<i8>(row);
-    case FieldType::u8: return load<u8>(row);
-    case FieldType::i16: return load<i16>(row);
-    case FieldType::u16: return load<u16>(row);
-    case FieldType::i32: return load<i32>(row);
-    case FieldType::u32: return load<u32>(row);
+    case FieldType::i8:
+      return load<i8>(row);
+    case FieldType::u8:
+      return load<u8>(row);
+    case FieldType::i16:
+      return load<i16>(row);
+    case FieldType::u16:
+      return load<u16>(row);
+    case FieldType::i32:
+      return load<i32>(row);
+    case FieldType::u32:
+      return load<u32>(row);
     case FieldType::i64:
     case FieldType::u64:
-    case FieldType::fixed: return load<i64>(row);
+    case FieldType::fixed:
+      return load<i64>(row);
   }
   return 0;
 }

@@ -102,7 +102,9 @@ export async function walk(page, key, ms) {
 export class Child {
   constructor(command, args) {
     this.output = "";
-    this.process = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    // DRUMLINE_… is configuration to the server, and the tests' own words are none.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DRUMLINE_")));
+    this.process = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
     this.exited = new Promise((resolve) => {
       this.process.on("error", (error) => {
         this.output += `${error}\n`;

@@ -6,8 +6,14 @@
 
 namespace drumline::planted {
 
-long look_at_the_clock() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-unsigned ask_the_system() { return std::random_device{}(); }
-double bend(double angle) { return std::sin(angle); }
+long look_at_the_clock() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+unsigned ask_the_system() {
+  return std::random_device{}();
+}
+double bend(double angle) {
+  return std::sin(angle);
+}
 
 }  // namespace drumline::planted

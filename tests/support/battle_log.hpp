@@ -24,7 +24,10 @@ inline constexpr char kData[] = "data";
 class BattleLog {
  public:
   BattleLog(env::FileSystem& files, const env::Clock& clock, u64 segment_bytes = journal::kMinSegmentBytes)
-      : files_(files), clock_(clock), segment_bytes_(segment_bytes), store_(files, recovery::snapshot_folder(kData)) {}
+      : files_(files),
+        clock_(clock),
+        segment_bytes_(segment_bytes),
+        store_(files, recovery::snapshot_folder(kData)) {}
 
   CountingGame game;
   Tick snapshot_every = 0;  ///< 0: none
@@ -37,7 +40,8 @@ class BattleLog {
   std::map<BattleId, std::map<Tick, u64>> attempted;
 
   recovery::GameLookup lookup() {
-    return [this](std::string_view name) -> const world::Game* { return name == game.name() ? &game : nullptr; };
+    return
+        [this](std::string_view name) -> const world::Game* { return name == game.name() ? &game : nullptr; };
   }
 
   Result<void> open() {
@@ -74,7 +78,8 @@ class BattleLog {
     auto made = battle::Battle::create(game, info);
     if (!made) return std::move(made).error();
     const auto payload = battle::encode_created({info, (*made)->state_hash()});
-    if (auto added = batch_.append({journal::RecordKind::battle_created, id, info.epoch, 0}, payload); !added) {
+    if (auto added = batch_.append({journal::RecordKind::battle_created, id, info.epoch, 0}, payload);
+        !added) {
       return added;
     }
     attempted[id][0] = (*made)->state_hash();
@@ -108,7 +113,9 @@ class BattleLog {
     std::vector<std::byte> content;
     battle.encode_snapshot(content);
     const auto info = battle::encode_created({battle.info(), 0});
-    auto name = store_.write({.battle = id, .epoch = battle.info().epoch, .tick = battle.tick(),
+    auto name = store_.write({.battle = id,
+                              .epoch = battle.info().epoch,
+                              .tick = battle.tick(),
                               .state_hash = battle.state_hash()},
                              info, content);
     if (!name) return std::move(name).error();
@@ -133,8 +140,9 @@ class BattleLog {
 
   Result<void> dispose(BattleId id) {
     const auto& info = battles_.at(id)->info();
-    auto added = batch_.append({journal::RecordKind::battle_disposed, id, info.epoch, battles_.at(id)->tick()},
-                               battle::encode_text("over"));
+    auto added =
+        batch_.append({journal::RecordKind::battle_disposed, id, info.epoch, battles_.at(id)->tick()},
+                      battle::encode_text("over"));
     if (!added) return added;
     if (auto done = commit(); !done) return done;
     battles_.erase(id);

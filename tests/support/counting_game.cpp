@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, 1> kEvents{"round"};
 class CountingRules final : public Rules {
  public:
   CountingRules(const BattleSettings& settings, i64 bias)
-      : world_(settings.seed), counts_(world_.add_table<Count>("counts", settings.max_players)), bias_(bias) {}
+      : world_(settings.seed),
+        counts_(world_.add_table<Count>("counts", settings.max_players)),
+        bias_(bias) {}
 
   World& world() override { return world_; }
   const World& world() const override { return world_; }
@@ -79,7 +81,9 @@ class CountingRules final : public Rules {
 
 }  // namespace
 
-std::span<const std::string_view> CountingGame::event_names() const { return kEvents; }
+std::span<const std::string_view> CountingGame::event_names() const {
+  return kEvents;
+}
 
 Result<std::unique_ptr<world::Rules>> CountingGame::create(std::string_view rules_document,
                                                            const world::BattleSettings& settings) const {

@@ -85,12 +85,12 @@ inline Result<void> live(env::FileSystem& files, const env::Clock& clock, Life& 
   life.attempted = notes->size();
   if (auto repaired = (*reader)->repair(); !repaired) return repaired;
   life.acknowledged = notes->size();
-  auto writer = (*reader)->end().segment == 0
-                    ? new_writer(files, clock)
-                    : journal::Writer::resume(files, clock, kJournal, (*reader)->end(), (*reader)->index(),
-                                              journal::kMinSegmentBytes,
-                                              std::make_unique<journal::InlineSegmentSource>(
-                                                  files, kJournal, journal::kMinSegmentBytes));
+  auto writer =
+      (*reader)->end().segment == 0
+          ? new_writer(files, clock)
+          : journal::Writer::resume(
+                files, clock, kJournal, (*reader)->end(), (*reader)->index(), journal::kMinSegmentBytes,
+                std::make_unique<journal::InlineSegmentSource>(files, kJournal, journal::kMinSegmentBytes));
   if (!writer) return std::move(writer).error();
   journal::Batch batch(8192);
   for (u64 i = 0; i < batches; ++i) {

@@ -144,6 +144,7 @@ export class ArenaFields {
   private heading = -1;
   private health = -1;
   private flags = -1;
+  private score = -1;
   private pickupKind = -1;
 
   constructor(state: StateDecoder) {
@@ -153,6 +154,7 @@ export class ArenaFields {
         this.heading = table.field("heading");
         this.health = table.field("health");
         this.flags = table.field("flags");
+        this.score = table.field("score");
         this.tables.push({ table, kind: "player" });
       } else {
         this.pickupKind = table.field("kind");
@@ -174,6 +176,7 @@ export class ArenaFields {
     const angle = this.heading >= 0 ? radiansOf(values[this.heading]) : 0;
     actor.track.push(entity.tick, x, y, angle, 6 + map.speed * 0.25);
     if (this.health >= 0) actor.health = Math.max(0, Math.min(1, values[this.health] / HEALTH_UNIT / map.fullHealth));
+    if (this.score >= 0) actor.score = values[this.score];
     const flags = this.flags >= 0 ? values[this.flags] : 0;
     actor.flags = flags;
     actor.dead = (flags & Flag.dead) !== 0;

@@ -19,6 +19,8 @@ interface Effect {
   /** It concerns the own player. */
   own: boolean;
   color: string;
+  /** The own player did it: shown in his time, which is nearer to now. */
+  ownDeed: boolean;
 }
 
 const MAX_EFFECTS = 600;
@@ -58,6 +60,7 @@ export class Effects {
       text,
       radius,
       own,
+      ownDeed: source !== undefined && source.key === scene.ownKey,
       color: own && target?.key === scene.ownKey ? "#ff5d5d" : "#ffd9a0",
     };
     if (kind === "swing" && source) {
@@ -73,14 +76,17 @@ export class Effects {
   }
 
   draw(g: CanvasRenderingContext2D, camera: Camera, showText: boolean): void {
-    const now = this.scene.renderTick;
+    const { self, renderTick, ownRenderTick } = this.scene;
     const unit = this.map.bodyRadius * camera.scale;
     let kept = 0;
     for (const effect of this.list) {
-      const f = (now - effect.startTick) / effect.ticks;
+      const f = ((effect.ownDeed ? ownRenderTick : renderTick) - effect.startTick) / effect.ticks;
       if (f >= 1) continue;
       this.list[kept++] = effect;
       if (f < 0) continue;
+      if (self && effect.ownDeed && (effect.kind === "skill" || effect.kind === "heal")) {
+        [effect.x, effect.y] = [self.x, self.y];
+      }
       const x = camera.screenX(effect.x);
       const y = camera.screenY(effect.y);
       const margin = 200 + this.map.shotRange * camera.scale;

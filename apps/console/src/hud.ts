@@ -104,8 +104,13 @@ export class Hud {
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
     this.playerCount.textContent = `${scene.players || scene.names.size} players`;
     const own = board.entries.findIndex((entry) => entry.player === ownPlayer);
-    const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: i + 1 }));
-    if (own >= SHOWN_SCORES) shown[SHOWN_SCORES - 1] = { ...board.entries[own], rank: own + 1 };
+    const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: String(i + 1) }));
+    // Who plays sees himself, be he on the server's list or not.
+    const { self } = scene;
+    if (ownPlayer >= 0 && self && (own < 0 || own >= SHOWN_SCORES)) {
+      const score = own < 0 ? self.score : board.entries[own].score;
+      shown.splice(SHOWN_SCORES - 1, 1, { player: ownPlayer, score, rank: own < 0 ? "–" : String(own + 1) });
+    }
     while (this.list.children.length > shown.length) this.list.lastChild!.remove();
     shown.forEach((entry, i) => {
       let row = this.list.children[i] as HTMLElement | undefined;
@@ -116,12 +121,12 @@ export class Hud {
         }
         this.list.append(row);
       }
-      const self = entry.player === ownPlayer;
+      const isSelf = entry.player === ownPlayer;
       const [rank, swatch, who, score] = row.children as unknown as HTMLElement[];
       row.dataset.player = String(entry.player);
-      row.className = self ? "self" : scene.byPlayer(entry.player)?.key === followed ? "followed" : "";
-      rank.textContent = String(entry.rank);
-      swatch.style.background = `hsl(${self ? 36 : hueOf(entry.player)} 75% 60%)`;
+      row.className = isSelf ? "self" : scene.byPlayer(entry.player)?.key === followed ? "followed" : "";
+      rank.textContent = entry.rank;
+      swatch.style.background = `hsl(${isSelf ? 36 : hueOf(entry.player)} 75% 60%)`;
       who.textContent = scene.names.get(entry.player) || `player ${entry.player}`;
       score.textContent = String(entry.score);
     });

@@ -267,6 +267,14 @@ export class Painter {
 
   private drawPickup(actor: Actor, x: number, y: number, radius: number, tick: number): void {
     const { g } = this;
+    if (radius <= MIN_RADIUS) {
+      // From far away a pickup is a speck, so that players stand out.
+      g.globalAlpha = 0.55;
+      g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
+      g.fillRect(x - 1, y - 1, 2.2, 2.2);
+      g.globalAlpha = 1;
+      return;
+    }
     const size = Math.max(3, radius * 0.62) * (1 + 0.1 * Math.sin(tick / 14 + actor.key));
     g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
     g.globalAlpha = 0.18;

@@ -24,6 +24,7 @@ export class Actor {
   player = -1;
   /** 0 … 1 */
   health = 1;
+  score = 0;
   /** Bits of arena's Flag. */
   flags = 0;
   dead = false;
@@ -74,7 +75,8 @@ export class Scene {
   private readonly ownerByKey = new Map<number, { player: number; generation: number }>();
   private readonly keyByPlayer = new Map<number, number>();
   private fields: ArenaFields;
-  private ownRenderTick = 0;
+  /** The same for the own player, who is drawn nearer to now. */
+  ownRenderTick = 0;
   private lastStateMs = 0;
   private readonly tickMs: number;
 
@@ -119,7 +121,8 @@ export class Scene {
   private updateEntity(entity: Entity, kind: ActorKind, nowMs: number): void {
     const key = actorKey(entity.table.index, entity.slot);
     let actor = this.actors.get(key);
-    if (!actor || actor.generation !== entity.generation) {
+    if (actor && actor.generation > entity.generation) return; // the slot has a new owner
+    if (!actor || actor.generation < entity.generation) {
       actor = new Actor(key, entity.generation);
       actor.kind = kind;
       actor.hue = hueOf(entity.slot);

@@ -19,7 +19,9 @@ constexpr i64 kSightUnits = 40;
 constexpr Tick kMoveRepeat = 60;  // a move is said again now and then, as it may be lost
 constexpr i64 kNothing = INT64_MAX;
 
-Tick ticks_of(u16 ms) { return (u64{ms} * 1'000'000 + kTickNs - 1) / kTickNs; }
+Tick ticks_of(u16 ms) {
+  return (u64{ms} * 1'000'000 + kTickNs - 1) / kTickNs;
+}
 
 Vector place_of(const SeenEntity& entity) {
   return {Fixed::from_raw(entity.values[0] * (i64{1} << kSentPositionShift)),
@@ -27,10 +29,13 @@ Vector place_of(const SeenEntity& entity) {
 }
 
 i32 component(Fixed unit) {
-  return static_cast<i32>(std::clamp<i64>(unit.raw * kDirectionLimit / Fixed::kOneRaw, -kDirectionLimit, kDirectionLimit));
+  return static_cast<i32>(
+      std::clamp<i64>(unit.raw * kDirectionLimit / Fixed::kOneRaw, -kDirectionLimit, kDirectionLimit));
 }
 
-bool has(const SeenEntity& player, u8 flag) { return (player.values[kPlayerFlags] & flag) != 0; }
+bool has(const SeenEntity& player, u8 flag) {
+  return (player.values[kPlayerFlags] & flag) != 0;
+}
 
 }  // namespace
 
@@ -162,8 +167,8 @@ std::optional<Command> Bot::fight(const Scene& scene) {
   const i64 distance = world::isqrt(static_cast<u64>(scene.nearest_distance));
   Vector ahead = towards;
   if (has(*scene.nearest, kFlagMoving) && map->shot_speed_milliunits_per_s > 0) {
-    const Fixed run = Fixed::from_ratio(distance * map->speed_milliunits_per_s,
-                                        kUnit * map->shot_speed_milliunits_per_s);
+    const Fixed run =
+        Fixed::from_ratio(distance * map->speed_milliunits_per_s, kUnit * map->shot_speed_milliunits_per_s);
     const auto heading = static_cast<Angle>(scene.nearest->values[kPlayerHeading] << kSentHeadingShift);
     ahead = towards + world::direction_of(heading) * run;
   }
@@ -192,7 +197,8 @@ Vector Bot::choose_way(const Scene& scene) {
   if (pickup_near && (hurt || scene.nearest == nullptr || scene.pickup_distance < scene.nearest_distance)) {
     return world::normalised(place_of(*scene.pickup) - scene.place);
   }
-  const SeenEntity* prey = scene.weakest != nullptr && rng_.below(u64{4}) != 0 ? scene.nearest : scene.weakest;
+  const SeenEntity* prey =
+      scene.weakest != nullptr && rng_.below(u64{4}) != 0 ? scene.nearest : scene.weakest;
   if (prey == nullptr) return wander(scene);
 
   // Circles the enemy at the distance it likes, and changes its mind about the side.

@@ -24,9 +24,9 @@ struct SeenEntity {
 /// What a bot decides from. Borrowed for the call.
 struct BotView {
   Tick tick = 0;
-  EntityId self;                             ///< its own entity; it is in `entities` once it was seen
-  std::span<const SeenEntity> entities;      ///< any order; only the first kMaxLookedAt are looked at
-  const MapDescription* map = nullptr;       ///< may be null: then it walks without looking
+  EntityId self;                         ///< its own entity; it is in `entities` once it was seen
+  std::span<const SeenEntity> entities;  ///< any order; only the first kMaxLookedAt are looked at
+  const MapDescription* map = nullptr;   ///< may be null: then it walks without looking
   world::MapSize map_size;
 };
 

@@ -13,7 +13,8 @@ class ArenaGame final : public world::Game {
   Result<std::unique_ptr<world::Rules>> create(std::string_view rules_document,
                                                const world::BattleSettings& battle) const override {
     if (battle.max_players == 0 || battle.max_players > kMaxPlayers) {
-      return Error{ErrorCode::invalid_argument, "arena: max_players is " + std::to_string(battle.max_players) +
+      return Error{ErrorCode::invalid_argument, "arena: max_players is " +
+                                                    std::to_string(battle.max_players) +
                                                     "; it must be from 1 to " + std::to_string(kMaxPlayers)};
     }
     Result<Settings> settings = read_settings(rules_document);

@@ -169,11 +169,16 @@ bool ArenaRules::create_pickup() {
 
 std::string_view ArenaRules::refusal_name(world::Refusal refusal) const {
   switch (refusal.code) {
-    case kRefusedUnknownSkill: return "unknown_skill";
-    case kRefusedNoDirection: return "no_direction";
-    case kRefusedBadDirection: return "bad_direction";
-    case kRefusedTargetProtected: return "target_protected";
-    default: return world::engine_refusal_name(refusal);
+    case kRefusedUnknownSkill:
+      return "unknown_skill";
+    case kRefusedNoDirection:
+      return "no_direction";
+    case kRefusedBadDirection:
+      return "bad_direction";
+    case kRefusedTargetProtected:
+      return "target_protected";
+    default:
+      return world::engine_refusal_name(refusal);
   }
 }
 

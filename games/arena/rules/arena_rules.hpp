@@ -40,9 +40,7 @@ class ArenaRules final : public world::Rules {
   static constexpr u32 kNobody = 0xFFFF'FFFF;
 
   u32 now() const { return static_cast<u32>(world_.tick()); }
-  Vector place_of(u32 slot) const {
-    return {players_.at<&Player::x>(slot), players_.at<&Player::y>(slot)};
-  }
+  Vector place_of(u32 slot) const { return {players_.at<&Player::x>(slot), players_.at<&Player::y>(slot)}; }
   /// The row of a seated player; kNobody when nobody sits there.
   u32 row_of(PlayerSlot player) const;
   /// The obstacle index and the map description follow the obstacles table.
@@ -68,8 +66,8 @@ class ArenaRules final : public world::Rules {
   u32 strengthened(u32 slot, u32 damage) const;
   void hurt(EntityId source, u32 victim, u32 damage, world::EventList& events);
   void kill(EntityId source, u32 victim, world::EventList& events);
-  void emit(world::EventList& events, EventKind kind, EntityId source, EntityId target, Vector place, i32 a = 0,
-            i32 b = 0) const;
+  void emit(world::EventList& events, EventKind kind, EntityId source, EntityId target, Vector place,
+            i32 a = 0, i32 b = 0) const;
 
   Settings settings_;
   Tuning tuning_;

@@ -8,7 +8,9 @@ using world::Action;
 using world::Command;
 using world::Refusal;
 
-bool within(i32 value) { return value >= -kDirectionLimit && value <= kDirectionLimit; }
+bool within(i32 value) {
+  return value >= -kDirectionLimit && value <= kDirectionLimit;
+}
 
 Refusal check_direction(const Command& command) {
   if (command.x == 0 && command.y == 0) return Refusal{kRefusedNoDirection};
@@ -36,11 +38,16 @@ Refusal ArenaRules::check(PlayerSlot player, const Command& command) const {
   if (command.entity != players_.id_of(slot)) return world::kRefusedNotYours;
   if ((players_.at<&Player::flags>(slot) & kFlagDead) != 0) return world::kRefusedDead;
   switch (command.action) {
-    case Action::move: return check_move(command);
-    case Action::turn: return check_direction(command);
-    case Action::attack: return check_attack(slot, command);
-    case Action::skill: return check_skill(slot, command);
-    case Action::none: break;
+    case Action::move:
+      return check_move(command);
+    case Action::turn:
+      return check_direction(command);
+    case Action::attack:
+      return check_attack(slot, command);
+    case Action::skill:
+      return check_skill(slot, command);
+    case Action::none:
+      break;
   }
   return world::kRefusedUnknownAction;
 }
@@ -67,9 +74,14 @@ Refusal ArenaRules::check_skill(u32 slot, const Command& command) const {
       if (!within(command.x) || !within(command.y)) return Refusal{kRefusedBadDirection};
       ready = players_.at<&Player::dash_ready>(slot);
       break;
-    case kSkillWard: ready = players_.at<&Player::ward_ready>(slot); break;
-    case kSkillBlast: ready = players_.at<&Player::blast_ready>(slot); break;
-    default: return Refusal{kRefusedUnknownSkill};
+    case kSkillWard:
+      ready = players_.at<&Player::ward_ready>(slot);
+      break;
+    case kSkillBlast:
+      ready = players_.at<&Player::blast_ready>(slot);
+      break;
+    default:
+      return Refusal{kRefusedUnknownSkill};
   }
   return now() < ready ? world::kRefusedCooldown : world::kAccepted;
 }
@@ -91,7 +103,9 @@ void ArenaRules::apply(PlayerSlot player, const Command& command) {
         heading = heading_of(command);
       }
       return;
-    case Action::turn: heading = heading_of(command); return;
+    case Action::turn:
+      heading = heading_of(command);
+      return;
     case Action::attack:
       flags &= static_cast<u8>(~kFlagProtected);
       if (command.target.value != 0) {
@@ -127,7 +141,8 @@ void ArenaRules::apply(PlayerSlot player, const Command& command) {
         pending |= kPendingBlast;
       }
       return;
-    case Action::none: return;
+    case Action::none:
+      return;
   }
 }
 

@@ -39,8 +39,8 @@ struct Player {
   u8 flags;     ///< PlayerFlag
   u32 score;
 
-  u8 pending;      ///< Pending
-  i16 move_x;      ///< as commanded: 32767 is full speed
+  u8 pending;  ///< Pending
+  i16 move_x;  ///< as commanded: 32767 is full speed
   i16 move_y;
   u16 aim;           ///< of the pending shot
   u16 dash_heading;  ///< while dashing
@@ -57,25 +57,20 @@ struct Player {
   u32 phase_until;      ///< dead: comes back then; protected: until then
   u32 regeneration_at;  ///< heals from then on
 
-  static constexpr auto kFields =
-      world::fields(world::field("x", &Player::x, kSentX), world::field("y", &Player::y, kSentY),
-                    world::field("heading", &Player::heading, {.bits = 7, .shift = kSentHeadingShift}),
-                    world::field("health", &Player::health, {.bits = 8, .shift = kHealthShift}),
-                    world::field("flags", &Player::flags, {.bits = 8}),
-                    world::field("score", &Player::score, {.bits = 12}),
-                    world::field("pending", &Player::pending), world::field("move_x", &Player::move_x),
-                    world::field("move_y", &Player::move_y), world::field("aim", &Player::aim),
-                    world::field("dash_heading", &Player::dash_heading), world::field("seat", &Player::seat),
-                    world::field("target", &Player::target), world::field("attack_ready", &Player::attack_ready),
-                    world::field("dash_ready", &Player::dash_ready),
-                    world::field("ward_ready", &Player::ward_ready),
-                    world::field("blast_ready", &Player::blast_ready),
-                    world::field("dash_until", &Player::dash_until),
-                    world::field("ward_until", &Player::ward_until),
-                    world::field("fast_until", &Player::fast_until),
-                    world::field("strong_until", &Player::strong_until),
-                    world::field("phase_until", &Player::phase_until),
-                    world::field("regeneration_at", &Player::regeneration_at));
+  static constexpr auto kFields = world::fields(
+      world::field("x", &Player::x, kSentX), world::field("y", &Player::y, kSentY),
+      world::field("heading", &Player::heading, {.bits = 7, .shift = kSentHeadingShift}),
+      world::field("health", &Player::health, {.bits = 8, .shift = kHealthShift}),
+      world::field("flags", &Player::flags, {.bits = 8}), world::field("score", &Player::score, {.bits = 12}),
+      world::field("pending", &Player::pending), world::field("move_x", &Player::move_x),
+      world::field("move_y", &Player::move_y), world::field("aim", &Player::aim),
+      world::field("dash_heading", &Player::dash_heading), world::field("seat", &Player::seat),
+      world::field("target", &Player::target), world::field("attack_ready", &Player::attack_ready),
+      world::field("dash_ready", &Player::dash_ready), world::field("ward_ready", &Player::ward_ready),
+      world::field("blast_ready", &Player::blast_ready), world::field("dash_until", &Player::dash_until),
+      world::field("ward_until", &Player::ward_until), world::field("fast_until", &Player::fast_until),
+      world::field("strong_until", &Player::strong_until), world::field("phase_until", &Player::phase_until),
+      world::field("regeneration_at", &Player::regeneration_at));
 };
 
 struct Pickup {
@@ -101,12 +96,11 @@ struct Projectile {
   u16 damage;  ///< 1/256 point
   u16 ticks_left;
 
-  static constexpr auto kFields =
-      world::fields(world::field("x", &Projectile::x), world::field("y", &Projectile::y),
-                    world::field("velocity_x", &Projectile::velocity_x),
-                    world::field("velocity_y", &Projectile::velocity_y),
-                    world::field("owner", &Projectile::owner), world::field("damage", &Projectile::damage),
-                    world::field("ticks_left", &Projectile::ticks_left));
+  static constexpr auto kFields = world::fields(
+      world::field("x", &Projectile::x), world::field("y", &Projectile::y),
+      world::field("velocity_x", &Projectile::velocity_x),
+      world::field("velocity_y", &Projectile::velocity_y), world::field("owner", &Projectile::owner),
+      world::field("damage", &Projectile::damage), world::field("ticks_left", &Projectile::ticks_left));
 };
 
 /// Row i is the engine's player slot i.

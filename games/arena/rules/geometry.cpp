@@ -57,10 +57,9 @@ i64 sweep_circle(Vector from, Vector way, Vector centre, Fixed radius) {
 i64 sweep_box(Vector from, Vector way, Vector centre, Fixed half_width, Fixed half_height) {
   i64 enter = 0;
   i64 leave = Fixed::kOneRaw;
-  const bool reached = slab(from.x.raw, way.x.raw, (centre.x - half_width).raw, (centre.x + half_width).raw,
-                            enter, leave) &&
-                       slab(from.y.raw, way.y.raw, (centre.y - half_height).raw,
-                            (centre.y + half_height).raw, enter, leave);
+  const bool reached =
+      slab(from.x.raw, way.x.raw, (centre.x - half_width).raw, (centre.x + half_width).raw, enter, leave) &&
+      slab(from.y.raw, way.y.raw, (centre.y - half_height).raw, (centre.y + half_height).raw, enter, leave);
   return reached && enter <= leave ? enter : kNever;
 }
 

@@ -25,7 +25,8 @@ void ObstacleIndex::build(const world::Table<ObstacleRow>& table, Fixed map_side
   table.for_each([&](u32 slot) {
     obstacles_.push_back({static_cast<ObstacleShape>(table.at<&ObstacleRow::shape>(slot)),
                           table.at<&ObstacleRow::x>(slot), table.at<&ObstacleRow::y>(slot),
-                          table.at<&ObstacleRow::half_width>(slot), table.at<&ObstacleRow::half_height>(slot)});
+                          table.at<&ObstacleRow::half_width>(slot),
+                          table.at<&ObstacleRow::half_height>(slot)});
   });
   const auto for_each_cell = [&](const Obstacle& obstacle, auto visit) {
     const CellRange columns(obstacle.x, obstacle.half_width + kReach, kCellShift, side_cells_);
@@ -81,7 +82,8 @@ void generate_obstacles(u32 wanted, Fixed map_side, world::Rng& rng, world::Tabl
     made.x = eighths(0, side);
     made.y = eighths(0, side);
     const bool inside = made.x - made.half_width > gap && made.y - made.half_height > gap &&
-                        made.x + made.half_width + gap < map_side && made.y + made.half_height + gap < map_side;
+                        made.x + made.half_width + gap < map_side &&
+                        made.y + made.half_height + gap < map_side;
     const auto too_near = [&](const Obstacle& other) {
       return abs(made.x - other.x) <= made.half_width + other.half_width + gap &&
              abs(made.y - other.y) <= made.half_height + other.half_height + gap;

@@ -14,16 +14,16 @@ class PlayerGrid {
   PlayerGrid(Fixed map_side, u32 players)
       : side_cells_(static_cast<u32>(map_side.raw >> kCellShift) + 1),
         first_(std::size_t{side_cells_} * side_cells_, kNone),
-        next_(players, kNone) {}
+        nodes_(players) {}
 
   void clear() { std::fill(first_.begin(), first_.end(), kNone); }
   void add(u32 slot, Vector place) {
     u32& first = first_[std::size_t{cell(place.y)} * side_cells_ + cell(place.x)];
-    next_[slot] = first;
+    nodes_[slot] = {place, first};
     first = slot;
   }
 
-  /// Calls visit(slot) for everybody in a cell that meets the square of
+  /// Calls visit(slot, place) for everybody in a cell that meets the square of
   /// half-width `reach` around `centre`. The order is the same for the same table.
   template <class Visit>
   void for_each_near(Vector centre, Fixed reach, Visit visit) const {
@@ -32,7 +32,9 @@ class PlayerGrid {
     const u32 bottom = cell(centre.y + reach);
     for (u32 y = cell(centre.y - reach); y <= bottom; ++y) {
       for (u32 x = left; x <= right; ++x) {
-        for (u32 slot = first_[std::size_t{y} * side_cells_ + x]; slot != kNone; slot = next_[slot]) visit(slot);
+        for (u32 slot = first_[std::size_t{y} * side_cells_ + x]; slot != kNone; slot = nodes_[slot].next) {
+          visit(slot, nodes_[slot].place);
+        }
       }
     }
   }
@@ -46,9 +48,15 @@ class PlayerGrid {
     return at < 0 ? 0 : (at >= side_cells_ ? side_cells_ - 1 : static_cast<u32>(at));
   }
 
+  // The place is copied, so that a look at a neighbour touches one cache line.
+  struct Node {
+    Vector place;
+    u32 next = kNone;  ///< the player added to the same cell before
+  };
+
   u32 side_cells_;
-  std::vector<u32> first_;  ///< cell → the player in it that was added last
-  std::vector<u32> next_;   ///< player → the one added to the same cell before
+  std::vector<u32> first_;   ///< cell → the player in it that was added last
+  std::vector<Node> nodes_;  ///< by player
 };
 
 }  // namespace drumline::arena

@@ -1,6 +1,7 @@
 #include "arena/settings.hpp"
 
 #include <string>
+
 #include <toml++/toml.h>
 
 namespace drumline::arena {

@@ -12,10 +12,16 @@ namespace {
 
 constexpr u8 kTimedFlags = kFlagProtected | kFlagFast | kFlagWarded | kFlagStrong | kFlagDashing;
 
-i32 whole_points(u32 health) { return static_cast<i32>(health >> kHealthShift); }
-i32 sent_length(Fixed length) { return static_cast<i32>(length.raw >> kSentPositionShift); }
+i32 whole_points(u32 health) {
+  return static_cast<i32>(health >> kHealthShift);
+}
+i32 sent_length(Fixed length) {
+  return static_cast<i32>(length.raw >> kSentPositionShift);
+}
 
-Vector along(Vector from, Vector way, i64 share) { return from + way * Fixed::from_raw(share); }
+Vector along(Vector from, Vector way, i64 share) {
+  return from + way * Fixed::from_raw(share);
+}
 
 }  // namespace
 
@@ -28,8 +34,8 @@ void ArenaRules::step(EventList& events) {
   return_pickups();
 }
 
-void ArenaRules::emit(EventList& events, EventKind kind, EntityId source, EntityId target, Vector place, i32 a,
-                      i32 b) const {
+void ArenaRules::emit(EventList& events, EventKind kind, EntityId source, EntityId target, Vector place,
+                      i32 a, i32 b) const {
   world::Event event;
   event.kind = static_cast<u8>(kind);
   event.source = source;
@@ -115,7 +121,8 @@ void ArenaRules::act(u32 slot, EventList& events) {
   }
   if ((todo & kPendingMelee) != 0) {
     emit(events, EventKind::melee, self, target, place);
-    if (players_.holds(target)) hurt(self, entity_slot(target), strengthened(slot, tuning_.melee_damage), events);
+    if (players_.holds(target))
+      hurt(self, entity_slot(target), strengthened(slot, tuning_.melee_damage), events);
   }
   if ((todo & kPendingShot) != 0) shoot(slot, events);
   if ((todo & kPendingBlast) != 0) blast(slot, events);
@@ -145,8 +152,8 @@ void ArenaRules::blast(u32 slot, EventList& events) {
   emit(events, EventKind::blast, self, {}, centre, sent_length(tuning_.blast_radius));
   const u64 radius = static_cast<u64>(tuning_.blast_radius.raw);
   const u32 damage = strengthened(slot, tuning_.blast_damage);
-  grid_.for_each_near(centre, tuning_.blast_radius, [&](u32 other) {
-    if (other == slot || world::raw_length_squared(place_of(other) - centre) > radius * radius) return;
+  grid_.for_each_near(centre, tuning_.blast_radius, [&](u32 other, Vector place) {
+    if (other == slot || world::raw_length_squared(place - centre) > radius * radius) return;
     hurt(self, other, damage, events);
   });
 }
@@ -170,8 +177,8 @@ bool ArenaRules::fly(u32 shot, EventList& events) {
   i64 earliest = Fixed::kOneRaw + 1;
   const Fixed half = Fixed::from_raw(max(abs(way.x), abs(way.y)).raw / 2 + 1);
   const Vector middle{from.x + Fixed::from_raw(way.x.raw / 2), from.y + Fixed::from_raw(way.y.raw / 2)};
-  grid_.for_each_near(middle, half + reach, [&](u32 other) {
-    const i64 when = sweep_circle(from, way, place_of(other), reach);
+  grid_.for_each_near(middle, half + reach, [&](u32 other, Vector place) {
+    const i64 when = sweep_circle(from, way, place, reach);
     if (when < 0 || when > earliest || (when == earliest && other > victim)) return;
     if ((players_.at<&Player::flags>(other) & kFlagDead) != 0 || players_.id_of(other) == owner) return;
     earliest = when;
@@ -227,10 +234,10 @@ void ArenaRules::collect_pickups(EventList& events) {
     const Vector place{pickups_.at<&Pickup::x>(pickup), pickups_.at<&Pickup::y>(pickup)};
     u32 taker = kNobody;
     u64 nearest = static_cast<u64>(reach.raw) * static_cast<u64>(reach.raw) + 1;
-    grid_.for_each_near(place, reach, [&](u32 slot) {
-      if ((players_.at<&Player::flags>(slot) & (kFlagDead | kFlagAway)) != 0) return;
-      const u64 distance = world::raw_length_squared(place_of(slot) - place);
+    grid_.for_each_near(place, reach, [&](u32 slot, Vector at) {
+      const u64 distance = world::raw_length_squared(at - place);
       if (distance > nearest || (distance == nearest && slot > taker)) return;
+      if ((players_.at<&Player::flags>(slot) & (kFlagDead | kFlagAway)) != 0) return;
       nearest = distance;
       taker = slot;
     });

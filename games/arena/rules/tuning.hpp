@@ -9,7 +9,8 @@ namespace drumline::arena {
 struct Tuning {
   explicit Tuning(const Settings& s)
       : health(points(s.player.health_points)),
-        regeneration(static_cast<u16>((s.player.regeneration_millipoints_per_s * 256 * 16 + 500'000) / 1'000'000)),
+        regeneration(
+            static_cast<u16>((s.player.regeneration_millipoints_per_s * 256 * 16 + 500'000) / 1'000'000)),
         regeneration_pause(ticks_of_ms(s.player.regeneration_pause_ms)),
         speed(raw_per_tick(s.player.speed_milliunits_per_s)),
         fast_speed(speed * s.pickup.speed_percent / 100),

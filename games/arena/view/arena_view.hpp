@@ -55,16 +55,16 @@ enum Skill : u8 { kSkillDash = 0, kSkillWard = 1, kSkillBlast = 2, kSkillCount =
 
 /// What the fields of an event mean; x, y is where it happened.
 enum class EventKind : u8 {
-  melee,    ///< source swings at target
-  shot,     ///< source shoots; a: heading 0 .. 65535, b: how far it flies, 1/32 unit
-  hit,      ///< source hurts target; a: damage in points, b: health left in points
-  miss,     ///< a shot of source ends at an obstacle
-  death,    ///< source killed target
-  spawn,    ///< source appears
-  dash,     ///< source; a: heading
-  ward,     ///< source; a: points healed
-  blast,    ///< source; a: radius, 1/32 unit
-  pickup,   ///< source takes; a: PickupKind
+  melee,   ///< source swings at target
+  shot,    ///< source shoots; a: heading 0 .. 65535, b: how far it flies, 1/32 unit
+  hit,     ///< source hurts target; a: damage in points, b: health left in points
+  miss,    ///< a shot of source ends at an obstacle
+  death,   ///< source killed target
+  spawn,   ///< source appears
+  dash,    ///< source; a: heading
+  ward,    ///< source; a: points healed
+  blast,   ///< source; a: radius, 1/32 unit
+  pickup,  ///< source takes; a: PickupKind
   count,
 };
 
@@ -74,8 +74,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(EventKind
 /// Refusals of arena's own.
 enum RefusalCode : u16 {
   kRefusedUnknownSkill = 100,
-  kRefusedNoDirection = 101,      ///< an aim or a heading of (0, 0)
-  kRefusedBadDirection = 102,     ///< a component beyond ±32767
+  kRefusedNoDirection = 101,   ///< an aim or a heading of (0, 0)
+  kRefusedBadDirection = 102,  ///< a component beyond ±32767
   kRefusedTargetProtected = 103,
 };
 

@@ -16,9 +16,9 @@ enum class ObstacleShape : u8 { circle = 0, box = 1 };
 
 struct Obstacle {
   ObstacleShape shape = ObstacleShape::circle;
-  world::Fixed x, y;            ///< centre
-  world::Fixed half_width;      ///< a circle's radius
-  world::Fixed half_height;     ///< a circle's radius again
+  world::Fixed x, y;         ///< centre
+  world::Fixed half_width;   ///< a circle's radius
+  world::Fixed half_height;  ///< a circle's radius again
 };
 
 /// Obstacles stand on eighths of a unit, so that 16 bits hold a coordinate.

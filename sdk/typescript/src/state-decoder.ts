@@ -49,12 +49,19 @@ export function splitEntityId(id: bigint): { table: number; generation: number; 
   };
 }
 
+/** More slots than any table has; with the generation's 24 bits a key is a safe integer. */
+const SLOT_LIMIT = 2 ** 29;
+const keyOf = (slot: number, generation: number): number => (generation & 0xffffff) * SLOT_LIMIT + slot;
+
 /** The entities of one table that are known now. */
 export class TableState {
   readonly index: number;
   readonly name: string;
   readonly fields: readonly FieldSchema[];
-  /** By slot. */
+  /**
+   * By slot and generation. Of a slot that was freed and taken again both may
+   * be here for a moment: the newer generation is the one that lives.
+   */
   readonly entities = new Map<number, Entity>();
   /** Places of the position in `Entity.values`; −1 when the table has none. */
   readonly xField: number;
@@ -76,8 +83,7 @@ export class TableState {
   }
 
   get(slot: number, generation: number): Entity | undefined {
-    const entity = this.entities.get(slot);
-    return entity && entity.generation === generation ? entity : undefined;
+    return this.entities.get(keyOf(slot, generation));
   }
 
   /** Writes a column of quantised values into entities, in the field's unit. */
@@ -206,7 +212,7 @@ export class StateDecoder {
       // Gone from its stream and, after the whole frame, in no other.
       const stream = this.streams.get(entity.stream);
       if (stream && stream.members.includes(entity)) continue;
-      if (entity.table.entities.get(entity.slot) === entity) entity.table.entities.delete(entity.slot);
+      entity.table.entities.delete(keyOf(entity.slot, entity.generation));
       this.removed.push(entity);
     }
     return whole;
@@ -283,10 +289,10 @@ export class StateDecoder {
     let slot = 0;
     for (let i = 0; i < count; i++) {
       slot += reader.varint();
-      if (slot > 0xffffffff) throw new MalformedError("a slot is too large");
+      if (slot >= SLOT_LIMIT) throw new MalformedError("a slot is too large");
       slots[i] = slot;
     }
-    for (let i = 0; i < count; i++) generations[i] = reader.varint();
+    for (let i = 0; i < count; i++) generations[i] = reader.varint() % 2 ** 24;
     const values = table.fields.map((field) => {
       const column = new Uint32Array(count);
       for (let i = 0; i < count; i++) column[i] = reader.bits(field.bits);
@@ -394,15 +400,15 @@ export class StateDecoder {
     for (const { table, slots, generations, values } of now) {
       const found: Array<Entity | null> = [];
       for (let i = 0; i < slots.length; i++) {
-        let entity = table.entities.get(slots[i]);
+        const key = keyOf(slots[i], generations[i]);
+        let entity = table.entities.get(key);
         if (entity && entity.tick > tick && entity.stream !== stream.number) {
           found.push(null); // newer elsewhere
           continue;
         }
-        if (!entity || entity.generation !== generations[i]) {
-          if (entity) this.lapsed.push(entity);
+        if (!entity) {
           entity = new Entity(table, slots[i], generations[i]);
-          table.entities.set(slots[i], entity);
+          table.entities.set(key, entity);
         }
         found.push(entity);
         entity.tick = tick;

@@ -71,8 +71,12 @@ MemoryLink::MemoryLink(SessionHandler& client, SessionHandler& server, Options o
 
 MemoryLink::~MemoryLink() = default;
 
-Session& MemoryLink::client() { return *client_; }
-Session& MemoryLink::server() { return *server_; }
+Session& MemoryLink::client() {
+  return *client_;
+}
+Session& MemoryLink::server() {
+  return *server_;
+}
 
 void MemoryLink::deliver() {
   if (closed_) return;

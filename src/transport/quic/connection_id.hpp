@@ -3,11 +3,11 @@
 // shard in the first byte of the destination id and nothing else.
 #pragma once
 
-#include <ngtcp2/ngtcp2.h>
-
 #include <array>
 #include <compare>
 #include <cstring>
+
+#include <ngtcp2/ngtcp2.h>
 
 #include "base/types.hpp"
 #include "env/random.hpp"

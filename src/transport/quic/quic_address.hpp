@@ -2,9 +2,9 @@
 // env::Address, so that a peer has one form only.
 #pragma once
 
-#include <ngtcp2/ngtcp2.h>
-
 #include <cstring>
+
+#include <ngtcp2/ngtcp2.h>
 
 #include "base/types.hpp"
 #include "env/network.hpp"

@@ -9,7 +9,8 @@ constexpr std::size_t kFirstIdBytes = 16;
 
 QuicClients::QuicClients(const QuicSettings& settings, env::Random& random, SessionHandler& handler,
                          env::PacketBatch& out)
-    : QuicEndpoint(settings, 0, false, random, handler, out), callbacks_(QuicConnection::client_callbacks()) {}
+    : QuicEndpoint(settings, 0, false, random, handler, out),
+      callbacks_(QuicConnection::client_callbacks()) {}
 
 Result<Session*> QuicClients::connect(const env::Address& server, const env::Address& local,
                                       const ClientOptions& options, TimeNs now) {
@@ -27,8 +28,8 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
 
   auto made = std::make_unique<QuicConnection>(*this, false);
   QuicPath path(local, server);
-  if (ngtcp2_conn_client_new(&made->conn_, &destination, &source, path.get(), NGTCP2_PROTO_VER_V1, &callbacks_,
-                             &settings, &params, nullptr, made.get()) != 0) {
+  if (ngtcp2_conn_client_new(&made->conn_, &destination, &source, path.get(), NGTCP2_PROTO_VER_V1,
+                             &callbacks_, &settings, &params, nullptr, made.get()) != 0) {
     return Error{ErrorCode::internal, "QUIC client: out of memory"};
   }
   TlsHandshake::Options tls;

@@ -16,7 +16,8 @@ namespace drumline::transport {
 /// protocol in common; idle: no answer; flood: the server is full).
 class QuicClients final : public QuicEndpoint {
  public:
-  QuicClients(const QuicSettings& settings, env::Random& random, SessionHandler& handler, env::PacketBatch& out);
+  QuicClients(const QuicSettings& settings, env::Random& random, SessionHandler& handler,
+              env::PacketBatch& out);
 
   struct ClientOptions {
     std::string server_name = "localhost";  ///< a name or IP address that the server's certificate must hold
@@ -25,8 +26,8 @@ class QuicClients final : public QuicEndpoint {
   };
   /// Starts a connection; the next flush() writes its first packet. The session
   /// lives until on_close.
-  Result<Session*> connect(const env::Address& server, const env::Address& local, const ClientOptions& options,
-                           TimeNs now);
+  Result<Session*> connect(const env::Address& server, const env::Address& local,
+                           const ClientOptions& options, TimeNs now);
 
  private:
   void receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,

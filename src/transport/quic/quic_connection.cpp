@@ -1,9 +1,9 @@
 #include "transport/quic/quic_connection.hpp"
 
-#include <ngtcp2/ngtcp2_crypto.h>
-
 #include <algorithm>
 #include <array>
+
+#include <ngtcp2/ngtcp2_crypto.h>
 
 #include "transport/quic/quic_endpoint.hpp"
 
@@ -11,9 +11,13 @@ namespace drumline::transport {
 
 namespace {
 
-ngtcp2_tstamp timestamp(TimeNs now) { return static_cast<ngtcp2_tstamp>(now); }
+ngtcp2_tstamp timestamp(TimeNs now) {
+  return static_cast<ngtcp2_tstamp>(now);
+}
 
-Bytes bytes_of(const u8* data, std::size_t size) { return {reinterpret_cast<const std::byte*>(data), size}; }
+Bytes bytes_of(const u8* data, std::size_t size) {
+  return {reinterpret_cast<const std::byte*>(data), size};
+}
 
 }  // namespace
 
@@ -28,7 +32,8 @@ ngtcp2_conn* QuicConnection::conn_of(ngtcp2_crypto_conn_ref* ref) {
   return static_cast<QuicConnection*>(ref->user_data)->conn_;
 }
 
-Result<void> QuicConnection::start_tls(std::shared_ptr<const TlsCredentials> credentials, TlsHandshake::Options options) {
+Result<void> QuicConnection::start_tls(std::shared_ptr<const TlsCredentials> credentials,
+                                       TlsHandshake::Options options) {
   auto tls = TlsHandshake::start(std::move(credentials), std::move(options), &QuicConnection::conn_of, this);
   if (!tls) return std::move(tls).error();
   tls_ = std::move(*tls);
@@ -61,12 +66,13 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   table.handshake_completed = [](ngtcp2_conn*, void* self) {
     return static_cast<QuicConnection*>(self)->on_handshake_completed();
   };
-  table.recv_stream_data = [](ngtcp2_conn*, u32, i64 stream, u64, const u8* data, std::size_t size, void* self,
-                              void*) {
+  table.recv_stream_data = [](ngtcp2_conn*, u32, i64 stream, u64, const u8* data, std::size_t size,
+                              void* self, void*) {
     return static_cast<QuicConnection*>(self)->on_stream_data(stream, bytes_of(data, size));
   };
   table.acked_stream_data_offset = [](ngtcp2_conn*, i64 stream, u64 offset, u64 size, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
+    connection.prompt_ = true;
     if (stream == kReliableStream && size > 0) {
       connection.send_buffer_.acknowledge(offset + size);
       connection.owner_.counters_.reliable_bytes_acknowledged += size;
@@ -105,7 +111,8 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   };
   table.get_new_connection_id = [](ngtcp2_conn*, ngtcp2_cid* id, u8* token, std::size_t, void* self) {
     auto& connection = *static_cast<QuicConnection*>(self);
-    return connection.owner_.issue_id(connection, *id, token) ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+    return connection.owner_.issue_id(connection, *id, token) ? 0
+                                                              : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
   };
   table.remove_connection_id = [](ngtcp2_conn*, const ngtcp2_cid* id, void* self) {
     auto& connection = *static_cast<QuicConnection*>(self);
@@ -127,11 +134,12 @@ ngtcp2_callbacks QuicConnection::client_callbacks() {
   table.handshake_confirmed = [](ngtcp2_conn*, void* self) {
     return static_cast<QuicConnection*>(self)->on_handshake_confirmed();
   };
-  table.dcid_status = [](ngtcp2_conn*, ngtcp2_connection_id_status_type type, u64, const ngtcp2_cid*, const u8* token,
-                         void* self) {
+  table.dcid_status = [](ngtcp2_conn*, ngtcp2_connection_id_status_type type, u64, const ngtcp2_cid*,
+                         const u8* token, void* self) {
     auto& connection = *static_cast<QuicConnection*>(self);
     if (token != nullptr) {
-      connection.owner_.note_reset_token(connection, token, type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE);
+      connection.owner_.note_reset_token(connection, token,
+                                         type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE);
     }
     return 0;
   };
@@ -148,7 +156,8 @@ int QuicConnection::on_handshake_completed() {
   // The server speaks first on the reliable stream if it likes, but the stream is
   // ours to open: an empty frame tells it that the stream is there.
   i64 stream = -1;
-  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == kReliableStream) stream_exists_ = true;
+  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == kReliableStream)
+    stream_exists_ = true;
   return 0;
 }
 
@@ -184,6 +193,8 @@ bool QuicConnection::open() {
 int QuicConnection::on_stream_data(i64 stream, Bytes data) {
   ngtcp2_conn_extend_max_offset(conn_, data.size());
   ngtcp2_conn_extend_max_stream_offset(conn_, stream, data.size());
+  prompt_ = true;
+  acknowledge_soon_ = true;
   if (stream != kReliableStream || data.empty() || closing_ || !told_open_) return 0;
   owner_.counters_.reliable_bytes_received += data.size();
   owner_.handler_.on_reliable(*this, data);
@@ -221,15 +232,18 @@ bool QuicConnection::write_datagram(Bytes payload) {
     const MutableBytes room = owner_.out_.space();
     int accepted = 0;
     ngtcp2_pkt_info info{};
-    const ngtcp2_ssize written = ngtcp2_conn_writev_datagram(
-        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &accepted,
-        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, now);
+    const ngtcp2_ssize written =
+        ngtcp2_conn_writev_datagram(conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
+                                    room.size(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, now);
     if (written <= 0) {
-      if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0) error_ = static_cast<int>(written);
+      if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0)
+        error_ = static_cast<int>(written);
       break;
     }
     owner_.commit(*this, static_cast<std::size_t>(written), info.ecn);
     if (accepted != 0) {
+      last_write_ = owner_.now_;
+      unacknowledged_packets_ = 0;
       ++owner_.counters_.datagrams_sent;
       return true;
     }
@@ -275,9 +289,9 @@ bool QuicConnection::write_pending() {
     const MutableBytes room = owner_.out_.space();
     ngtcp2_pkt_info info{};
     ngtcp2_ssize taken = -1;
-    const ngtcp2_ssize written =
-        ngtcp2_conn_writev_stream(conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
-                                  room.size(), &taken, NGTCP2_WRITE_STREAM_FLAG_NONE, stream, vecs.data(), count, ts);
+    const ngtcp2_ssize written = ngtcp2_conn_writev_stream(
+        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &taken,
+        NGTCP2_WRITE_STREAM_FLAG_NONE, stream, vecs.data(), count, ts);
     if (taken >= 0) {
       stream_announced_ = true;
       send_buffer_.mark_sent(static_cast<u64>(taken));

@@ -2,13 +2,13 @@
 // outgoing bytes, and the TLS handshake while it lasts. Owned by a QuicEndpoint.
 #pragma once
 
-#include <ngtcp2/ngtcp2.h>
-
 #include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <ngtcp2/ngtcp2.h>
 
 #include "transport/quic/connection_id.hpp"
 #include "transport/quic/deadline_heap.hpp"
@@ -78,12 +78,15 @@ class QuicConnection final : public Session, public DeadlineSlot {
   SendBuffer send_buffer_;
   std::vector<LocalId> ids_;
   std::optional<InitialId> initial_id_;
-  std::vector<std::array<u8, NGTCP2_STATELESS_RESET_TOKENLEN>> reset_tokens_;  ///< the peer's, for its live ids
+  std::vector<std::array<u8, NGTCP2_STATELESS_RESET_TOKENLEN>>
+      reset_tokens_;  ///< the peer's, for its live ids
   std::vector<std::vector<std::byte>> deferred_datagrams_;
   std::unique_ptr<Closing> closing_;
   std::size_t max_datagram_bytes_ = 0;
   u64 handshake_bytes_received_ = 0;
   u64 handshake_bytes_sent_ = 0;
+  TimeNs last_write_ = 0;
+  u32 unacknowledged_packets_ = 0;  ///< received since, which a packet of ours would acknowledge
   int error_ = 0;
   u32 table_index_ = 0;
   u32 dirty_index_ = 0;
@@ -91,8 +94,10 @@ class QuicConnection final : public Session, public DeadlineSlot {
   bool server_;
   bool told_open_ = false;
   bool in_callback_ = false;
-  bool dirty_ = false;        ///< flush() has something to do for it …
-  bool wants_write_ = false;  ///< … and more than to look at its timers
+  bool dirty_ = false;             ///< flush() has something to do for it …
+  bool wants_write_ = false;       ///< … and more than to look at its timers
+  bool prompt_ = false;            ///< what was read wants an answer at once
+  bool acknowledge_soon_ = false;  ///< reliable bytes came: no hold until ngtcp2's own timer has fired
   bool stream_exists_ = false;
   bool stream_announced_ = false;
   bool stream_blocked_ = false;

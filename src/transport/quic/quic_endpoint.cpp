@@ -1,9 +1,9 @@
 #include "transport/quic/quic_endpoint.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/core.h>
 
 namespace drumline::transport {
 
@@ -29,10 +29,14 @@ CloseCode close_code_of(HandshakeFailure failure) {
     case HandshakeFailure::certificate_missing:
     case HandshakeFailure::certificate_untrusted:
     case HandshakeFailure::certificate_expired:
-    case HandshakeFailure::certificate_unfit: return CloseCode::unauthenticated;
-    case HandshakeFailure::alpn: return CloseCode::version;
-    case HandshakeFailure::timeout: return CloseCode::idle;
-    default: return CloseCode::internal;
+    case HandshakeFailure::certificate_unfit:
+      return CloseCode::unauthenticated;
+    case HandshakeFailure::alpn:
+      return CloseCode::version;
+    case HandshakeFailure::timeout:
+      return CloseCode::idle;
+    default:
+      return CloseCode::internal;
   }
 }
 
@@ -42,8 +46,8 @@ std::string text_of(const ngtcp2_ccerr& error) {
 
 }  // namespace
 
-QuicEndpoint::QuicEndpoint(QuicSettings settings, u8 shard, bool require_peer_certificate, env::Random& random,
-                           SessionHandler& handler, env::PacketBatch& out)
+QuicEndpoint::QuicEndpoint(QuicSettings settings, u8 shard, bool require_peer_certificate,
+                           env::Random& random, SessionHandler& handler, env::PacketBatch& out)
     : settings_(std::move(settings)),
       shard_(shard),
       require_peer_certificate_(require_peer_certificate),
@@ -98,7 +102,8 @@ void QuicEndpoint::opened(QuicConnection&) {
   ++counters_.handshakes_completed;
 }
 
-void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const env::Address& local, TimeNs now) {
+void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const env::Address& local,
+                           TimeNs now) {
   advance(now);
   ++depth_;
   forget_remains();
@@ -149,12 +154,14 @@ void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const e
   bury();
 }
 
-void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& packet, const env::Address& local) {
+void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& packet,
+                        const env::Address& local) {
   QuicPath path(local, packet.from);
   const ngtcp2_pkt_info info{packet.ecn};
   if (connection.state_ == QuicConnection::State::handshaking) {
     connection.handshake_bytes_received_ += packet.bytes.size();
   }
+  connection.prompt_ = connection.state_ == QuicConnection::State::handshaking;
   connection.in_callback_ = true;
   const int rc = ngtcp2_conn_read_pkt(connection.conn_, path.get(), &info,
                                       reinterpret_cast<const u8*>(packet.bytes.data()), packet.bytes.size(),
@@ -168,7 +175,13 @@ void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& p
 }
 
 void QuicEndpoint::settle(QuicConnection& connection) {
-  mark_for_writing(connection);
+  // Datagrams need no answer but an acknowledgement, and that may wait for company.
+  if (connection.prompt_ || connection.closing_ || !connection.send_buffer_.all_acknowledged() ||
+      ++connection.unacknowledged_packets_ >= settings_.acknowledge_every) {
+    mark_for_writing(connection);
+  } else {
+    mark_dirty(connection);
+  }
   if (connection.tls_ && ngtcp2_conn_get_handshake_completed(connection.conn_) != 0) {
     ngtcp2_conn_set_tls_native_handle(connection.conn_, nullptr);
     connection.tls_.reset();
@@ -191,25 +204,30 @@ void QuicEndpoint::on_timer(TimeNs now) {
   forget_remains();
   while (deadlines_.next() <= now_) {
     QuicConnection& connection = deadlines_.top();
-    const TimeNs expiry = expiry_of(connection.conn_);
-    if (expiry <= now_) {
+    if (const TimeNs next = due(connection); next > now_) {
+      deadlines_.set(connection, next);
+      continue;
+    }
+    if (expiry_of(connection.conn_) <= now_) {
       const int rc = ngtcp2_conn_handle_expiry(connection.conn_, static_cast<ngtcp2_tstamp>(now_));
       if (rc != 0) {
         fail(connection, rc);
         continue;
       }
     }
+    connection.acknowledge_soon_ = false;
     service(connection);
     if (connection.state_ == QuicConnection::State::closed) continue;
-    TimeNs next = expiry_of(connection.conn_);
-    if (connection.closing_) next = std::min(next, connection.closing_->until);
+    const TimeNs next = due(connection);
     deadlines_.set(connection, std::max(next, now_ + kShortestTimerNs));
   }
   --depth_;
   bury();
 }
 
-TimeNs QuicEndpoint::deadline() const { return dirty_.empty() ? deadlines_.next() : std::min(now_, deadlines_.next()); }
+TimeNs QuicEndpoint::deadline() const {
+  return dirty_.empty() ? deadlines_.next() : std::min(now_, deadlines_.next());
+}
 
 void QuicEndpoint::flush(TimeNs now) {
   advance(now);
@@ -252,6 +270,8 @@ void QuicEndpoint::service(QuicConnection& connection) {
       return;
     }
   }
+  connection.last_write_ = now_;
+  connection.unacknowledged_packets_ = 0;
   if (!connection.write_pending()) {
     fail(connection, connection.error_);
     return;
@@ -263,11 +283,19 @@ void QuicEndpoint::service(QuicConnection& connection) {
   reschedule(connection);
 }
 
+TimeNs QuicEndpoint::due(const QuicConnection& connection) const {
+  const TimeNs expiry = expiry_of(connection.conn_);
+  if (connection.closing_) return std::min(expiry, connection.closing_->until);
+  const bool urgent = connection.acknowledge_soon_ || !connection.send_buffer_.all_acknowledged();
+  if (urgent || connection.state_ != QuicConnection::State::open) return expiry;
+  return std::max(expiry, connection.last_write_ + settings_.acknowledge_hold_ns);
+}
+
 void QuicEndpoint::reschedule(QuicConnection& connection) {
-  TimeNs next = expiry_of(connection.conn_);
-  if (connection.closing_) next = std::min(next, connection.closing_->until);
+  const TimeNs next = due(connection);
   // An earlier deadline than the true one only looks again; moving it costs more.
-  if (connection.heap_index == DeadlineSlot::kOutside || next < connection.deadline) deadlines_.set(connection, next);
+  if (connection.heap_index == DeadlineSlot::kOutside || next < connection.deadline)
+    deadlines_.set(connection, next);
 }
 
 void QuicEndpoint::close_all(CloseCode code, std::string_view reason) {
@@ -286,15 +314,18 @@ QuicEndpoint::Ending QuicEndpoint::ending_from_peer(const QuicConnection& connec
     return {close_code_of(error.error_code), text, HandshakeFailure::closed_by_peer};
   }
   if (error.type == NGTCP2_CCERR_TYPE_VERSION_NEGOTIATION) {
-    return {CloseCode::version, "the peer serves no QUIC version that we speak", HandshakeFailure::closed_by_peer};
+    return {CloseCode::version, "the peer serves no QUIC version that we speak",
+            HandshakeFailure::closed_by_peer};
   }
   if (error.error_code >= NGTCP2_CRYPTO_ERROR && error.error_code < NGTCP2_CRYPTO_ERROR + 256) {
     const u8 alert = static_cast<u8>(error.error_code - NGTCP2_CRYPTO_ERROR);
-    return {close_code_of(failure_of_alert(alert)), fmt::format("the peer refused us: {}{}", alert_text(alert), tail),
+    return {close_code_of(failure_of_alert(alert)),
+            fmt::format("the peer refused us: {}{}", alert_text(alert), tail),
             HandshakeFailure::closed_by_peer};
   }
   switch (error.error_code) {
-    case NGTCP2_NO_ERROR: return {CloseCode::none, text, HandshakeFailure::closed_by_peer};
+    case NGTCP2_NO_ERROR:
+      return {CloseCode::none, text, HandshakeFailure::closed_by_peer};
     case NGTCP2_CONNECTION_REFUSED:
       return {CloseCode::flood, "the server refused the connection" + tail, HandshakeFailure::closed_by_peer};
     default:
@@ -305,15 +336,19 @@ QuicEndpoint::Ending QuicEndpoint::ending_from_peer(const QuicConnection& connec
 
 void QuicEndpoint::fail(QuicConnection& connection, int error) {
   switch (error) {
-    case NGTCP2_ERR_DRAINING: end(connection, ending_from_peer(connection), {}, true); return;
+    case NGTCP2_ERR_DRAINING:
+      end(connection, ending_from_peer(connection), {}, true);
+      return;
     case NGTCP2_ERR_IDLE_CLOSE:
-      end(connection, {CloseCode::idle, "nothing was heard for the idle timeout", HandshakeFailure::timeout}, {}, false);
+      end(connection, {CloseCode::idle, "nothing was heard for the idle timeout", HandshakeFailure::timeout},
+          {}, false);
       return;
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
       end(connection, {CloseCode::idle, "the handshake took too long", HandshakeFailure::timeout}, {}, false);
       return;
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
-      end(connection, {CloseCode::version, "the peer serves no QUIC version that we speak", HandshakeFailure::protocol},
+      end(connection,
+          {CloseCode::version, "the peer serves no QUIC version that we speak", HandshakeFailure::protocol},
           {}, false);
       return;
     case NGTCP2_ERR_CLOSING:
@@ -321,7 +356,8 @@ void QuicEndpoint::fail(QuicConnection& connection, int error) {
     case NGTCP2_ERR_DROP_CONN:
       end(connection, {CloseCode::internal, ngtcp2_strerror(error), HandshakeFailure::protocol}, {}, false);
       return;
-    default: break;
+    default:
+      break;
   }
   ngtcp2_ccerr close;
   ngtcp2_ccerr_default(&close);
@@ -345,9 +381,9 @@ void QuicEndpoint::fail(QuicConnection& connection, int error) {
 void QuicEndpoint::close_now(QuicConnection& connection, const ngtcp2_ccerr& error, Ending ending) {
   const MutableBytes room = out_.space();
   ngtcp2_pkt_info info{};
-  const ngtcp2_ssize written =
-      ngtcp2_conn_write_connection_close(connection.conn_, out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
-                                         room.size(), &error, static_cast<ngtcp2_tstamp>(now_));
+  const ngtcp2_ssize written = ngtcp2_conn_write_connection_close(
+      connection.conn_, out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &error,
+      static_cast<ngtcp2_tstamp>(now_));
   std::vector<std::byte> farewell;
   if (written > 0) {
     farewell.assign(room.begin(), room.begin() + written);
@@ -427,7 +463,8 @@ void QuicEndpoint::forget_remains() {
     for (const LocalId id : oldest.ids) closed_by_id_.erase(id);
     if (oldest.initial_id) {
       const auto found = closed_by_initial_id_.find(*oldest.initial_id);
-      if (found != closed_by_initial_id_.end() && found->second == &oldest) closed_by_initial_id_.erase(found);
+      if (found != closed_by_initial_id_.end() && found->second == &oldest)
+        closed_by_initial_id_.erase(found);
     }
     remains_.pop_front();
   }

@@ -115,6 +115,7 @@ class QuicEndpoint {
 
   void settle(QuicConnection& connection);
   void service(QuicConnection& connection);
+  TimeNs due(const QuicConnection& connection) const;
   void reschedule(QuicConnection& connection);
   void fail(QuicConnection& connection, int error);
   Ending ending_from_peer(const QuicConnection& connection) const;

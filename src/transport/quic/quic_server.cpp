@@ -1,8 +1,8 @@
 #include "transport/quic/quic_server.hpp"
 
-#include <ngtcp2/ngtcp2_crypto.h>
-
 #include <algorithm>
+
+#include <ngtcp2/ngtcp2_crypto.h>
 
 namespace drumline::transport {
 
@@ -10,8 +10,12 @@ namespace {
 
 constexpr std::array<u32, 2> kVersions = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
 
-const u8* data_of(Bytes bytes) { return reinterpret_cast<const u8*>(bytes.data()); }
-u8* data_of(MutableBytes bytes) { return reinterpret_cast<u8*>(bytes.data()); }
+const u8* data_of(Bytes bytes) {
+  return reinterpret_cast<const u8*>(bytes.data());
+}
+u8* data_of(MutableBytes bytes) {
+  return reinterpret_cast<u8*>(bytes.data());
+}
 
 const ngtcp2_sockaddr* sockaddr_of(const sockaddr_in6& address) {
   return reinterpret_cast<const ngtcp2_sockaddr*>(&address);
@@ -27,7 +31,8 @@ Result<std::unique_ptr<QuicServer>> QuicServer::create(const QuicServerOptions& 
   if (options.require_client_certificate && options.tls.authority.empty()) {
     return Error{ErrorCode::invalid_argument, "client certificates are required, but no authority is named"};
   }
-  if (options.settings.packet_bytes < NGTCP2_MAX_UDP_PAYLOAD_SIZE || options.settings.packet_bytes > env::kMaxPacketBytes) {
+  if (options.settings.packet_bytes < NGTCP2_MAX_UDP_PAYLOAD_SIZE ||
+      options.settings.packet_bytes > env::kMaxPacketBytes) {
     return Error{ErrorCode::invalid_argument, "packet_bytes must be from 1200 to 1500"};
   }
   auto credentials = TlsCredentials::load(options.tls);
@@ -72,8 +77,8 @@ void QuicServer::receive_other_version(const env::ReceivedPacket& packet, const 
   if (!may_reply()) return;
   const MutableBytes room = out_.space();
   const ngtcp2_ssize written = ngtcp2_pkt_write_version_negotiation(
-      data_of(room), room.size(), static_cast<u8>(random_.next_u64()), header.scid, header.scidlen, header.dcid,
-      header.dcidlen, kVersions.data(), kVersions.size());
+      data_of(room), room.size(), static_cast<u8>(random_.next_u64()), header.scid, header.scidlen,
+      header.dcid, header.dcidlen, kVersions.data(), kVersions.size());
   if (written <= 0) return;
   send_alone(packet.from, static_cast<std::size_t>(written));
   ++counters_.version_negotiations_sent;
@@ -107,9 +112,9 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
     sockaddr_in6 from;
     to_sockaddr(packet.from, from);
     const int rc = ngtcp2_crypto_verify_retry_token2(
-        &original_id, header.token, header.tokenlen, retry_secret_.data(), retry_secret_.size(), header.version,
-        sockaddr_of(from), sizeof from, &header.dcid, static_cast<ngtcp2_duration>(options_.retry_token_lifetime_ns),
-        static_cast<ngtcp2_tstamp>(now_));
+        &original_id, header.token, header.tokenlen, retry_secret_.data(), retry_secret_.size(),
+        header.version, sockaddr_of(from), sizeof from, &header.dcid,
+        static_cast<ngtcp2_duration>(options_.retry_token_lifetime_ns), static_cast<ngtcp2_tstamp>(now_));
     if (rc != 0) {
       drop(PacketDrop::bad_token);
       refuse(packet, header, NGTCP2_INVALID_TOKEN);
@@ -133,8 +138,8 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
   accept(packet, local, header, address_proven ? &original_id : nullptr);
 }
 
-void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
-                        const ngtcp2_cid* original_id) {
+void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& local,
+                        const ngtcp2_pkt_hd& header, const ngtcp2_cid* original_id) {
   ngtcp2_settings settings = transport_settings();
   ngtcp2_transport_params params = transport_params();
   params.initial_max_streams_bidi = 1;
@@ -156,8 +161,8 @@ void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& l
 
   auto made = std::make_unique<QuicConnection>(*this, true);
   QuicPath path(local, packet.from);
-  if (ngtcp2_conn_server_new(&made->conn_, &header.scid, &id, path.get(), header.version, &callbacks_, &settings,
-                             &params, nullptr, made.get()) != 0) {
+  if (ngtcp2_conn_server_new(&made->conn_, &header.scid, &id, path.get(), header.version, &callbacks_,
+                             &settings, &params, nullptr, made.get()) != 0) {
     return;
   }
   TlsHandshake::Options tls;
@@ -183,8 +188,8 @@ void QuicServer::send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_
   make_connection_id(id, shard_, random_);
   std::array<u8, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2> token;
   const ngtcp2_ssize token_size = ngtcp2_crypto_generate_retry_token2(
-      token.data(), retry_secret_.data(), retry_secret_.size(), header.version, sockaddr_of(from), sizeof from, &id,
-      &header.dcid, static_cast<ngtcp2_tstamp>(now_));
+      token.data(), retry_secret_.data(), retry_secret_.size(), header.version, sockaddr_of(from),
+      sizeof from, &id, &header.dcid, static_cast<ngtcp2_tstamp>(now_));
   if (token_size < 0) return;
   const MutableBytes room = out_.space();
   const ngtcp2_ssize written =

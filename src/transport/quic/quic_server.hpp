@@ -36,15 +36,16 @@ class QuicServer final : public QuicEndpoint {
   void stop_accepting() { accepting_ = false; }
 
  private:
-  QuicServer(const QuicServerOptions& options, std::shared_ptr<const TlsCredentials> credentials, env::Random& random,
-             SessionHandler& handler, env::PacketBatch& out);
+  QuicServer(const QuicServerOptions& options, std::shared_ptr<const TlsCredentials> credentials,
+             env::Random& random, SessionHandler& handler, env::PacketBatch& out);
 
   void receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
                        const ngtcp2_version_cid& header) override;
   void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
   void reset_token(const ngtcp2_cid& id, u8* token) override;
 
-  void receive_initial(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header);
+  void receive_initial(const env::ReceivedPacket& packet, const env::Address& local,
+                       const ngtcp2_pkt_hd& header);
   void accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
               const ngtcp2_cid* original_id);
   void send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header);

@@ -42,8 +42,9 @@ void SendBuffer::mark_sent(u64 size) {
 void SendBuffer::acknowledge(u64 offset) {
   DRUM_ASSERT(offset <= sent_);
   acknowledged_ = std::max(acknowledged_, offset);
-  const std::size_t done =
-      acknowledged_ == end_ ? blocks_.size() : static_cast<std::size_t>((acknowledged_ - base_) / kBlockBytes);
+  const std::size_t done = acknowledged_ == end_
+                               ? blocks_.size()
+                               : static_cast<std::size_t>((acknowledged_ - base_) / kBlockBytes);
   if (done == 0) return;
   blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(done));
   if (blocks_.empty()) {

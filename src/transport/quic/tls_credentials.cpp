@@ -1,8 +1,7 @@
 #include "transport/quic/tls_credentials.hpp"
 
-#include <gnutls/crypto.h>
-
 #include <fmt/core.h>
+#include <gnutls/crypto.h>
 
 #include "transport/quic/tls_handshake.hpp"
 
@@ -31,11 +30,13 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
   if (!files.authority.empty()) {
     rc = gnutls_certificate_set_x509_trust_file(made->certificates_, files.authority.c_str(),
                                                 GNUTLS_X509_FMT_PEM);
-    if (rc <= 0) return tls_error("certificate authority " + files.authority, rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
+    if (rc <= 0)
+      return tls_error("certificate authority " + files.authority,
+                       rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
   }
   if (!files.certificate.empty()) {
-    rc = gnutls_certificate_set_x509_key_file(made->certificates_, files.certificate.c_str(), files.key.c_str(),
-                                              GNUTLS_X509_FMT_PEM);
+    rc = gnutls_certificate_set_x509_key_file(made->certificates_, files.certificate.c_str(),
+                                              files.key.c_str(), GNUTLS_X509_FMT_PEM);
     if (rc < 0) return tls_error("certificate " + files.certificate + " with key " + files.key, rc);
     gnutls_datum_t pem{};
     rc = gnutls_load_file(files.key.c_str(), &pem);

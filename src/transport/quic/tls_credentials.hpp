@@ -1,11 +1,11 @@
 // Certificates and TLS policy, loaded once and shared by every connection.
 #pragma once
 
-#include <gnutls/gnutls.h>
-
 #include <array>
 #include <memory>
 #include <string_view>
+
+#include <gnutls/gnutls.h>
 
 #include "base/result.hpp"
 #include "base/types.hpp"

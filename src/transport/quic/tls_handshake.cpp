@@ -1,12 +1,11 @@
 #include "transport/quic/tls_handshake.hpp"
 
-#include <gnutls/x509.h>
-#include <ngtcp2/ngtcp2_crypto_gnutls.h>
-
-#include <fmt/core.h>
-
 #include <array>
 #include <cstddef>
+
+#include <fmt/core.h>
+#include <gnutls/x509.h>
+#include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 namespace drumline::transport {
 
@@ -19,7 +18,8 @@ std::string common_name(const gnutls_datum_t& der) {
   std::array<char, 256> text{};
   std::size_t size = text.size();
   if (gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) >= 0 &&
-      gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &size) >= 0) {
+      gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &size) >=
+          0) {
     name.assign(text.data(), size);
   }
   gnutls_x509_crt_deinit(certificate);
@@ -36,8 +36,9 @@ int after_client_hello(gnutls_session_t session, unsigned, unsigned when, unsign
 
 }  // namespace
 
-Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const TlsCredentials> credentials, Options options,
-                                                          ngtcp2_crypto_get_conn conn, void* owner) {
+Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const TlsCredentials> credentials,
+                                                          Options options, ngtcp2_crypto_get_conn conn,
+                                                          void* owner) {
   static_assert(offsetof(TlsHandshake, ref_) == 0);
   std::unique_ptr<TlsHandshake> made(new TlsHandshake);
   made->ref_ = {conn, owner};
@@ -46,7 +47,9 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const 
   const bool server = made->options_.server;
   const unsigned flags = server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_END_OF_EARLY_DATA
                                 : GNUTLS_CLIENT | GNUTLS_NO_END_OF_EARLY_DATA;
-  const auto failed = [](int rc) { return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))}; };
+  const auto failed = [](int rc) {
+    return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))};
+  };
   int rc = gnutls_init(&made->session_, flags);
   if (rc < 0) return failed(rc);
   rc = gnutls_priority_set(made->session_, credentials->priorities());
@@ -58,7 +61,8 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const 
   rc = gnutls_credentials_set(made->session_, GNUTLS_CRD_CERTIFICATE, credentials->certificates());
   if (rc < 0) return failed(rc);
   std::string& alpn = made->options_.alpn;
-  const gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(alpn.data()), static_cast<unsigned>(alpn.size())};
+  const gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(alpn.data()),
+                                static_cast<unsigned>(alpn.size())};
   rc = gnutls_alpn_set_protocols(made->session_, &protocol, 1, GNUTLS_ALPN_MANDATORY);
   if (rc < 0) return failed(rc);
   if (server) {
@@ -70,8 +74,10 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const 
   } else {
     const std::string& name = made->options_.server_name;
     // Server names are DNS names only (RFC 6066, section 3); an address is checked, not sent.
-    const bool address = name.find(':') != std::string::npos || name.find_first_not_of("0123456789.") == std::string::npos;
-    if (!name.empty() && !address) gnutls_server_name_set(made->session_, GNUTLS_NAME_DNS, name.data(), name.size());
+    const bool address =
+        name.find(':') != std::string::npos || name.find_first_not_of("0123456789.") == std::string::npos;
+    if (!name.empty() && !address)
+      gnutls_server_name_set(made->session_, GNUTLS_NAME_DNS, name.data(), name.size());
   }
   return made;
 }
@@ -112,18 +118,19 @@ int TlsHandshake::verify() {
   std::array<gnutls_typed_vdata_st, 2> asked{};
   unsigned count = 0;
   const char* purpose = options_.server ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER;
-  asked[count++] = {GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(const_cast<char*>(purpose)), 0};
+  asked[count++] = {GNUTLS_DT_KEY_PURPOSE_OID, reinterpret_cast<unsigned char*>(const_cast<char*>(purpose)),
+                    0};
   if (!options_.server) {
     // A textual address is matched against the certificate's addresses.
-    asked[count++] = {GNUTLS_DT_DNS_HOSTNAME,
-                      reinterpret_cast<unsigned char*>(options_.server_name.data()),
+    asked[count++] = {GNUTLS_DT_DNS_HOSTNAME, reinterpret_cast<unsigned char*>(options_.server_name.data()),
                       static_cast<unsigned>(options_.server_name.size())};
   }
   unsigned status = 0;
   const int rc = gnutls_certificate_verify_peers(session_, asked.data(), count, &status);
   if (rc == GNUTLS_E_NO_CERTIFICATE_FOUND) {
     if (options_.server && !options_.require_peer_certificate) return 0;
-    return refuse(HandshakeFailure::certificate_missing, GNUTLS_A_CERTIFICATE_REQUIRED, "no certificate was presented", rc);
+    return refuse(HandshakeFailure::certificate_missing, GNUTLS_A_CERTIFICATE_REQUIRED,
+                  "no certificate was presented", rc);
   }
   if (rc < 0) {
     return refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE, gnutls_strerror(rc),
@@ -139,27 +146,37 @@ int TlsHandshake::verify() {
     gnutls_free(printed.data);
   }
   constexpr unsigned kDates = GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
-  constexpr unsigned kTrust = GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA | GNUTLS_CERT_SIGNATURE_FAILURE;
+  constexpr unsigned kTrust =
+      GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA | GNUTLS_CERT_SIGNATURE_FAILURE;
   if ((status & kTrust) != 0) {
-    return refuse(HandshakeFailure::certificate_untrusted, GNUTLS_A_UNKNOWN_CA, text, GNUTLS_E_CERTIFICATE_ERROR);
+    return refuse(HandshakeFailure::certificate_untrusted, GNUTLS_A_UNKNOWN_CA, text,
+                  GNUTLS_E_CERTIFICATE_ERROR);
   }
   if ((status & kDates) != 0) {
-    return refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED, text, GNUTLS_E_CERTIFICATE_ERROR);
+    return refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED, text,
+                  GNUTLS_E_CERTIFICATE_ERROR);
   }
-  return refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE, text, GNUTLS_E_CERTIFICATE_ERROR);
+  return refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE, text,
+                GNUTLS_E_CERTIFICATE_ERROR);
 }
 
 HandshakeFailure failure_of_alert(u8 alert) {
   switch (alert) {
-    case GNUTLS_A_CERTIFICATE_REQUIRED: return HandshakeFailure::certificate_missing;
-    case GNUTLS_A_UNKNOWN_CA: return HandshakeFailure::certificate_untrusted;
-    case GNUTLS_A_CERTIFICATE_EXPIRED: return HandshakeFailure::certificate_expired;
+    case GNUTLS_A_CERTIFICATE_REQUIRED:
+      return HandshakeFailure::certificate_missing;
+    case GNUTLS_A_UNKNOWN_CA:
+      return HandshakeFailure::certificate_untrusted;
+    case GNUTLS_A_CERTIFICATE_EXPIRED:
+      return HandshakeFailure::certificate_expired;
     case GNUTLS_A_BAD_CERTIFICATE:
     case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
     case GNUTLS_A_CERTIFICATE_REVOKED:
-    case GNUTLS_A_CERTIFICATE_UNKNOWN: return HandshakeFailure::certificate_unfit;
-    case GNUTLS_A_NO_APPLICATION_PROTOCOL: return HandshakeFailure::alpn;
-    default: return HandshakeFailure::tls;
+    case GNUTLS_A_CERTIFICATE_UNKNOWN:
+      return HandshakeFailure::certificate_unfit;
+    case GNUTLS_A_NO_APPLICATION_PROTOCOL:
+      return HandshakeFailure::alpn;
+    default:
+      return HandshakeFailure::tls;
   }
 }
 

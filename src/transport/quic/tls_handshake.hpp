@@ -2,11 +2,11 @@
 // QUIC then holds the keys, and the TLS session's memory goes back.
 #pragma once
 
-#include <gnutls/gnutls.h>
-#include <ngtcp2/ngtcp2_crypto.h>
-
 #include <memory>
 #include <string>
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2_crypto.h>
 
 #include "base/result.hpp"
 #include "transport/quic/quic_counters.hpp"
@@ -24,8 +24,9 @@ class TlsHandshake {
     std::string alpn;
   };
   /// `conn` gives ngtcp2's connection for `owner`, as ngtcp2_crypto asks for it.
-  static Result<std::unique_ptr<TlsHandshake>> start(std::shared_ptr<const TlsCredentials> credentials, Options options,
-                                                     ngtcp2_crypto_get_conn conn, void* owner);
+  static Result<std::unique_ptr<TlsHandshake>> start(std::shared_ptr<const TlsCredentials> credentials,
+                                                     Options options, ngtcp2_crypto_get_conn conn,
+                                                     void* owner);
   ~TlsHandshake();
   TlsHandshake(const TlsHandshake&) = delete;
   TlsHandshake& operator=(const TlsHandshake&) = delete;
@@ -52,7 +53,8 @@ class TlsHandshake {
   ngtcp2_crypto_conn_ref ref_{};  // first: GnuTLS's session pointer is this object
   gnutls_session_t session_ = nullptr;
   Options options_;
-  std::shared_ptr<const TlsCredentials> credentials_;  // shared: GnuTLS looks into it until the session is gone
+  std::shared_ptr<const TlsCredentials>
+      credentials_;  // shared: GnuTLS looks into it until the session is gone
   HandshakeFailure failure_ = HandshakeFailure::none;
   u8 alert_ = 0;
   std::string failure_text_;

@@ -52,7 +52,9 @@ Outcome play(const world::Game& game, u64 seed, bool hand_over) {
     if (tick == 100) rules->on_drop(PlayerSlot{1});
     if (tick == 150) rules->on_reconnect(PlayerSlot{1});
     if (tick == 200) rules->on_leave(PlayerSlot{2});
-    if (tick == 250) EXPECT_TRUE(rules->on_join(PlayerSlot{2}, {}).accepted());
+    if (tick == 250) {
+      EXPECT_TRUE(rules->on_join(PlayerSlot{2}, {}).accepted());
+    }
     events.clear();
     rules->world().set_tick(tick);
     rules->step(events);

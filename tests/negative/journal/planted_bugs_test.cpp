@@ -18,10 +18,13 @@ class PlantedFile final : public env::File {
   PlantedFile(std::unique_ptr<env::File> file, Bug bug) : file_(std::move(file)), bug_(bug) {}
   const std::string& path() const override { return file_->path(); }
   Result<u64> size() const override { return file_->size(); }
-  Result<std::size_t> read_at(u64 offset, MutableBytes out) const override { return file_->read_at(offset, out); }
+  Result<std::size_t> read_at(u64 offset, MutableBytes out) const override {
+    return file_->read_at(offset, out);
+  }
   Result<void> write_at(u64 offset, Bytes bytes) override { return file_->write_at(offset, bytes); }
   Result<void> write_durable_at(u64 offset, Bytes bytes) override {
-    return bug_ == Bug::skip_durable_write ? file_->write_at(offset, bytes) : file_->write_durable_at(offset, bytes);
+    return bug_ == Bug::skip_durable_write ? file_->write_at(offset, bytes)
+                                           : file_->write_durable_at(offset, bytes);
   }
   Result<void> sync() override { return file_->sync(); }
   Result<void> truncate(u64 size) override { return file_->truncate(size); }
@@ -44,7 +47,9 @@ class PlantedFiles final : public env::FileSystem {
     return files_.list_folders(folder);
   }
   Result<void> make_folder(const std::string& folder) override { return files_.make_folder(folder); }
-  Result<void> rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return files_.rename(from, to);
+  }
   Result<void> remove(const std::string& path) override { return files_.remove(path); }
   Result<void> sync_folder(const std::string& folder) override {
     if (bug_ == Bug::skip_folder_sync) return {};
@@ -68,7 +73,9 @@ std::string campaign(Bug bug) {
   return "";
 }
 
-TEST(planted_journal_bugs, the_campaign_passes_without_a_bug) { EXPECT_EQ(campaign(Bug::none), ""); }
+TEST(planted_journal_bugs, the_campaign_passes_without_a_bug) {
+  EXPECT_EQ(campaign(Bug::none), "");
+}
 
 TEST(planted_journal_bugs, a_write_that_is_not_durable_is_caught) {
   const std::string found = campaign(Bug::skip_durable_write);

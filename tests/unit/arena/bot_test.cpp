@@ -57,8 +57,10 @@ TEST(arena_bot, bots_among_themselves_play_a_lively_and_legal_battle) {
       view.map = &map;
       view.map_size = battle.rules->map_size();
       if (const auto command = bots[i].decide(view)) {
-        if (battle.give(i, *command).accepted()) ++accepted[static_cast<std::size_t>(command->action)];
-        else ++refused;
+        if (battle.give(i, *command).accepted())
+          ++accepted[static_cast<std::size_t>(command->action)];
+        else
+          ++refused;
       }
     }
     battle.step();

@@ -114,7 +114,9 @@ TEST(arena_combat, health_comes_back_after_a_pause) {
 }
 
 TEST(arena_combat, pickups_work_and_return) {
-  Battle battle(8, "[map]\nobstacle_every_units2 = 1000000000\npickup_every_units2 = 2000\n[pickup]\nrespawn_ms = 320\n");
+  Battle battle(
+      8,
+      "[map]\nobstacle_every_units2 = 1000000000\npickup_every_units2 = 2000\n[pickup]\nrespawn_ms = 320\n");
   auto& pickups = static_cast<world::Table<Pickup>&>(battle.rules->world().table(kPickupTable));
   ASSERT_GT(pickups.live_count(), 0u);
   const u32 all = pickups.live_count();

@@ -1,16 +1,20 @@
 #include "arena/geometry.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "world/rng.hpp"
 
 namespace drumline::arena {
 namespace {
 
-double value(Fixed fixed) { return static_cast<double>(fixed.raw) / 65536.0; }
-Fixed fixed(double number) { return Fixed::from_raw(static_cast<i64>(std::lround(number * 65536))); }
+double value(Fixed fixed) {
+  return static_cast<double>(fixed.raw) / 65536.0;
+}
+Fixed fixed(double number) {
+  return Fixed::from_raw(static_cast<i64>(std::lround(number * 65536)));
+}
 
 // By walking in very small steps: the first time a point is within `reach`.
 double slow_sweep(Vector from, Vector way, Vector centre, double reach) {
@@ -37,7 +41,8 @@ TEST(arena_geometry, swept_circles_agree_with_small_steps) {
     const double found = static_cast<double>(sweep_circle(from, way, centre, fixed(0.65))) / 65536;
     const double slow = slow_sweep(from, way, centre, 0.65);
     if (slow >= 0 && found >= 0) {
-      EXPECT_NEAR(found * std::hypot(value(way.x), value(way.y)), slow * std::hypot(value(way.x), value(way.y)), 0.12);
+      EXPECT_NEAR(found * std::hypot(value(way.x), value(way.y)),
+                  slow * std::hypot(value(way.x), value(way.y)), 0.12);
       ++hits;
     } else if (slow >= 0) {
       EXPECT_LT(slow_sweep(from, way, centre, 0.63), 0) << "missed more than a graze";
@@ -67,8 +72,9 @@ TEST(arena_geometry, pushing_out_leaves_the_body_outside_by_the_shortest_way) {
     obstacle.shape = rng.below(u64{2}) == 0 ? ObstacleShape::circle : ObstacleShape::box;
     obstacle.x = obstacle.y = Fixed::from_int(50);
     obstacle.half_width = fixed(1 + static_cast<double>(rng.below(u64{200})) / 100);
-    obstacle.half_height =
-        obstacle.shape == ObstacleShape::circle ? obstacle.half_width : fixed(1 + static_cast<double>(rng.below(u64{200})) / 100);
+    obstacle.half_height = obstacle.shape == ObstacleShape::circle
+                               ? obstacle.half_width
+                               : fixed(1 + static_cast<double>(rng.below(u64{200})) / 100);
     const Vector from{fixed(46 + static_cast<double>(rng.below(u64{8'001})) / 1'000),
                       fixed(46 + static_cast<double>(rng.below(u64{8'001})) / 1'000)};
     const Fixed radius = fixed(0.5);

@@ -18,7 +18,8 @@ TEST(arena_map_description, tells_rules_and_obstacles) {
   for (const Obstacle& obstacle : map->obstacles) {
     bool found = false;
     table.for_each([&](u32 slot) {
-      found = found || (table.at<&ObstacleRow::x>(slot) == obstacle.x && table.at<&ObstacleRow::y>(slot) == obstacle.y &&
+      found = found || (table.at<&ObstacleRow::x>(slot) == obstacle.x &&
+                        table.at<&ObstacleRow::y>(slot) == obstacle.y &&
                         table.at<&ObstacleRow::half_width>(slot) == obstacle.half_width &&
                         table.at<&ObstacleRow::half_height>(slot) == obstacle.half_height);
     });

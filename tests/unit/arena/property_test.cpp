@@ -21,7 +21,8 @@ void expect_sound(Battle& battle) {
     ASSERT_EQ(health == 0, (flags & kFlagDead) != 0);
     const u32 seat = battle.players.at<&Player::seat>(slot);
     ASSERT_EQ(battle.id(seat), battle.players.id_of(slot));
-    const bool moves = battle.players.at<&Player::move_x>(slot) != 0 || battle.players.at<&Player::move_y>(slot) != 0;
+    const bool moves =
+        battle.players.at<&Player::move_x>(slot) != 0 || battle.players.at<&Player::move_y>(slot) != 0;
     ASSERT_EQ(moves, (flags & kFlagMoving) != 0);
     ASSERT_FALSE((flags & kFlagDead) != 0 && moves);
     ++seated;

@@ -23,12 +23,19 @@ class RandomInput {
         continue;
       }
       switch (rng_.below(u64{2'000})) {
-        case 0: rules.on_drop(player); break;
-        case 1: rules.on_leave(player); continue;
+        case 0:
+          rules.on_drop(player);
+          break;
+        case 1:
+          rules.on_leave(player);
+          continue;
         case 2:
         case 3:
-        case 4: rules.on_reconnect(player); break;
-        default: break;
+        case 4:
+          rules.on_reconnect(player);
+          break;
+        default:
+          break;
       }
       if (rng_.below(u64{4}) == 0) command(rules, player);
     }
@@ -57,10 +64,13 @@ class RandomInput {
     command.y = static_cast<i32>(towards.y.raw * 32'000 / world::Fixed::kOneRaw);
     if (rng_.below(u64{50}) == 0) command.x = static_cast<i32>(rng_.next_u64());
     if (rng_.below(u64{20}) == 0) command.x = command.y = 0;
-    if (rng_.below(u64{3}) == 0) command.target = rng_.below(u64{20}) == 0 ? EntityId{rng_.next_u64()} : target;
+    if (rng_.below(u64{3}) == 0)
+      command.target = rng_.below(u64{20}) == 0 ? EntityId{rng_.next_u64()} : target;
     const world::Refusal refusal = rules.check(player, command);
-    if (refusal.accepted()) rules.apply(player, command);
-    else ++refused_;
+    if (refusal.accepted())
+      rules.apply(player, command);
+    else
+      ++refused_;
   }
 
   world::Rng rng_;

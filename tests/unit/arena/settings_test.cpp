@@ -31,12 +31,15 @@ TEST(arena_settings, a_key_changes_its_number_only) {
 TEST(arena_settings, errors_name_line_key_value_and_range) {
   EXPECT_EQ(error_of("[player]\n\nhealth_points = 256\n"),
             "arena rules, line 3: 'player.health_points' is 256; it must be an integer from 1 to 255");
-  EXPECT_EQ(error_of("[player]\nhealth_points = 1.5\n"),
-            "arena rules, line 2: 'player.health_points' is a number with a fraction; it must be an integer from 1 "
-            "to 255");
+  EXPECT_EQ(
+      error_of("[player]\nhealth_points = 1.5\n"),
+      "arena rules, line 2: 'player.health_points' is a number with a fraction; it must be an integer from 1 "
+      "to 255");
   EXPECT_EQ(error_of("[player]\nhealth_points = \"much\"\n"),
-            "arena rules, line 2: 'player.health_points' is the text \"much\"; it must be an integer from 1 to 255");
-  EXPECT_EQ(error_of("[player]\nhelth_points = 3\n"), "arena rules, line 2: there is no key 'player.helth_points'");
+            "arena rules, line 2: 'player.health_points' is the text \"much\"; it must be an integer from 1 "
+            "to 255");
+  EXPECT_EQ(error_of("[player]\nhelth_points = 3\n"),
+            "arena rules, line 2: there is no key 'player.helth_points'");
   EXPECT_EQ(error_of("[plyer]\nhealth_points = 3\n"), "arena rules, line 1: there is no section 'plyer'");
   EXPECT_EQ(error_of("player = 3\n"), "arena rules, line 1: 'player' is 3; it must be a section");
   EXPECT_TRUE(error_of("[player\n").starts_with("arena rules, line 1: "));

@@ -171,8 +171,8 @@ TEST_F(BattleStep, what_a_tick_cannot_hold_is_counted) {
 
 TEST_F(BattleStep, drops_and_reconnects_must_fit_the_seat) {
   step({join(1)});
-  auto outcome = step({of(InputKind::reconnect, 0), of(InputKind::drop, 0), of(InputKind::drop, 0),
-                       of(InputKind::leave, 1)});
+  auto outcome = step(
+      {of(InputKind::reconnect, 0), of(InputKind::drop, 0), of(InputKind::drop, 0), of(InputKind::leave, 1)});
   EXPECT_EQ(outcome.accepted.size(), 1U);
   EXPECT_EQ(outcome.refused.size(), 3U);
   EXPECT_EQ(battle->connected_count(), 0U);
@@ -188,9 +188,15 @@ TEST_F(BattleStep, accepted_inputs_given_again_are_accepted_again_with_equal_has
     for (u64 i = 0; i < rng.below(u64{12}); ++i) {
       const auto player = static_cast<u32>(rng.below(u64{5}));
       switch (rng.below(u64{8})) {
-        case 0: inputs.push_back(join(rng.below(u64{100}))); break;
-        case 1: inputs.push_back(of(InputKind::drop, player)); break;
-        case 2: inputs.push_back(of(InputKind::reconnect, player)); break;
+        case 0:
+          inputs.push_back(join(rng.below(u64{100})));
+          break;
+        case 1:
+          inputs.push_back(of(InputKind::drop, player));
+          break;
+        case 2:
+          inputs.push_back(of(InputKind::reconnect, player));
+          break;
         case 3:
           if (rng.below(u64{4}) == 0) inputs.push_back(of(InputKind::leave, player));
           break;

@@ -27,7 +27,8 @@ Input random_input(world::Rng& rng) {
   }
   if (input.kind == InputKind::join) {
     input.profile.account = rng.next_u64();
-    for (u64 i = 0; i < rng.below(u64{25}); ++i) input.profile.name[i] = static_cast<char>(1 + rng.below(u64{255}));
+    for (u64 i = 0; i < rng.below(u64{25}); ++i)
+      input.profile.name[i] = static_cast<char>(1 + rng.below(u64{255}));
   }
   return input;
 }
@@ -75,16 +76,16 @@ TEST(battle_input, a_moving_players_command_is_small) {
 TEST(battle_input, what_does_not_parse_is_refused_by_number) {
   const std::vector<std::vector<u8>> wrong = {
       {},
-      {5, 0},                                  // no such kind
-      {0x80, 0},                               // a flag that means nothing
-      {1 | 0x08, 0},                           // a join with an entity
-      {0, 1, 1, 9, 0},                         // no such action
-      {0, 1, 1},                               // cut off
-      {0x08, 1, 1, 1, 0, 0, 0, 0},             // says it has an entity, and it is 0
-      {0x20, 1, 1, 1, 0, 0, 0},                // an aim of 0, 0
-      {0x40, 1, 1, 1, 0, 0},                   // a time of 0
-      {1, 1, 7, 25},                           // a name that is too long
-      {1, 1, 7, 2, 'a', 0},                    // a name with a zero in it
+      {5, 0},                                      // no such kind
+      {0x80, 0},                                   // a flag that means nothing
+      {1 | 0x08, 0},                               // a join with an entity
+      {0, 1, 1, 9, 0},                             // no such action
+      {0, 1, 1},                                   // cut off
+      {0x08, 1, 1, 1, 0, 0, 0, 0},                 // says it has an entity, and it is 0
+      {0x20, 1, 1, 1, 0, 0, 0},                    // an aim of 0, 0
+      {0x40, 1, 1, 1, 0, 0},                       // a time of 0
+      {1, 1, 7, 25},                               // a name that is too long
+      {1, 1, 7, 2, 'a', 0},                        // a name with a zero in it
       {0, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1, 1, 0},  // a player above 32 bits
   };
   for (const auto& bytes : wrong) {

@@ -4,7 +4,9 @@
 namespace drumline::broadcast::testing {
 namespace {
 
-std::string_view text_of(Bytes bytes) { return as_text(bytes); }
+std::string_view text_of(Bytes bytes) {
+  return as_text(bytes);
+}
 
 TEST(BattleFrame, tells_places_entities_and_messages) {
   MovingWorld world(40, 10, 100, 31);
@@ -97,7 +99,8 @@ TEST(BattleFrame, a_full_that_does_not_fit_comes_in_parts) {
     auto taken = cache.absorb(std::as_bytes(std::span(memory)).first(size));
     ASSERT_TRUE(taken.ok()) << taken.error().message;
     u32 missing = 0;
-    for (const StreamRecord& record : cache.records()) missing += cache.stream(record.stream).has_key_body ? 0 : 1;
+    for (const StreamRecord& record : cache.records())
+      missing += cache.stream(record.stream).has_key_body ? 0 : 1;
     if (missing == 0) break;
     if (frames == 0) {
       EXPECT_GT(missing, 0U);

@@ -2,6 +2,7 @@
 // for every decoder in every language. DRUMLINE_UPDATE_GOLDEN=1 writes it anew.
 #include <cstdlib>
 #include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
@@ -128,12 +129,13 @@ Json make_golden() {
     for (std::size_t i = 0; i < count; ++i) view.acknowledge(acks[i]);
     steps.push_back(step);
   }
-  return {{"about",
-           "State frames (docs/formats/state-frame.md) in the order of arrival, and after each what a decoder "
-           "holds: entities by id with the tick that told of them and the wire values of all sent fields (signed "
-           "where the field is), and the events that were new. Every 7th datagram is lost."},
-          {"schema", schema_json(server.encoder->schema())},
-          {"steps", steps}};
+  return {
+      {"about",
+       "State frames (docs/formats/state-frame.md) in the order of arrival, and after each what a decoder "
+       "holds: entities by id with the tick that told of them and the wire values of all sent fields (signed "
+       "where the field is), and the events that were new. Every 7th datagram is lost."},
+      {"schema", schema_json(server.encoder->schema())},
+      {"steps", steps}};
 }
 
 /// Which parts of the format some datagrams use.
@@ -192,7 +194,8 @@ std::map<std::string, u32> parts_of(const Json& golden) {
         }
         for (u32 i = 0; i < count; ++i) bits.take(width);
       }
-      if (bits.bytes_used() < rest.size() && static_cast<u8>(rest[bits.bytes_used()]) > 0) ++parts["newcomers"];
+      if (bits.bytes_used() < rest.size() && static_cast<u8>(rest[bits.bytes_used()]) > 0)
+        ++parts["newcomers"];
     }
   }
   return parts;
@@ -239,8 +242,8 @@ TEST(Golden, the_file_covers_the_format) {
   std::ifstream in(kPath);
   ASSERT_TRUE(in.good()) << kPath;
   const std::map<std::string, u32> parts = parts_of(Json::parse(in));
-  for (const char* part : {"key of this tick", "older key", "no section", "gone 0", "gone 1", "gone 2", "mode 0",
-                           "mode 1", "mode 2", "newcomers", "events"}) {
+  for (const char* part : {"key of this tick", "older key", "no section", "gone 0", "gone 1", "gone 2",
+                           "mode 0", "mode 1", "mode 2", "newcomers", "events"}) {
     EXPECT_TRUE(parts.contains(part)) << part;
   }
 }

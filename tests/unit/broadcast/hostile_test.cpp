@@ -21,8 +21,13 @@ Recording record() {
   StateDecoder decoder(all.schema);
   for (u32 t = 0; t < 120; ++t) {
     world.step(20);
-    const world::Event event{.kind = 1, .source = world.players()[0], .target = {}, .x = world::Fixed::from_int(60),
-                             .y = world::Fixed::from_int(60), .a = 5, .b = -7};
+    const world::Event event{.kind = 1,
+                             .source = world.players()[0],
+                             .target = {},
+                             .x = world::Fixed::from_int(60),
+                             .y = world::Fixed::from_int(60),
+                             .a = 5,
+                             .b = -7};
     server.tick(std::span(&event, t % 5 == 0 ? 1 : 0));
     all.frames.emplace_back(server.frame.begin(), server.frame.end());
     std::vector<std::byte> datagram(1100);
@@ -39,9 +44,12 @@ Recording record() {
 void damage(std::vector<std::byte>& bytes, std::mt19937& random) {
   switch (random() % 4) {
     case 0:
-      for (u32 i = 0; i < 1 + random() % 4; ++i) bytes[random() % bytes.size()] ^= std::byte(1 << (random() % 8));
+      for (u32 i = 0; i < 1 + random() % 4; ++i)
+        bytes[random() % bytes.size()] ^= std::byte(1 << (random() % 8));
       break;
-    case 1: bytes.resize(1 + random() % bytes.size()); break;
+    case 1:
+      bytes.resize(1 + random() % bytes.size());
+      break;
     case 2:
       for (u32 i = 0; i < 8; ++i) bytes[random() % bytes.size()] = std::byte(random());
       break;
@@ -152,7 +160,8 @@ TEST(Hostile, acknowledgements_of_what_was_never_sent_are_refused) {
 TEST(Hostile, a_schema_from_the_wire_is_checked) {
   EXPECT_TRUE(check_schema({}).ok());
   EXPECT_FALSE(check_schema({{.index = 40, .name = "a", .fields = {}}}).ok());
-  EXPECT_FALSE(check_schema({{.index = 1, .name = "a", .fields = {}}, {.index = 1, .name = "b", .fields = {}}}).ok());
+  EXPECT_FALSE(
+      check_schema({{.index = 1, .name = "a", .fields = {}}, {.index = 1, .name = "b", .fields = {}}}).ok());
   SentTable wide{.index = 0, .name = "a", .fields = {}};
   wide.fields.push_back({.name = "x", .bits = 33});
   EXPECT_FALSE(check_schema({wide}).ok());

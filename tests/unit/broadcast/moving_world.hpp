@@ -2,14 +2,14 @@
 // encoder, cache, views and decoders over a link that loses and reorders.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "broadcast/cell_encoder.hpp"
 #include "broadcast/client_view.hpp"
@@ -18,8 +18,8 @@
 
 namespace drumline::broadcast::testing {
 
-using world::Fixed;
 using world::FieldRole;
+using world::Fixed;
 
 /// Not sent: so that a table's index is not its place in the schema.
 struct Score {
@@ -46,10 +46,10 @@ struct Walker {
 struct Thing {
   Fixed x, y;
   u8 kind = 0;
-  static constexpr auto kFields = world::fields(
-      world::field("x", &Thing::x, {.bits = 20, .shift = 10, .role = FieldRole::position_x}),
-      world::field("y", &Thing::y, {.bits = 20, .shift = 10, .role = FieldRole::position_y}),
-      world::field("kind", &Thing::kind, {.bits = 3}));
+  static constexpr auto kFields =
+      world::fields(world::field("x", &Thing::x, {.bits = 20, .shift = 10, .role = FieldRole::position_x}),
+                    world::field("y", &Thing::y, {.bits = 20, .shift = 10, .role = FieldRole::position_y}),
+                    world::field("kind", &Thing::kind, {.bits = 3}));
 };
 
 using Values = std::vector<i64>;
@@ -210,13 +210,15 @@ struct Link {
 /// A client behind a link.
 class Client {
  public:
-  Client(const InterestPlan& plan, PlayerSlot player, const Schema& schema, u32 seed, DecoderLimits limits = {})
+  Client(const InterestPlan& plan, PlayerSlot player, const Schema& schema, u32 seed,
+         DecoderLimits limits = {})
       : view(plan, player), decoder(schema, limits), random_(seed) {}
 
   /// One tick: the server sends, the link delivers, the client answers. Calls
   /// received(datagram) after each datagram that was applied.
   template <class Received>
-  void tick(const CellCache& cache, const Link& link, Received received, std::size_t budget = kDefaultDatagramBudget) {
+  void tick(const CellCache& cache, const Link& link, Received received,
+            std::size_t budget = kDefaultDatagramBudget) {
     const u32 now = static_cast<u32>(cache.tick());
     std::vector<std::byte> datagram(2000);
     const std::size_t size = view.assemble(cache, datagram, budget);

@@ -57,25 +57,32 @@ void run_and_check(const Run& run, u32 seed) {
   EXPECT_GE(fresh / std::max<u64>(datagrams, 1), std::min(run.walkers, 20U));
 }
 
-TEST(RoundTrip, every_entity_held_is_the_servers_without_loss) { run_and_check({}, 1); }
+TEST(RoundTrip, every_entity_held_is_the_servers_without_loss) {
+  run_and_check({}, 1);
+}
 
 TEST(RoundTrip, every_entity_held_is_the_servers_at_5_percent_loss) {
   run_and_check({.link = {.loss_percent = 5, .reorder_percent = 5, .duplicate_percent = 5}}, 2);
 }
 
 TEST(RoundTrip, every_entity_held_is_the_servers_at_20_percent_loss) {
-  run_and_check({.link = {.loss_percent = 20, .delay_ticks = 4, .reorder_percent = 20, .duplicate_percent = 10}}, 3);
+  run_and_check(
+      {.link = {.loss_percent = 20, .delay_ticks = 4, .reorder_percent = 20, .duplicate_percent = 10}}, 3);
 }
 
 TEST(RoundTrip, every_entity_held_is_the_servers_at_40_percent_loss) {
-  run_and_check({.link = {.loss_percent = 40, .delay_ticks = 6, .reorder_percent = 30, .duplicate_percent = 30}}, 4);
+  run_and_check(
+      {.link = {.loss_percent = 40, .delay_ticks = 6, .reorder_percent = 30, .duplicate_percent = 30}}, 4);
 }
 
 TEST(RoundTrip, decoding_on_demand_gives_the_same) {
-  run_and_check({.link = {.loss_percent = 20, .reorder_percent = 20, .duplicate_percent = 10}, .eager = false}, 5);
+  run_and_check(
+      {.link = {.loss_percent = 20, .reorder_percent = 20, .duplicate_percent = 10}, .eager = false}, 5);
 }
 
-TEST(RoundTrip, a_battle_in_one_cell_works) { run_and_check({.walkers = 8, .things = 4, .side = 20, .clients = 1}, 6); }
+TEST(RoundTrip, a_battle_in_one_cell_works) {
+  run_and_check({.walkers = 8, .things = 4, .side = 20, .clients = 1}, 6);
+}
 
 TEST(RoundTrip, key_numbers_wrap_after_256) {
   MovingWorld world(20, 4, 40, 7);
@@ -165,7 +172,8 @@ TEST(RoundTrip, an_entity_that_crosses_cells_is_held_once) {
     client.tick(server.cache, {.delay_ticks = 0}, [](Bytes) {});
     if (t < 30) continue;
     u32 times = 0;
-    client.decoder.for_each([&](const StateDecoder::Entity& entity) { times += entity.id() == runner ? 1 : 0; });
+    client.decoder.for_each(
+        [&](const StateDecoder::Entity& entity) { times += entity.id() == runner ? 1 : 0; });
     ASSERT_EQ(times, 1U) << "at " << t;
   }
 }

@@ -17,7 +17,9 @@ using test::new_writer;
 using test::note_of;
 using test::read_all;
 
-bool long_run() { return std::getenv("DRUMLINE_LONG_TESTS") != nullptr; }
+bool long_run() {
+  return std::getenv("DRUMLINE_LONG_TESTS") != nullptr;
+}
 
 struct DamagedJournal : ::testing::Test {
   env::SimulatedFiles files;

@@ -21,7 +21,8 @@ TEST(journal_faults, every_kth_io_failing_loses_nothing_acknowledged) {
       for (int round = 0; round < 6; ++round) {
         disk.fail_every(k, fault);
         const auto lived = test::live(disk, clock, life, 60);
-        ASSERT_EQ(life.found, "") << "fault " << static_cast<int>(fault) << ", every " << k << ", round " << round;
+        ASSERT_EQ(life.found, "") << "fault " << static_cast<int>(fault) << ", every " << k << ", round "
+                                  << round;
         if (!lived) {
           const ErrorCode code = lived.error().code;
           ASSERT_TRUE(code == ErrorCode::io || code == ErrorCode::exhausted) << lived.error().message;
@@ -31,7 +32,8 @@ TEST(journal_faults, every_kth_io_failing_loses_nothing_acknowledged) {
         if (round % 2 == 1) disk.crash();
       }
       const auto lived = test::live(disk, clock, life, 10);
-      ASSERT_TRUE(lived.ok()) << lived.error().message << ": fault " << static_cast<int>(fault) << ", every " << k;
+      ASSERT_TRUE(lived.ok()) << lived.error().message << ": fault " << static_cast<int>(fault) << ", every "
+                              << k;
       ASSERT_EQ(life.found, "") << "fault " << static_cast<int>(fault) << ", every " << k;
       EXPECT_GE(life.acknowledged, 10U);
     }

@@ -1,9 +1,10 @@
+#include "journal/format.hpp"
+
 #include <array>
 
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
-#include "journal/format.hpp"
 
 namespace drumline::journal {
 namespace {

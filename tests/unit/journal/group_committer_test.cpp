@@ -19,9 +19,9 @@ TEST(journal_group_committer, driven_by_hand_it_makes_batches_durable_in_order) 
   const env::SimulatedClock clock;
   int called = 0;
   {
-    auto committer = GroupCommitter::create(new_writer(files, clock).value(), clock,
-                                            {.outstanding = 4, .batch_bytes = 8192, .threaded = false},
-                                            [&] { ++called; });
+    auto committer =
+        GroupCommitter::create(new_writer(files, clock).value(), clock,
+                               {.outstanding = 4, .batch_bytes = 8192, .threaded = false}, [&] { ++called; });
     ASSERT_TRUE(committer.ok());
     for (u64 number = 1; number <= 4; ++number) {
       Batch* batch = (*committer)->acquire();

@@ -140,7 +140,8 @@ TEST_F(JournalReader, a_segment_of_another_journal_is_refused) {
   auto bytes = *own;
   auto header = decode_segment_header(bytes);
   header->journal_id = 99;
-  encode_segment_header(*header, std::span<std::byte, kSegmentHeaderBytes>(bytes.data(), kSegmentHeaderBytes));
+  encode_segment_header(*header,
+                        std::span<std::byte, kSegmentHeaderBytes>(bytes.data(), kSegmentHeaderBytes));
   overwrite(2, 0, bytes);
   expect_refused("another journal");
 }

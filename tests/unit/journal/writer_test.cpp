@@ -185,7 +185,8 @@ TEST_F(JournalWriter, pruning_lets_whole_old_segments_go_and_keeps_one_as_spare)
   ASSERT_TRUE(pruned.ok());
   EXPECT_GE(*pruned, 1U);
   const auto names = files.list(kJournal);
-  EXPECT_EQ(std::count_if(names->begin(), names->end(), [](const auto& n) { return n.ends_with(".spare"); }), 1);
+  EXPECT_EQ(std::count_if(names->begin(), names->end(), [](const auto& n) { return n.ends_with(".spare"); }),
+            1);
 
   const auto notes = read_all(files);
   ASSERT_TRUE(notes.ok()) << notes.error().message;

@@ -23,7 +23,8 @@ struct History {
       const Tick last = ticks.rbegin()->first;
       const battle::Battle& battle = log.battle(id);
       if (battle.tick() < last) {
-        return name + " resumed at " + std::to_string(battle.tick()) + ", acknowledged " + std::to_string(last);
+        return name + " resumed at " + std::to_string(battle.tick()) + ", acknowledged " +
+               std::to_string(last);
       }
       const auto same = ticks.find(battle.tick());
       if (same != ticks.end() && same->second != battle.state_hash()) return name + " has another hash";
@@ -45,7 +46,8 @@ Result<void> play(BattleLog& log, History& history, int ticks) {
   return done;
 }
 
-void expect_verified(env::FileSystem& files, const env::Clock& clock, BattleLog& log, const std::string& where) {
+void expect_verified(env::FileSystem& files, const env::Clock& clock, BattleLog& log,
+                     const std::string& where) {
   const auto verified = verify_data_folder(files, kData, log.lookup(), clock, nullptr);
   ASSERT_TRUE(verified.ok()) << verified.error().message << where;
   ASSERT_TRUE(verified->differences.empty()) << verified->differences[0].error.message << where;
@@ -84,7 +86,8 @@ TEST(battle_crashes, every_kth_io_failing_loses_nothing_acknowledged) {
     for (u64 k = 1; k <= 100; k += k < 20 ? 1 : 9) {
       env::SimulatedFiles files({.seed = k});
       History history;
-      const std::string where = "fault " + std::to_string(static_cast<int>(fault)) + ", every " + std::to_string(k);
+      const std::string where =
+          "fault " + std::to_string(static_cast<int>(fault)) + ", every " + std::to_string(k);
       for (int life = 0; life < 4; ++life) {
         files.fail_every(k, fault);
         {

@@ -45,8 +45,8 @@ TEST_F(Print, replay_prints_the_hash_of_each_tick) {
 }
 
 TEST_F(Print, replay_prints_a_state_with_names) {
-  const auto result = replay_battle(files, kData, log.lookup(),
-                                    {.battle = BattleId{1}, .to_tick = 40, .print = ReplayPrint::state}, sink);
+  const auto result = replay_battle(
+      files, kData, log.lookup(), {.battle = BattleId{1}, .to_tick = 40, .print = ReplayPrint::state}, sink);
   ASSERT_TRUE(result.ok()) << result.error().message;
   EXPECT_TRUE(any_line_has("tick 40"));
   EXPECT_TRUE(any_line_has("table counts: "));
@@ -55,9 +55,8 @@ TEST_F(Print, replay_prints_a_state_with_names) {
 }
 
 TEST_F(Print, replay_prints_events_as_json) {
-  const auto result =
-      replay_battle(files, kData, log.lookup(),
-                    {.battle = BattleId{1}, .print = ReplayPrint::events, .json = true}, sink);
+  const auto result = replay_battle(
+      files, kData, log.lookup(), {.battle = BattleId{1}, .print = ReplayPrint::events, .json = true}, sink);
   ASSERT_TRUE(result.ok());
   ASSERT_EQ(lines.size(), 5U);
   const auto json = nlohmann::json::parse(lines[4]);
@@ -87,7 +86,7 @@ TEST_F(Print, inspect_shows_a_segment_readably) {
 
 TEST_F(Print, inspect_speaks_json) {
   ASSERT_TRUE(inspect(files, segment, true, sink).ok());
-  for (const auto& line : lines) EXPECT_NO_THROW((void)nlohmann::json::parse(line)) << line;
+  for (const auto& line : lines) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
 }
 
 TEST_F(Print, inspect_names_damage_and_goes_on_after_it) {

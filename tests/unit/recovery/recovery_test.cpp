@@ -152,7 +152,8 @@ TEST_F(Recover, another_build_of_the_game_is_caught_at_its_first_tick) {
   const auto& failure = recovery->battles[0].report.failure;
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->code, ErrorCode::mismatch);
-  EXPECT_NE(failure->message.find("battle 1, tick 1: the state hash is 0x"), std::string::npos) << failure->message;
+  EXPECT_NE(failure->message.find("battle 1, tick 1: the state hash is 0x"), std::string::npos)
+      << failure->message;
   EXPECT_EQ(recovery->battles[0].battle, nullptr);
 }
 
@@ -224,7 +225,8 @@ TEST_F(Recover, damage_in_the_journal_is_refused_with_its_place) {
   const auto recovery = recover();
   ASSERT_FALSE(recovery.ok());
   EXPECT_EQ(recovery.error().code, ErrorCode::corrupt);
-  EXPECT_NE(recovery.error().message.find("00000001.seg, offset "), std::string::npos) << recovery.error().message;
+  EXPECT_NE(recovery.error().message.find("00000001.seg, offset "), std::string::npos)
+      << recovery.error().message;
 }
 
 }  // namespace

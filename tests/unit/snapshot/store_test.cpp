@@ -15,9 +15,8 @@ struct Snapshots : ::testing::Test {
 
   void write(Tick tick) {
     const std::string content = "state of tick " + std::to_string(tick);
-    const auto name =
-        store.write({.battle = battle, .epoch = Epoch{2}, .tick = tick, .state_hash = tick * 7}, as_bytes("info"),
-                    as_bytes(content));
+    const auto name = store.write({.battle = battle, .epoch = Epoch{2}, .tick = tick, .state_hash = tick * 7},
+                                  as_bytes("info"), as_bytes(content));
     ASSERT_TRUE(name.ok()) << name.error().message;
     EXPECT_EQ(*name, snapshot_name(tick));
   }

@@ -35,7 +35,7 @@ TEST(Documentation, operations_lists_exactly_the_metrics_in_the_source) {
   const std::set<std::string> in_page = all_matches(
       read(root / "docs/operations.md"), std::regex("\n\\| `((?:drumline|process)_[a-z0-9_]+)` \\|"));
   for (const std::string& name : in_source)
-    EXPECT_TRUE(in_page.contains(name)) << name << " is not in the page";
+    EXPECT_TRUE(in_page.contains(name)) << "docs/operations.md lacks the row | `" << name << "` | … |";
   for (const std::string& name : in_page) EXPECT_TRUE(in_source.contains(name)) << name << " does not exist";
   EXPECT_GE(in_source.size(), 10U);
 }

@@ -25,7 +25,8 @@ TEST(quic_loopback, twenty_clients_share_one_socket_and_are_all_served) {
   server_events.when_reliable = [](Session& session, Bytes bytes) { session.send_reliable(bytes); };
 
   const auto work = [&] {
-    std::array<pollfd, 2> ready{pollfd{at_server.descriptor(), POLLIN, 0}, pollfd{at_client.descriptor(), POLLIN, 0}};
+    std::array<pollfd, 2> ready{pollfd{at_server.descriptor(), POLLIN, 0},
+                                pollfd{at_client.descriptor(), POLLIN, 0}};
     ::poll(ready.data(), ready.size(), 1);
     for (auto packets = at_server.receive(); !packets.empty(); packets = at_server.receive()) {
       (*server)->receive(packets, at_server.local(), clock.now());
@@ -58,7 +59,8 @@ TEST(quic_loopback, twenty_clients_share_one_socket_and_are_all_served) {
   }
   EXPECT_TRUE(until([&] {
     for (Session* session : client_events.open()) {
-      if (client_events.seen(*session).reliable != "reliable " + std::to_string(session->context)) return false;
+      if (client_events.seen(*session).reliable != "reliable " + std::to_string(session->context))
+        return false;
     }
     return client_events.datagrams == kClients;
   }));

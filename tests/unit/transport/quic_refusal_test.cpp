@@ -89,7 +89,8 @@ TEST(quic_refusal, a_client_refuses_a_server_with_another_name) {
   EXPECT_TRUE(world.run_until([&] { return world.at_clients.seen(client).closed; }));
   EXPECT_EQ(world.at_clients.last_code, CloseCode::unauthenticated);
   Session& by_address = world.connect(client_files(), "127.0.0.1");
-  EXPECT_TRUE(world.run_until([&] { return world.at_clients.seen(by_address).opened; })) << world.at_clients.last_reason;
+  EXPECT_TRUE(world.run_until([&] { return world.at_clients.seen(by_address).opened; }))
+      << world.at_clients.last_reason;
 }
 
 TEST(quic_refusal, an_absent_server_is_given_up_after_the_handshake_timeout) {

@@ -73,7 +73,9 @@ TEST(quic_session, may_send_and_close_from_within_its_handler) {
     session.send_reliable(bytes_of("welcome"));
   };
   world.at_server.when_datagram = [](Session& session, Bytes bytes) { session.send_datagram(bytes); };
-  world.at_server.when_reliable = [](Session& session, Bytes) { session.close(CloseCode::bad_frame, "no frame"); };
+  world.at_server.when_reliable = [](Session& session, Bytes) {
+    session.close(CloseCode::bad_frame, "no frame");
+  };
   Session& client = world.connected();
   client.send_datagram(bytes_of("echo"));
   world.run_for(50 * kMillisecondNs);
@@ -90,7 +92,10 @@ TEST(quic_session, moves_a_megabyte_each_way_through_five_percent_loss_and_reord
   QuicWorld world;
   Session& client = world.connected();
   Session& server = *world.at_server.open().front();
-  world.network.set_conditions({.loss = 0.05, .duplication = 0.01, .reordering = 0.05, .delay_ns = 10 * kMillisecondNs,
+  world.network.set_conditions({.loss = 0.05,
+                                .duplication = 0.01,
+                                .reordering = 0.05,
+                                .delay_ns = 10 * kMillisecondNs,
                                 .jitter_ns = 2 * kMillisecondNs});
   const std::string down = pattern(1 << 20);
   const std::string up = pattern((1 << 20) + 7);

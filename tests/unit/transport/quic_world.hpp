@@ -1,13 +1,13 @@
 // A QUIC server and clients on a simulated network under a simulated clock.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "env/clock.hpp"
 #include "env/random.hpp"
@@ -114,8 +114,8 @@ class QuicWorld {
   }
 
   Session& connect(const TlsFiles& files = client_files(), const std::string& name = "localhost") {
-    auto session = clients->connect(server_socket->local(), client_socket->local(), {name, credentials(files), 0},
-                                    clock.now());
+    auto session = clients->connect(server_socket->local(), client_socket->local(),
+                                    {name, credentials(files), 0}, clock.now());
     EXPECT_TRUE(session.ok());
     return **session;
   }

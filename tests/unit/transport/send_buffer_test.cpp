@@ -1,9 +1,9 @@
 #include "transport/quic/send_buffer.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <deque>
+
+#include <gtest/gtest.h>
 
 #include "env/random.hpp"
 #include "transport/quic/deadline_heap.hpp"

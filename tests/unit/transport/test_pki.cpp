@@ -1,13 +1,13 @@
 #include "test_pki.hpp"
 
-#include <gnutls/abstract.h>
-#include <gnutls/x509.h>
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+#include <gtest/gtest.h>
 
 #include "transport/credentials/development_pki.hpp"
 
@@ -54,7 +54,8 @@ gnutls_datum_t load(const std::string& path) {
   return data;
 }
 
-void write_expired(const std::string& folder, const std::string& certificate_path, const std::string& key_path) {
+void write_expired(const std::string& folder, const std::string& certificate_path,
+                   const std::string& key_path) {
   gnutls_x509_privkey_t key, ca_key;
   gnutls_x509_crt_t ca, crt;
   gnutls_x509_privkey_init(&key);
@@ -124,7 +125,11 @@ TlsFiles expired_files() {
   if (!std::filesystem::exists(files.key)) write_expired(folder, files.certificate, files.key);
   return files;
 }
-TlsFiles anonymous_files() { return {server_files().authority, "", ""}; }
-TlsFiles wrong_purpose_files() { return server_files(); }
+TlsFiles anonymous_files() {
+  return {server_files().authority, "", ""};
+}
+TlsFiles wrong_purpose_files() {
+  return server_files();
+}
 
 }  // namespace drumline::transport::testing

@@ -87,12 +87,14 @@ TEST(delta, every_truncation_and_flipped_bit_is_refused) {
     EXPECT_TRUE(restore_snapshot(base, "sample", copy.world).ok());
     return !apply_delta(bytes, "sample", copy.world).ok();
   };
-  for (std::size_t size = 0; size < delta.size(); ++size) EXPECT_TRUE(refused(Bytes(delta).first(size))) << size;
+  for (std::size_t size = 0; size < delta.size(); ++size)
+    EXPECT_TRUE(refused(Bytes(delta).first(size))) << size;
   for (std::size_t i = 0; i < delta.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       delta[i] ^= static_cast<std::byte>(1 << bit);
       if (!refused(delta)) {
-        EXPECT_EQ(hash_world(copy.world), hash_world(now.world)) << "harmless only when the result is the same";
+        EXPECT_EQ(hash_world(copy.world), hash_world(now.world))
+            << "harmless only when the result is the same";
       }
       delta[i] ^= static_cast<std::byte>(1 << bit);
     }

@@ -1,16 +1,21 @@
-#include <gtest/gtest.h>
+#include "world/fixed_math.hpp"
 
 #include <cmath>
 #include <numbers>
 
-#include "world/fixed_math.hpp"
+#include <gtest/gtest.h>
+
 #include "world/rng.hpp"
 
 namespace drumline::world {
 namespace {
 
-double value(Fixed fixed) { return static_cast<double>(fixed.raw) / 65536.0; }
-double radians(Angle angle) { return angle * std::numbers::pi / 32768.0; }
+double value(Fixed fixed) {
+  return static_cast<double>(fixed.raw) / 65536.0;
+}
+double radians(Angle angle) {
+  return angle * std::numbers::pi / 32768.0;
+}
 
 TEST(fixed_math, integer_roots_are_exact) {
   const auto check = [](u64 n) {
@@ -72,7 +77,8 @@ TEST(fixed_math, arc_tangent_is_within_one_binary_angle) {
     const auto x = Fixed::from_raw(static_cast<i64>(rng.next_u64()) >> rng.below(u64{63}));
     const auto y = Fixed::from_raw(static_cast<i64>(rng.next_u64()) >> rng.below(u64{63}));
     if (x.raw == 0 && y.raw == 0) continue;
-    const double exact = std::atan2(static_cast<double>(y.raw), static_cast<double>(x.raw)) * 32768 / std::numbers::pi;
+    const double exact =
+        std::atan2(static_cast<double>(y.raw), static_cast<double>(x.raw)) * 32768 / std::numbers::pi;
     const double apart = std::remainder(static_cast<double>(atan2(y, x)) - exact, 65536.0);
     EXPECT_LT(std::abs(apart), 1.0) << x.raw << ", " << y.raw;
   }
@@ -99,7 +105,8 @@ TEST(fixed_math, lengths_agree_with_doubles) {
     const int shift = static_cast<int>(2 + rng.below(u64{60}));
     const Vector v{Fixed::from_raw(static_cast<i64>(rng.next_u64()) >> shift),
                    Fixed::from_raw(static_cast<i64>(rng.next_u64()) >> shift)};
-    const long double exact = std::hypot(static_cast<long double>(v.x.raw), static_cast<long double>(v.y.raw));
+    const long double exact =
+        std::hypot(static_cast<long double>(v.x.raw), static_cast<long double>(v.y.raw));
     EXPECT_NEAR(static_cast<double>(length(v).raw - exact), -0.5, 0.52);
   }
   EXPECT_EQ(length({Fixed::from_raw(INT64_MIN), Fixed::from_raw(INT64_MIN)}).raw, INT64_MAX);

@@ -1,8 +1,9 @@
-#include <gtest/gtest.h>
+#include "world/fixed.hpp"
 
 #include <cmath>
 
-#include "world/fixed.hpp"
+#include <gtest/gtest.h>
+
 #include "world/rng.hpp"
 
 namespace drumline::world {

@@ -1,7 +1,6 @@
 #include "world/msgpack.hpp"
 
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 namespace drumline::world {
@@ -68,12 +67,42 @@ TEST(msgpack, lengths_beyond_the_bytes_fail_without_reading) {
 
 TEST(msgpack, a_value_of_another_type_fails) {
   const auto text = bytes_of({0xA1, 'x'});
-  EXPECT_EQ([&] { MsgpackReader read(text); read.map(); return read.ok(); }(), false);
-  EXPECT_EQ([&] { MsgpackReader read(text); read.array(); return read.ok(); }(), false);
-  EXPECT_EQ([&] { MsgpackReader read(text); read.unsigned_integer(); return read.ok(); }(), false);
-  EXPECT_EQ([&] { MsgpackReader read(text); read.binary(); return read.ok(); }(), false);
+  EXPECT_EQ(
+      [&] {
+        MsgpackReader read(text);
+        read.map();
+        return read.ok();
+      }(),
+      false);
+  EXPECT_EQ(
+      [&] {
+        MsgpackReader read(text);
+        read.array();
+        return read.ok();
+      }(),
+      false);
+  EXPECT_EQ(
+      [&] {
+        MsgpackReader read(text);
+        read.unsigned_integer();
+        return read.ok();
+      }(),
+      false);
+  EXPECT_EQ(
+      [&] {
+        MsgpackReader read(text);
+        read.binary();
+        return read.ok();
+      }(),
+      false);
   const auto negative = bytes_of({0xFF});
-  EXPECT_EQ([&] { MsgpackReader read(negative); read.unsigned_integer(); return read.ok(); }(), false);
+  EXPECT_EQ(
+      [&] {
+        MsgpackReader read(negative);
+        read.unsigned_integer();
+        return read.ok();
+      }(),
+      false);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "world/rng.hpp"
+
+#include <gtest/gtest.h>
 
 namespace drumline::world {
 namespace {

@@ -17,9 +17,9 @@ struct Body {
   u64 h;
   static constexpr auto kFields =
       fields(field("x", &Body::x, {.bits = 18, .shift = 11, .role = FieldRole::position_x}),
-             field("y", &Body::y, {.bits = 18, .shift = 11, .role = FieldRole::position_y}), field("a", &Body::a),
-             field("b", &Body::b), field("c", &Body::c), field("d", &Body::d), field("e", &Body::e),
-             field("f", &Body::f), field("g", &Body::g), field("h", &Body::h));
+             field("y", &Body::y, {.bits = 18, .shift = 11, .role = FieldRole::position_y}),
+             field("a", &Body::a), field("b", &Body::b), field("c", &Body::c), field("d", &Body::d),
+             field("e", &Body::e), field("f", &Body::f), field("g", &Body::g), field("h", &Body::h));
 };
 
 struct Mark {
@@ -29,14 +29,18 @@ struct Mark {
 
 struct SampleWorld {
   explicit SampleWorld(u64 seed = 1, u32 capacity = 200)
-      : world(seed), bodies(world.add_table<Body>("body", capacity)), marks(world.add_table<Mark>("mark", 70)) {}
+      : world(seed),
+        bodies(world.add_table<Body>("body", capacity)),
+        marks(world.add_table<Mark>("mark", 70)) {}
 
   /// Creates, destroys and changes some rows and moves the tick.
   void shake(Rng& rng, u32 changes = 50) {
     for (u32 i = 0; i < changes; ++i) {
       const u32 slot = static_cast<u32>(rng.below(u64{bodies.capacity()}));
       switch (rng.below(u64{4})) {
-        case 0: fill(bodies.create(), rng); break;
+        case 0:
+          fill(bodies.create(), rng);
+          break;
         case 1:
           if (bodies.is_live(slot)) bodies.destroy(slot);
           break;

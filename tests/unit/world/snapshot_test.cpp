@@ -1,7 +1,6 @@
 #include "world/snapshot.hpp"
 
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "sample_world.hpp"

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "sample_world.hpp"
 #include "world/hash.hpp"
@@ -141,7 +141,8 @@ TEST(table, restore_refuses_what_does_not_fit_and_leaves_the_table_empty) {
   EXPECT_EQ(hash_table(other), hash_table(table));
   EXPECT_EQ(other.live_count(), table.live_count());
 
-  const auto refused = [&](u32 rows, std::vector<u64> bits, std::vector<u32> gens, std::span<const Bytes> data) {
+  const auto refused = [&](u32 rows, std::vector<u64> bits, std::vector<u32> gens,
+                           std::span<const Bytes> data) {
     const bool ok = other.restore(rows, bits, gens, data);
     EXPECT_EQ(other.used(), 0u);
     EXPECT_EQ(other.live_count(), 0u);

@@ -1,0 +1,104 @@
+// drumline bench: figures that anyone can rerun.
+#include "bench/bench.hpp"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "command.hpp"
+#include "env/random.hpp"
+#include "games.hpp"
+
+namespace drumline::app {
+namespace {
+
+struct Family {
+  const char* name;
+  const char* help;
+  Result<void> (*run)(const bench::Options&, const bench::Report&);
+};
+
+constexpr std::array kFamilies{
+    Family{"wire", "verify + decode + validate + enqueue of a command; CRC-16", bench::run_wire},
+    Family{"tick", "step cost; lateness, skipped ticks, allocations and server CPU with N bots",
+           bench::run_tick},
+    Family{"journal", "group commit against the same bare write", bench::run_journal},
+    Family{"broadcast", "encoding and assembling frames", bench::run_broadcast},
+    Family{"hash", "state hash", bench::run_hash},
+    Family{"snapshot", "full and delta snapshots of 3,000 entities", bench::run_snapshot},
+    Family{"verify", "replay speed", bench::run_verify},
+    Family{"recovery", "from a kill to a running battle", bench::run_recovery},
+    Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
+};
+
+void print_text(const bench::Figure& figure) {
+  std::printf("%-28s %12.2f %s", figure.name.c_str(), figure.value, figure.unit.c_str());
+  if (figure.p50) std::printf("  p50 %.2f", *figure.p50);
+  if (figure.p99) std::printf("  p99 %.2f", *figure.p99);
+  if (figure.p999) std::printf("  p99.9 %.2f", *figure.p999);
+  if (figure.n) std::printf("  n %llu", static_cast<unsigned long long>(*figure.n));
+  if (figure.rival) {
+    std::printf("  %s %.2f", figure.rival->name.c_str(), figure.rival->value);
+    if (figure.rival->value != 0) std::printf(" (ratio %.2f)", figure.value / figure.rival->value);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void print_json(const bench::Figure& figure) {
+  nlohmann::ordered_json json{{"name", figure.name}, {"value", figure.value}, {"unit", figure.unit}};
+  if (figure.p50) json["p50"] = *figure.p50;
+  if (figure.p99) json["p99"] = *figure.p99;
+  if (figure.p999) json["p999"] = *figure.p999;
+  if (figure.n) json["n"] = *figure.n;
+  if (figure.rival) json["rival"] = {{"name", figure.rival->name}, {"value", figure.rival->value}};
+  std::printf("%s\n", json.dump().c_str());
+  std::fflush(stdout);
+}
+
+int run(const Family& family, bench::Options options, const std::string& parent,
+        const GlobalOptions& global) {
+  std::string made = parent + "/drumline-bench-XXXXXX";
+  if (::mkdtemp(made.data()) == nullptr) {
+    return fail({ErrorCode::permission,
+                 "no scratch folder can be made in " + parent + "; choose another with --folder"});
+  }
+  options.folder = made;
+  options.games = games();
+  options.stop = &stop_requests();
+  catch_stop_signals();
+  const auto done = family.run(options, global.json ? print_json : print_text);
+  std::error_code ignored;
+  std::filesystem::remove_all(made, ignored);
+  return done ? kDone : fail(done.error());
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
+  CLI::App* bench = app.add_subcommand("bench", "Measures; --json prints one object a figure");
+  bench->require_subcommand(1);
+  auto options = std::make_shared<bench::Options>();
+  auto folder = std::make_shared<std::string>(".");
+  for (const Family& family : kFamilies) {
+    CLI::App* command = bench->add_subcommand(family.name, family.help);
+    command->add_option("--seconds", options->seconds, "How long to measure each figure")
+        ->check(CLI::Range(0.01, 3600.0))
+        ->capture_default_str();
+    command->add_option("--players", options->players, "How many players (0: the benchmark's own default)")
+        ->check(CLI::Range(0, 16'384))
+        ->capture_default_str();
+    command
+        ->add_option("--folder", *folder,
+                     "On the disk to measure; a scratch folder is made there and removed")
+        ->capture_default_str();
+    command->footer(std::string("Example:\n  drumline bench ") + family.name + " --seconds 5 --json");
+    command->callback(
+        [&family, options, folder, &global, &status] { status = run(family, *options, *folder, global); });
+  }
+}
+
+}  // namespace drumline::app

@@ -1,0 +1,54 @@
+// drumline bots: real clients with a brain.
+#include "bots/bots.hpp"
+
+#include "command.hpp"
+
+namespace drumline::app {
+
+void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
+  auto options = std::make_shared<bots::BotsOptions>();
+  CLI::App* command = app.add_subcommand(
+      "bots", "Plays with real clients over a real transport, and reports what they received");
+  command->add_option("--connect", options->url, "Server: quic://HOST:PORT")->capture_default_str();
+  command->add_option("--count", options->count, "How many bots")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command
+      ->add_option("--battles", options->battles,
+                   "Spread them over battles 1 to B (0: wherever there is room)")
+      ->capture_default_str();
+  command->add_option("--seconds", options->seconds, "Ends after so long (0: when stopped)")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  command->add_option("--send-hz", options->send_hz, "Commands a second and bot")
+      ->check(CLI::Range(0.0, 62.5))
+      ->capture_default_str();
+  command->add_option("--game", options->game, "Game")
+      ->check(CLI::IsMember({"arena"}))
+      ->capture_default_str();
+  command->add_option("--pki", options->pki, "Folder with ca.pem, client.pem and client.key")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "Threads")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the bots' decisions")->capture_default_str();
+  command
+      ->add_option("--give-up", options->give_up_seconds,
+                   "Seconds without a seat after which a session is lost for good")
+      ->capture_default_str();
+  command->add_flag("--measure-from-seated", options->measure_from_seated,
+                    "Figures and --seconds start when every bot is seated");
+  command->footer(
+      "Example:\n  drumline bots --connect quic://127.0.0.1:7777 --count 300 --pki ./data/pki --seconds 20");
+  command->callback([options, &global, &status] {
+    catch_stop_signals();
+    options->stop = &stop_requests();
+    options->json = global.json;
+    options->quiet = global.quiet;
+    options->progress = shows_progress(global);
+    const auto ran = bots::run_bots(*options);
+    status = ran ? *ran : fail(ran.error());
+  });
+}
+
+}  // namespace drumline::app

@@ -1,0 +1,13 @@
+// How many heap allocations the calling thread has made, for the rule that a
+// steady tick makes none. Counted where a program replaces operator new to count
+// (apps/drumline/counting_new.cpp); elsewhere it stays 0.
+#pragma once
+
+#include "base/types.hpp"
+
+namespace drumline {
+
+/// The calling thread's own counter.
+u64& thread_allocations() noexcept;
+
+}  // namespace drumline
