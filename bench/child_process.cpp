@@ -46,6 +46,13 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
       output_(std::exchange(other.output_, -1)),
       buffered_(std::move(other.buffered_)) {}
 
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  std::swap(id_, other.id_);
+  std::swap(output_, other.output_);
+  std::swap(buffered_, other.buffered_);
+  return *this;
+}
+
 ChildProcess::~ChildProcess() {
   if (output_ >= 0) ::close(output_);
   if (id_ > 0) {

@@ -21,7 +21,7 @@ class ChildProcess {
   /// Runs `program` with `arguments`; stderr is ours.
   static Result<ChildProcess> start(const std::string& program, const std::vector<std::string>& arguments);
   ChildProcess(ChildProcess&& other) noexcept;
-  ChildProcess& operator=(ChildProcess&&) = delete;
+  ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();
 
   /// The next line of its output, without the newline; nothing at its end, or

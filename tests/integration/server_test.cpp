@@ -2,6 +2,8 @@
 // and find the battle as they left it after the server was stopped or lost.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "recovery/verify.hpp"
 #include "support/live_clients.hpp"
 #include "support/live_server.hpp"
@@ -43,7 +45,8 @@ TEST(Server, clients_join_over_quic_and_are_shown_themselves) {
   clients.run_for(1.0);
   for (std::size_t i = 0; i < clients.size(); ++i) {
     EXPECT_GT(clients.heard(i).frames, 20U) << i;
-    EXPECT_TRUE(clients.client(i).world().find(clients.client(i).entity()).has_value()) << i;
+    broadcast::StateDecoder::Entity self;
+    EXPECT_TRUE(clients.client(i).world().find(clients.client(i).entity(), self)) << i;
     EXPECT_TRUE(clients.heard(i).has_roster) << i;
   }
   (*server)->stop(kSecondNs);
@@ -61,8 +64,9 @@ TEST(Server, a_move_command_moves_the_player_on_all_screens) {
       clients.run_until([&] { return clients.all_playing() && clients.heard(0).frames > 3; }, kPatienceS));
   client::Client& mover = clients.client(0);
   const auto place = [&]() -> std::pair<i64, i64> {
-    const auto entity = mover.world().find(mover.entity());
-    return entity ? std::pair{entity->value(0), entity->value(1)} : std::pair<i64, i64>{};
+    broadcast::StateDecoder::Entity self;
+    const bool seen = mover.world().find(mover.entity(), self);
+    return seen ? std::pair{self.value(0), self.value(1)} : std::pair<i64, i64>{};
   };
   const auto before = place();
   // Some way is open, whatever stands around.

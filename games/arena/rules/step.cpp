@@ -229,7 +229,7 @@ void ArenaRules::kill(EntityId source, u32 victim, EventList& events) {
 void ArenaRules::collect_pickups(EventList& events) {
   const Fixed reach = tuning_.pickup_radius + tuning_.radius;
   pickups_.for_each([&](u32 pickup) {
-    // Each pickup looks around at every 4th tick: nobody runs past it in between.
+    // Each pickup looks around at every 4th tick: nobody but a dasher passes it in between.
     if (((pickup ^ now()) & 3) != 0) return;
     const Vector place{pickups_.at<&Pickup::x>(pickup), pickups_.at<&Pickup::y>(pickup)};
     u32 taker = kNobody;

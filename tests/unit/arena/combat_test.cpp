@@ -129,7 +129,7 @@ TEST(arena_combat, pickups_work_and_return) {
     pickups.at<&Pickup::kind>(slot) = static_cast<u8>(kind);
     battle.players.at<&Player::x>(battle.row(0)) = pickups.at<&Pickup::x>(slot);
     battle.players.at<&Player::y>(battle.row(0)) = pickups.at<&Pickup::y>(slot);
-    battle.step();
+    battle.step(4);
   };
   take(PickupKind::heal);
   EXPECT_EQ(battle.health(0), 50u);
