@@ -22,6 +22,13 @@ i64 seconds(u32 value) {
   return i64{value} * kSecondNs;
 }
 
+/// Whether this process may run threads with real-time priority.
+bool may_be_realtime() {
+  bool may = false;
+  std::thread([&] { may = env::set_realtime_priority(kBattlePriority); }).join();
+  return may;
+}
+
 bool is_loopback(const std::string& address) {
   const auto parsed =
       env::parse_address(address.find(':') == std::string::npos ? address + ":0" : "[" + address + "]:0");
@@ -201,6 +208,11 @@ Result<void> Server::open_battles() {
                                               std::move(recovery.index), segment_bytes, std::move(source));
   if (!writer) return std::move(writer).error();
   const bool realtime = values.threads.realtime != "off";
+  if (values.threads.realtime == "on" && !may_be_realtime()) {
+    return Error{ErrorCode::permission,
+                 "threads.realtime is \"on\", but this process may not use real-time scheduling; give it "
+                 "CAP_SYS_NICE or an rtprio limit, or set \"auto\""};
+  }
   journal::GroupCommitterOptions commit;
   commit.outstanding = std::bit_ceil(std::size_t{values.journal.max_outstanding_ticks});
   commit.batch_bytes = 64 << 10;
@@ -315,6 +327,8 @@ Result<void> Server::open_gateways() {
     options.gateway.spectator_budget_bytes = values.broadcast.spectator_budget_bytes;
     options.gateway.spectator_period_ticks =
         std::max<u32>(1, static_cast<u32>(kSecondNs / kTickNs) / values.broadcast.spectator_send_hz);
+    // In quarters of a cell, and a quarter more, so that a cell at just that distance is in.
+    options.gateway.interest.radius = 4 * values.broadcast.interest_radius + 1;
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);
     options.quic_address = *address;
     options.share_port = values.gateway.shards > 1;
