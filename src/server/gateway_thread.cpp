@@ -5,7 +5,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/log.hpp"
 #include "env/random.hpp"
@@ -21,6 +20,11 @@ namespace asio = boost::asio;
 constexpr int kReceiveCallsInARow = 16;
 constexpr i64 kPublishCountersNs = 250 * kMillisecondNs;
 constexpr i64 kIdleWaitNs = 100 * kMillisecondNs;
+/// Packets are taken, and connections' timers looked at, once in so long, whatever
+/// comes: with thousands of clients a system call then moves many packets. QUIC's
+/// own timer granularity is as much (RFC 9002, section 6.1.2), and a command waits
+/// for the next tick anyway.
+constexpr i64 kRoundNs = kMillisecondNs;
 
 }  // namespace
 
@@ -56,8 +60,9 @@ struct GatewayThread::Impl {
   std::unique_ptr<transport::WebSocketListener> websocket;
   asio::posix::stream_descriptor socket_events{io};
   asio::posix::stream_descriptor wakeup_events{io};
-  asio::steady_timer timer{io};
   u64 laps_seen = 0;
+  TimeNs next_round = 0;       ///< when packets and timers are looked at again
+  bool socket_armed = false;
   std::atomic<bool> stopping{false};
   std::atomic<i64> stop_grace_ns{0};
   TimeNs published_counters_at = 0;
@@ -143,7 +148,10 @@ TransportCounters GatewayThread::transport_counters() const {
 }
 
 void GatewayThread::Impl::arm_socket() {
+  if (socket_armed) return;
+  socket_armed = true;
   socket_events.async_wait(asio::posix::stream_descriptor::wait_read, [this](const auto& error) {
+    socket_armed = false;
     if (!error) receive();
   });
 }
@@ -163,7 +171,7 @@ void GatewayThread::Impl::receive() {
     if (packets.empty()) break;
     quic->receive(packets, local, clock.now());
   }
-  arm_socket();
+  next_round = clock.now() + kRoundNs;
 }
 
 // The one place where "durable before visible" is decided.
@@ -196,8 +204,13 @@ void GatewayThread::Impl::show_frames(Histogram& schedule_ns) {
 void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns) {
   show_frames(schedule_ns);
   const TimeNs now = clock.now();
-  if (quic->deadline() <= now) quic->on_timer(now);
-  if (shard.deadline() <= now) shard.on_timer(now);
+  if (now >= next_round) {
+    if (quic->deadline() <= now) {
+      quic->on_timer(now);
+      next_round = now + kRoundNs;
+    }
+    if (shard.deadline() <= now) shard.on_timer(now);
+  }
   quic->flush(now);
   socket->batch().flush();
   if (now - published_counters_at >= kPublishCountersNs) publish_counters();
@@ -231,12 +244,12 @@ void GatewayThread::run() {
           impl.quic->connections() == 0 && (!impl.websocket || impl.websocket->sessions() == 0);
       if (all_gone || now >= stop_at) break;
     }
-    const TimeNs deadline = std::min({impl.quic->deadline(), impl.shard.deadline(), now + kIdleWaitNs});
+    const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);
+    const TimeNs deadline = std::min(impl.socket_armed ? due : impl.next_round, now + kIdleWaitNs);
     if (deadline > now) {
-      impl.timer.expires_after(std::chrono::nanoseconds(deadline - now));
-      impl.timer.async_wait([](const auto&) {});
-      impl.io.run_one();
+      impl.io.run_one_for(std::chrono::nanoseconds(deadline - now));
     }
+    if (impl.clock.now() >= impl.next_round) impl.arm_socket();
     impl.io.poll();
     impl.duty_cycle(schedule_ns_);
   }
