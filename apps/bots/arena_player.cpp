@@ -18,8 +18,21 @@ std::string bot_name(u32 number) {
   return round == 0 ? name : name + " " + std::to_string(round + 1);
 }
 
-ArenaPlayer::ArenaPlayer(Locker& locker, u64 seed, Tick decision_ticks, Tick phase)
-    : locker_(locker), bot_(seed), decision_ticks_(decision_ticks), next_decision_(phase) {}
+ArenaPlayer::ArenaPlayer(Locker& locker, u64 seed, Tick decision_ticks, Tick phase, bool only_watches)
+    : locker_(locker),
+      bot_(seed),
+      decision_ticks_(decision_ticks),
+      next_decision_(phase),
+      only_watches_(only_watches) {}
+
+i64 ArenaPlayer::longest_gap_ns(TimeNs now) const {
+  return last_frame_at_ == 0 ? longest_gap_ns_ : std::max(longest_gap_ns_, now - last_frame_at_);
+}
+
+void ArenaPlayer::on_drop(client::Client&, transport::CloseCode, std::string_view) {
+  if (only_watches_) longest_gap_ns_ = longest_gap_ns(locker_.clock->now());
+  last_frame_at_ = 0;
+}
 
 void ArenaPlayer::on_welcome(client::Client&, const wire::Welcome& welcome) {
   if (!ever_seated_) {
@@ -27,6 +40,7 @@ void ArenaPlayer::on_welcome(client::Client&, const wire::Welcome& welcome) {
     ++locker_.ever_seated;
     locker_.last_seated_at = locker_.clock->now();
   }
+  if (only_watches_) last_frame_at_ = locker_.clock->now();
   next_decision_ = welcome.tick + next_decision_ % decision_ticks_;
   auto& shared = locker_.maps[welcome.map_description];
   if (!shared) {
@@ -39,10 +53,16 @@ void ArenaPlayer::on_welcome(client::Client&, const wire::Welcome& welcome) {
 }
 
 void ArenaPlayer::on_frame(client::Client& client) {
+  if (only_watches_) {
+    const TimeNs now = locker_.clock->now();
+    longest_gap_ns_ = longest_gap_ns(now);
+    last_frame_at_ = now;
+  }
   if (client.tick() < next_decision_) return;
   // Keeps its place among the others also after a gap.
   next_decision_ += decision_ticks_ * ((client.tick() - next_decision_) / decision_ticks_ + 1);
   look(client);
+  if (only_watches_) return;
   const wire::Welcome& welcome = client.welcome();
   arena::BotView view;
   view.tick = client.tick();

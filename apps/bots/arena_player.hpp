@@ -1,4 +1,4 @@
-// One bot of arena: a client's listener that decides and sends.
+// One bot of arena: a client's listener that decides and sends, or only watches.
 #pragma once
 
 #include <algorithm>
@@ -31,14 +31,19 @@ struct Locker {
 /// One thread. The locker outlives it.
 class ArenaPlayer final : public client::ClientListener {
  public:
-  /// Decides every `decision_ticks`, shifted by `phase` against the others.
-  ArenaPlayer(Locker& locker, u64 seed, Tick decision_ticks, Tick phase);
+  /// Decides every `decision_ticks`, shifted by `phase` against the others. Who
+  /// `only_watches` looks then, and sends nothing.
+  ArenaPlayer(Locker& locker, u64 seed, Tick decision_ticks, Tick phase, bool only_watches);
 
   void on_welcome(client::Client& client, const wire::Welcome& welcome) override;
   void on_frame(client::Client& client) override;
   void on_refused(client::Client& client, const wire::Refused& refused) override;
 
+  void on_drop(client::Client& client, transport::CloseCode code, std::string_view reason) override;
+
   bool ever_seated() const { return ever_seated_; }
+  /// The longest time without a frame while it had a session, up to `now`.
+  i64 longest_gap_ns(TimeNs now) const;
 
  private:
   void look(client::Client& client);
@@ -48,7 +53,10 @@ class ArenaPlayer final : public client::ClientListener {
   std::shared_ptr<const arena::MapDescription> map_;
   Tick decision_ticks_;
   Tick next_decision_;
+  bool only_watches_;
   bool ever_seated_ = false;
+  TimeNs last_frame_at_ = 0;  ///< or of the Welcome; 0 while there is no session
+  i64 longest_gap_ns_ = 0;
 };
 
 /// A name that people can tell apart from the others.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "auth/token.hpp"
 #include "bots/squad.hpp"
 #include "env/thread.hpp"
 
@@ -38,6 +39,23 @@ Result<void> check(const BotsOptions& options) {
   return {};
 }
 
+// Long enough for a handshake on a busy machine; each connection has its own.
+constexpr i64 kTokenSeconds = 60;
+
+/// Issues tokens from the folder's token.key.
+Result<std::function<Result<std::string>()>> token_source(const BotsOptions& options) {
+  auto loaded = auth::TokenKey::load(transport::pki_paths(options.pki).token_key);
+  if (!loaded) return std::move(loaded).error();
+  // Shared: a std::function is copied, one to each squad.
+  const auto key = std::make_shared<const auth::TokenKey>(std::move(*loaded));
+  const auth::Role role = options.spectators ? auth::Role::spectator : auth::Role::player;
+  return std::function<Result<std::string>()>([key, role] {
+    const i64 now_s = env::SystemClock().wall_now() / kSecondNs;
+    return key->issue(
+        {.subject = "bots", .role = role, .issued_at_s = now_s, .expires_at_s = now_s + kTokenSeconds});
+  });
+}
+
 bool stop_wanted(const BotsOptions& options) {
   return options.stop != nullptr && options.stop->load() != 0;
 }
@@ -47,14 +65,21 @@ bool stop_wanted(const BotsOptions& options) {
 Result<BotsReport> play_bots(const BotsOptions& options,
                              const std::function<void(const BotsProgress&)>& watch) {
   if (auto good = check(options); !good) return std::move(good).error();
-  auto server = client::parse_quic_url(options.url);
+  auto server = client::parse_server_url(options.url);
   if (!server) return std::move(server).error();
   const transport::PkiPaths pki = transport::pki_paths(options.pki);
   const u32 threads = std::min(options.threads, options.count);
 
   client::ClientGroupOptions group;
-  group.server = *server;
+  group.server = server->address;
+  group.transport = server->transport;
+  group.path = server->path;
   group.tls = {.authority = pki.ca_certificate, .certificate = pki.client_certificate, .key = pki.client_key};
+  if (server->transport == transport::TransportKind::websocket) {
+    auto token = token_source(options);
+    if (!token) return std::move(token).error();
+    group.token = std::move(*token);
+  }
   group.max_handshakes = std::max(32 / threads, 4U);
 
   std::vector<std::unique_ptr<Squad>> squads;
@@ -72,6 +97,7 @@ Result<BotsReport> play_bots(const BotsOptions& options,
   TimeNs figures_from = started;
   BotsReport report;
   report.bots = options.count;
+  report.spectators = options.spectators;
   report.threads = threads;
   for (const auto& squad : squads) squad->start();
   bool time_is_up = false;
@@ -130,9 +156,9 @@ Result<int> run_bots(const BotsOptions& options) {
     seconds_before = p.seconds;
     const double share =
         p.frames_due > 0 ? 100.0 * static_cast<double>(p.frames) / static_cast<double>(p.frames_due) : 0;
-    fmt::print(stderr,
-               "\r{:6.1f} s  {}/{} seated  {:.0f} frames/s  {:.3f} % delivered  {} connections lost \033[K",
-               p.seconds, p.seated, options.count, rate, share, p.losses);
+    const std::string delivered = options.spectators ? "" : fmt::format("{:.3f} % delivered  ", share);
+    fmt::print(stderr, "\r{:6.1f} s  {}/{} seated  {:.0f} frames/s  {}{} connections lost \033[K", p.seconds,
+               p.seated, options.count, rate, delivered, p.losses);
     std::fflush(stderr);
   };
   auto report = play_bots(options, options.progress ? draw : std::function<void(const BotsProgress&)>());

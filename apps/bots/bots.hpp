@@ -16,13 +16,16 @@
 namespace drumline::bots {
 
 struct BotsOptions {
-  std::string url = "quic://127.0.0.1:7777";
+  std::string url = "quic://127.0.0.1:7777";  ///< or ws://HOST:PORT[/PATH]
   u32 count = 100;
   u32 battles = 0;      ///< 0: whichever has room; otherwise bot i asks for battle 1 + i mod battles
   double seconds = 0;   ///< 0: until stopped
   double send_hz = 10;  ///< decisions a second and bot; each is at most one command
   std::string game = "arena";
-  std::string pki = "./data/pki";
+  std::string pki = "./data/pki";  ///< certificates for QUIC, token.key for WebSocket
+  /// They only watch. Served all the way is who was seated, was never without a
+  /// frame for more than 3 s while connected, and has a session at the end.
+  bool spectators = false;
   u32 threads = 1;
   u64 seed = 1;
   /// Without a seat for so long a session is lost for good.
@@ -38,6 +41,7 @@ struct BotsOptions {
 /// What the bots received, all together.
 struct BotsReport {
   u32 bots = 0;
+  bool spectators = false;
   u32 threads = 0;
   double seconds = 0;         ///< of the figures
   double seated_after_s = 0;  ///< from the start until every bot was seated once; 0: never
@@ -51,13 +55,15 @@ struct BotsReport {
   std::map<std::string, u64> refused;  ///< commands, by reason
   u32 never_seated = 0;
   u32 lost_for_good = 0;              ///< had a seat, and has none at the end
-  std::map<std::string, u32> losses;  ///< of the two, by what ended them
+  u32 starved = 0;                    ///< spectators that were without frames for too long
+  std::map<std::string, u32> losses;  ///< of the two before, by what ended them
 
-  double delivered() const;  ///< share of the frames due
+  /// Share of the frames due, one a tick. Of spectators it says nothing: they are sent to less often.
+  double delivered() const;
   double entities_per_frame() const;
   double bytes_per_frame() const;
   double cpu_us_per_frame() const;
-  bool all_well() const { return never_seated == 0 && lost_for_good == 0; }
+  bool all_well() const { return never_seated == 0 && lost_for_good == 0 && starved == 0; }
 };
 
 /// A moment of a run, for who watches.
@@ -78,7 +84,7 @@ std::string to_text(const BotsReport& report);
 std::string to_json(const BotsReport& report);
 
 /// play_bots with the report printed to stdout. The exit status: 0, or 1 when a
-/// session was lost for good.
+/// session was lost for good or a spectator was without frames.
 Result<int> run_bots(const BotsOptions& options);
 
 }  // namespace drumline::bots

@@ -36,12 +36,13 @@ std::string to_text(const BotsReport& r) {
     fmt::format_to(std::back_inserter(text), "{:<22}{}\n", label, value);
   };
   line(
-      "bots",
+      r.spectators ? "spectators" : "bots",
       fmt::format("{} for {:.1f} s on {} thread{}{}", r.bots, r.seconds, r.threads, r.threads == 1 ? "" : "s",
                   r.seated_after_s > 0 ? fmt::format(", all seated after {:.2f} s", r.seated_after_s) : ""));
-  line("frames received",
-       fmt::format("{} of {} due ({:.4f} %), {} late, {} malformed", r.received.frames, r.received.frames_due,
-                   100 * r.delivered(), r.received.frames_late, r.received.frames_malformed));
+  const std::string due =
+      r.spectators ? "" : fmt::format(" of {} due ({:.4f} %)", r.received.frames_due, 100 * r.delivered());
+  line("frames received", fmt::format("{}{}, {} late, {} malformed", r.received.frames, due,
+                                      r.received.frames_late, r.received.frames_malformed));
   line("time between frames",
        fmt::format("{:.2f} ms p50, {:.2f} p99, {:.2f} p99.9, {:.2f} longest",
                    ms(r.interarrival_ns.percentile(50)), ms(r.interarrival_ns.percentile(99)),
@@ -51,27 +52,31 @@ std::string to_text(const BotsReport& r) {
                    ratio(static_cast<double>(r.entities_known), static_cast<double>(r.frames_sampled))));
   line("bytes in a frame", fmt::format("{:.0f}", r.bytes_per_frame()));
   line("bots' processor time", fmt::format("{:.2f} µs a frame", r.cpu_us_per_frame()));
-  line("commands sent", fmt::format("{} in {} datagrams, {} refused", r.received.commands_sent,
-                                    r.received.command_datagrams, r.received.commands_refused));
+  if (!r.spectators)
+    line("commands sent", fmt::format("{} in {} datagrams, {} refused", r.received.commands_sent,
+                                      r.received.command_datagrams, r.received.commands_refused));
   for (const auto& [reason, n] : r.refused) line("", fmt::format("{} × {}", n, reason));
   line("connections lost",
        fmt::format("{}, {} came back, {} of them in another seat", r.received.session_losses,
                    r.received.reconnects, r.received.seats_lost));
   line("sessions lost for good", fmt::format("{}", r.lost_for_good));
+  if (r.starved > 0) line("without frames", fmt::format("{} for more than 3 s", r.starved));
   if (r.never_seated > 0) line("never seated", fmt::format("{}", r.never_seated));
   for (const auto& [reason, n] : r.losses) line("", fmt::format("{} × {}", n, reason));
   return text;
 }
 
 std::string to_json(const BotsReport& r) {
-  nlohmann::ordered_json json = {
+  using Json = nlohmann::ordered_json;
+  Json json = {
       {"bots", r.bots},
+      {"spectators", r.spectators},
       {"threads", r.threads},
       {"seconds", r.seconds},
       {"seated_after_s", r.seated_after_s},
       {"frames", r.received.frames},
-      {"frames_due", r.received.frames_due},
-      {"delivered", r.delivered()},
+      {"frames_due", r.spectators ? Json() : Json(r.received.frames_due)},
+      {"delivered", r.spectators ? Json() : Json(r.delivered())},
       {"frames_late", r.received.frames_late},
       {"frames_malformed", r.received.frames_malformed},
       {"interarrival_ms",
@@ -93,6 +98,7 @@ std::string to_json(const BotsReport& r) {
       {"seats_lost", r.received.seats_lost},
       {"sessions_lost_for_good", r.lost_for_good},
       {"never_seated", r.never_seated},
+      {"starved", r.starved},
       {"losses", r.losses},
   };
   // Words of a peer stand in it: what is no UTF-8 is replaced, never thrown over.

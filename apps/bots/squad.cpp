@@ -12,6 +12,8 @@ namespace {
 
 constexpr i64 kPublishNs = 100 * kMillisecondNs;
 constexpr i64 kFarewellNs = 500 * kMillisecondNs;
+// A spectator without a frame for so long was not served.
+constexpr i64 kStarvedNs = 3 * kSecondNs;
 
 double thread_cpu_seconds() {
   timespec now{};
@@ -35,12 +37,13 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
     client::ClientOptions client;
     client.name = bot_name(number);
     client.game = options.game;
+    if (options.spectators) client.seat = wire::SeatKind::spectator;
     if (options.battles > 0) client.battle = BattleId{1 + number % options.battles};
     client.give_up_after_ns = static_cast<i64>(options.give_up_seconds * 1e9);
     client.decoder.eager = false;
     client.interarrival_ns = &squad->interarrival_ns_;
-    ArenaPlayer& player =
-        squad->players_.emplace_back(squad->locker_, options.seed + number, decision_ticks, Tick{number});
+    ArenaPlayer& player = squad->players_.emplace_back(squad->locker_, options.seed + number, decision_ticks,
+                                                       Tick{number}, options.spectators);
     squad->group_->add(client, player);
   }
   return squad;
@@ -118,6 +121,7 @@ void Squad::publish() {
 }
 
 void Squad::gather(bool expected) {
+  const TimeNs now = clock_.now();
   gathered_.received = sum();
   gathered_.received.subtract(before_);
   gathered_.interarrival_ns = interarrival_ns_;
@@ -129,6 +133,7 @@ void Squad::gather(bool expected) {
   gathered_.refused = locker_.refused;
   for (std::size_t i = 0; i < group_->size(); ++i) {
     const client::Client& client = group_->client(i);
+    if (players_[i].longest_gap_ns(now) > kStarvedNs) ++gathered_.starved;
     const bool gone = client.lost() || (expected && !client.playing());
     if (!gone) continue;
     ++(players_[i].ever_seated() ? gathered_.lost_for_good : gathered_.never_seated);
@@ -145,6 +150,7 @@ void Squad::add_to(BotsReport& report) const {
   report.cpu_seconds += gathered_.cpu_seconds;
   report.rounds += gathered_.rounds;
   report.never_seated += gathered_.never_seated;
+  report.starved += gathered_.starved;
   report.lost_for_good += gathered_.lost_for_good;
   for (const auto& [reason, n] : gathered_.refused) report.refused[reason] += n;
   for (const auto& [reason, n] : gathered_.losses) report.losses[reason] += n;

@@ -9,7 +9,8 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   auto options = std::make_shared<bots::BotsOptions>();
   CLI::App* command = app.add_subcommand(
       "bots", "Plays with real clients over a real transport, and reports what they received");
-  command->add_option("--connect", options->url, "Server: quic://HOST:PORT")->capture_default_str();
+  command->add_option("--connect", options->url, "Server: quic://HOST:PORT or ws://HOST:PORT[/PATH]")
+      ->capture_default_str();
   command->add_option("--count", options->count, "How many bots")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
@@ -26,7 +27,9 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("--game", options->game, "Game")
       ->check(CLI::IsMember({"arena"}))
       ->capture_default_str();
-  command->add_option("--pki", options->pki, "Folder with ca.pem, client.pem and client.key")
+  command
+      ->add_option("--pki", options->pki,
+                   "Folder with ca.pem, client.pem and client.key; with token.key for ws://")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads")
       ->check(CLI::Range(1, 64))
@@ -36,6 +39,8 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
       ->add_option("--give-up", options->give_up_seconds,
                    "Seconds without a seat after which a session is lost for good")
       ->capture_default_str();
+  command->add_flag("--spectate", options->spectators,
+                    "They watch and send no commands; exit status 1 when one had no frames for 3 s");
   command->add_flag("--measure-from-seated", options->measure_from_seated,
                     "Figures and --seconds start when every bot is seated");
   command->footer(

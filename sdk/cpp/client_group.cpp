@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <poll.h>
 
 namespace drumline::client {
@@ -15,43 +17,74 @@ constexpr int kReceiveCallsInARow = 16;
 
 }  // namespace
 
-Result<env::Address> parse_quic_url(const std::string& url) {
-  constexpr std::string_view scheme = "quic://";
-  if (!url.starts_with(scheme)) {
-    return Error{ErrorCode::invalid_argument,
-                 "'" + url + "' is no address that this client speaks; use quic://HOST:PORT"};
+struct ClientGroup::WebSockets {
+  explicit WebSockets(const ClientGroupOptions& options, transport::SessionHandler& handler)
+      : clients(io, {.handshake_timeout_ms = std::max<i64>(options.handshake_timeout_ns / kMillisecondNs, 1)},
+                handler) {}
+
+  boost::asio::io_context io{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
+  transport::WebSocketClients clients;
+};
+
+Result<ServerUrl> parse_server_url(const std::string& url) {
+  constexpr std::string_view kQuic = "quic://";
+  constexpr std::string_view kWebSocket = "ws://";
+  ServerUrl parsed;
+  std::string rest;
+  if (url.starts_with(kQuic)) {
+    rest = url.substr(kQuic.size());
+    if (rest.ends_with('/')) rest.pop_back();
+  } else if (url.starts_with(kWebSocket)) {
+    parsed.transport = transport::TransportKind::websocket;
+    rest = url.substr(kWebSocket.size());
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    parsed.path = rest.size() - slash > 1 ? rest.substr(slash) : "/play";
+    rest.resize(slash);
+  } else {
+    return Error{
+        ErrorCode::invalid_argument,
+        "'" + url + "' is no address that this client speaks; use quic://HOST:PORT or ws://HOST:PORT[/PATH]"};
   }
-  std::string rest = url.substr(scheme.size());
-  if (rest.ends_with('/')) rest.pop_back();
   auto address = env::parse_address(rest);
   if (!address) return std::move(address).error().within(url);
-  return address;
+  parsed.address = *address;
+  return parsed;
 }
+
+ClientGroup::ClientGroup(const ClientGroupOptions& options, env::Random& random, const env::Clock& clock)
+    : options_(options), random_(random), clock_(clock), now_(clock.now()) {}
 
 Result<std::unique_ptr<ClientGroup>> ClientGroup::create(const ClientGroupOptions& options,
                                                          env::Network& network, env::Random& random,
                                                          const env::Clock& clock) {
-  auto credentials = transport::TlsCredentials::load(options.tls);
-  if (!credentials) return std::move(credentials).error();
   std::unique_ptr<ClientGroup> group(new ClientGroup(options, random, clock));
-  group->credentials_ = std::move(*credentials);
-  group->now_ = clock.now();
-  const auto any =
-      env::parse_address(options.server.is_loopback() ? (options.server.is_v4() ? "127.0.0.1:0" : "[::1]:0")
-                         : options.server.is_v4()     ? "0.0.0.0:0"
-                                                      : "[::]:0");
-  if (!any) return any.error();
-  transport::QuicSettings quic;
-  quic.handshake_timeout_ns = options.handshake_timeout_ns;
-  for (u32 i = 0; i < std::max(options.sockets, 1U); ++i) {
-    transport::SessionHandler& handler = *group;
-    auto socket = network.bind(*any, {});
-    if (!socket) return std::move(socket).error().within("a socket for the clients");
-    Port& port = group->ports_.emplace_back();
-    port.socket = std::move(*socket);
-    port.quic = std::make_unique<transport::QuicClients>(quic, random, handler, port.socket->batch());
+  if (options.transport == transport::TransportKind::websocket) {
+    group->web_sockets_ = std::make_unique<WebSockets>(options, *group);
+  } else if (auto opened = group->open_quic(network); !opened) {
+    return std::move(opened).error();
   }
   return group;
+}
+
+Result<void> ClientGroup::open_quic(env::Network& network) {
+  auto credentials = transport::TlsCredentials::load(options_.tls);
+  if (!credentials) return std::move(credentials).error();
+  credentials_ = std::move(*credentials);
+  const bool v4 = options_.server.is_v4();
+  const auto any = env::parse_address(options_.server.is_loopback() ? (v4 ? "127.0.0.1:0" : "[::1]:0")
+                                                                    : (v4 ? "0.0.0.0:0" : "[::]:0"));
+  if (!any) return any.error();
+  transport::QuicSettings quic;
+  quic.handshake_timeout_ns = options_.handshake_timeout_ns;
+  for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
+    auto socket = network.bind(*any, {});
+    if (!socket) return std::move(socket).error().within("a socket for the clients");
+    Port& port = ports_.emplace_back();
+    port.socket = std::move(*socket);
+    port.quic = std::make_unique<transport::QuicClients>(quic, random_, *this, port.socket->batch());
+  }
+  return {};
 }
 
 ClientGroup::~ClientGroup() = default;
@@ -81,6 +114,7 @@ void ClientGroup::leave_all() {
 std::size_t ClientGroup::half_open() const {
   std::size_t sum = 0;
   for (const Port& port : ports_) sum += port.quic->half_open();
+  if (web_sockets_) sum += web_sockets_->clients.half_open();
   return sum;
 }
 
@@ -95,6 +129,7 @@ void ClientGroup::poll() {
       port.quic->receive(packets, port.socket->local(), now_);
     }
   }
+  if (web_sockets_) web_sockets_->io.poll();
   now_ = clock_.now();
   for (Port& port : ports_) {
     if (port.quic->deadline() <= now_) port.quic->on_timer(now_);
@@ -125,11 +160,15 @@ void ClientGroup::poll_clients() {
   }
 }
 
-void ClientGroup::wait(TimeNs until) const {
+void ClientGroup::wait(TimeNs until) {
   TimeNs wake = std::min(until, next_timers_);
   for (const Port& port : ports_) wake = std::min(wake, port.quic->deadline());
   const i64 left = wake - clock_.now();
   if (left <= 0) return;
+  if (web_sockets_) {
+    web_sockets_->io.run_one_for(std::chrono::nanoseconds(left));
+    return;
+  }
   std::vector<pollfd> waits;
   for (const Port& port : ports_) {
     if (port.socket->descriptor() >= 0) waits.push_back({port.socket->descriptor(), POLLIN, 0});
@@ -141,6 +180,7 @@ void ClientGroup::wait(TimeNs until) const {
 std::size_t ClientGroup::connections() const {
   std::size_t sum = 0;
   for (const Port& port : ports_) sum += port.quic->connections();
+  if (web_sockets_) sum += web_sockets_->clients.connections();
   return sum;
 }
 
@@ -151,6 +191,18 @@ u64 ClientGroup::packets_received() const {
 }
 
 Result<transport::Session*> ClientGroup::connect(Client&, TimeNs now) {
+  if (web_sockets_) {
+    transport::WebSocketClients::Target target;
+    target.server = options_.server;
+    target.path = options_.path;
+    target.context = connecting_client_;
+    if (options_.token) {
+      auto token = options_.token();
+      if (!token) return std::move(token).error().within("a token for the connection");
+      target.token = std::move(*token);
+    }
+    return web_sockets_->clients.connect(target);
+  }
   Port& port = ports_[connecting_client_ % ports_.size()];
   transport::QuicClients::ClientOptions options;
   options.server_name = options_.server_name;
@@ -159,16 +211,21 @@ Result<transport::Session*> ClientGroup::connect(Client&, TimeNs now) {
   return port.quic->connect(options_.server, port.socket->local(), options, now);
 }
 
+// A WebSocket's messages come one by one, whenever its context runs: each at its own time.
 void ClientGroup::on_open(transport::Session& session) {
+  if (web_sockets_) now_ = clock_.now();
   client_of(session).on_open(session, now_);
 }
 void ClientGroup::on_reliable(transport::Session& session, Bytes bytes) {
+  if (web_sockets_) now_ = clock_.now();
   client_of(session).on_reliable(session, bytes, now_);
 }
 void ClientGroup::on_datagram(transport::Session& session, Bytes payload) {
+  if (web_sockets_) now_ = clock_.now();
   client_of(session).on_datagram(session, payload, now_);
 }
 void ClientGroup::on_close(transport::Session& session, transport::CloseCode code, std::string_view reason) {
+  if (web_sockets_) now_ = clock_.now();
   client_of(session).on_close(session, code, reason, now_);
 }
 

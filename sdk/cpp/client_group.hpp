@@ -1,7 +1,8 @@
-// Many clients over QUIC on a few shared sockets, driven by one thread.
+// Many clients over QUIC on a few shared sockets, or over a WebSocket each, driven by one thread.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,18 +12,33 @@
 #include "env/network.hpp"
 #include "transport/credentials/development_pki.hpp"
 #include "transport/quic/quic_client.hpp"
+#include "transport/websocket/websocket_client.hpp"
 
 namespace drumline::client {
 
-/// "quic://host:port" with a numeric host or localhost. Other schemes are
-/// invalid_argument and say what is spoken here.
-Result<env::Address> parse_quic_url(const std::string& url);
+struct ServerUrl {
+  transport::TransportKind transport = transport::TransportKind::quic;
+  env::Address address;
+  std::string path;  ///< of a WebSocket; "/play" unless the URL says another
+};
+/// "quic://HOST:PORT" or "ws://HOST:PORT[/PATH]" with a numeric host or localhost.
+/// Other schemes are invalid_argument and say what is spoken here.
+Result<ServerUrl> parse_server_url(const std::string& url);
 
 struct ClientGroupOptions {
   env::Address server;
+  transport::TransportKind transport = transport::TransportKind::quic;
+
+  // Over QUIC.
   std::string server_name = "localhost";  ///< that the server's certificate must hold
   transport::TlsFiles tls;                ///< authority, and our certificate and key
   u32 sockets = 1;                        ///< clients are dealt to them in turn
+
+  // Over WebSocket.
+  std::string path = "/play";
+  /// Gives the token of each connection, as they expire. Empty: none is sent.
+  std::function<Result<std::string>()> token;
+
   /// Handshakes under way at once: a handshake costs the server a millisecond, and
   /// a thousand at once would time each other out.
   u32 max_handshakes = 32;
@@ -44,13 +60,13 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
 
   /// One round: takes what has arrived, does what is due, sends.
   void poll();
-  /// Sleeps until a packet arrives, something is due, or `until`.
-  void wait(TimeNs until) const;
+  /// Sleeps until a packet arrives (which a WebSocket also handles), something is due, or `until`.
+  void wait(TimeNs until);
 
   std::size_t size() const { return clients_.size(); }
   Client& client(std::size_t i) { return *clients_[i]; }
   const Client& client(std::size_t i) const { return *clients_[i]; }
-  u64 packets_received() const;
+  u64 packets_received() const;  ///< over QUIC
   /// Sessions that are open, opening or still closing.
   std::size_t connections() const;
 
@@ -60,8 +76,10 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
     std::unique_ptr<transport::QuicClients> quic;
   };
 
-  ClientGroup(const ClientGroupOptions& options, env::Random& random, const env::Clock& clock)
-      : options_(options), random_(random), clock_(clock) {}
+  struct WebSockets;
+
+  ClientGroup(const ClientGroupOptions& options, env::Random& random, const env::Clock& clock);
+  Result<void> open_quic(env::Network& network);
 
   Result<transport::Session*> connect(Client& client, TimeNs now) override;
   void on_open(transport::Session& session) override;
@@ -78,7 +96,8 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
   std::shared_ptr<const transport::TlsCredentials> credentials_;
   // Before the ports: a dying endpoint may still name its sessions' clients.
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<Port> ports_;
+  std::vector<Port> ports_;                  // over QUIC
+  std::unique_ptr<WebSockets> web_sockets_;  // over WebSocket
   std::size_t connecting_client_ = 0;
   std::deque<std::size_t> to_start_;
   TimeNs now_ = 0;

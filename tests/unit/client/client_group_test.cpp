@@ -111,12 +111,17 @@ TEST_F(client_group, leaving_tells_the_server) {
   EXPECT_TRUE(run_until(*group, [&] { return server.leaves.load() == 4; }));
 }
 
-TEST(quic_url, names_what_it_does_not_speak) {
-  EXPECT_EQ(parse_quic_url("quic://127.0.0.1:7777").value().port, 7777);
-  EXPECT_EQ(parse_quic_url("quic://localhost:1/").value().port, 1);
-  for (const char* bad : {"", "127.0.0.1:7777", "ws://127.0.0.1:7777", "quic://", "quic://127.0.0.1",
-                          "quic://127.0.0.1:99999"}) {
-    EXPECT_FALSE(parse_quic_url(bad).ok()) << bad;
+TEST(server_url, names_what_it_does_not_speak) {
+  EXPECT_EQ(parse_server_url("quic://127.0.0.1:7777")->address.port, 7777);
+  EXPECT_EQ(parse_server_url("quic://localhost:1/")->address.port, 1);
+  const ServerUrl web = parse_server_url("ws://[::1]:80").value();
+  EXPECT_EQ(web.transport, transport::TransportKind::websocket);
+  EXPECT_EQ(web.path, "/play");
+  EXPECT_EQ(parse_server_url("ws://127.0.0.1:80/")->path, "/play");
+  EXPECT_EQ(parse_server_url("ws://127.0.0.1:80/other/path")->path, "/other/path");
+  for (const char* bad : {"", "127.0.0.1:7777", "wss://127.0.0.1:7777", "quic://", "quic://127.0.0.1",
+                          "ws:///play", "quic://127.0.0.1:99999"}) {
+    EXPECT_FALSE(parse_server_url(bad).ok()) << bad;
   }
 }
 
