@@ -10,6 +10,11 @@ constexpr std::array<std::string_view, 32> kNames = {
     "Lars", "Mina", "Nils", "Olga", "Piet", "Quin", "Rika", "Sven", "Tove", "Udo",  "Vera",
     "Wim",  "Xeni", "Yara", "Zeno", "Anke", "Bodo", "Cleo", "Dora", "Emil", "Frida"};
 
+// A decision takes what is nearest into account, and not all that is in sight.
+constexpr std::size_t kLooksAt = 64;
+// Of the looks of all bots; prime, so that every bot has its turn.
+constexpr u64 kCountEvery = 61;
+
 }  // namespace
 
 std::string bot_name(u32 number) {
@@ -78,15 +83,27 @@ void ArenaPlayer::on_frame(client::Client& client) {
 
 void ArenaPlayer::look(client::Client& client) {
   broadcast::StateDecoder& world = client.world();
-  locker_.seen.clear();
+  const EntityId self = client.entity();
+  bool sees_self = false;
   u64 fresh = 0;
-  world.for_each([&](const broadcast::StateDecoder::Entity& entity) {
+  const auto see = [&](const broadcast::StateDecoder::Entity& entity) {
     arena::SeenEntity& seen = locker_.seen.emplace_back();
     seen.id = entity.id();
     const std::size_t fields = std::min(entity.table().fields.size(), seen.values.size());
     for (std::size_t f = 0; f < fields; ++f) seen.values[f] = entity.value(f);
     if (entity.tick() == world.tick()) ++fresh;
-  });
+    if (seen.id == self) sees_self = true;
+  };
+  locker_.seen.clear();
+  const bool counts = ++locker_.looks % kCountEvery == 0;
+  if (!counts) world.for_each_told(kLooksAt, see);
+  if (sees_self) return;
+  // The whole of what is known: to count it, or because the newest datagram did
+  // not tell of the bot itself.
+  locker_.seen.clear();
+  fresh = 0;
+  world.for_each(see);
+  if (!counts) return;
   ++locker_.frames_sampled;
   locker_.entities_fresh += fresh;
   locker_.entities_known += locker_.seen.size();

@@ -21,6 +21,7 @@ struct Locker {
   std::map<std::vector<std::byte>, std::shared_ptr<const arena::MapDescription>> maps;
   std::vector<arena::SeenEntity> seen;
   std::map<std::string, u64> refused;
+  u64 looks = 0;
   u64 frames_sampled = 0;
   u64 entities_fresh = 0;
   u64 entities_known = 0;

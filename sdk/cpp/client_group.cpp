@@ -60,7 +60,8 @@ Result<std::unique_ptr<ClientGroup>> ClientGroup::create(const ClientGroupOption
                                                          const env::Clock& clock) {
   std::unique_ptr<ClientGroup> group(new ClientGroup(options, random, clock));
   if (options.transport == transport::TransportKind::websocket) {
-    group->web_sockets_ = std::make_unique<WebSockets>(options, *group);
+    transport::SessionHandler& handler = *group;
+    group->web_sockets_ = std::make_unique<WebSockets>(options, handler);
   } else if (auto opened = group->open_quic(network); !opened) {
     return std::move(opened).error();
   }
@@ -77,12 +78,13 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   if (!any) return any.error();
   transport::QuicSettings quic;
   quic.handshake_timeout_ns = options_.handshake_timeout_ns;
+  transport::SessionHandler& handler = *this;
   for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
     auto socket = network.bind(*any, {});
     if (!socket) return std::move(socket).error().within("a socket for the clients");
     Port& port = ports_.emplace_back();
     port.socket = std::move(*socket);
-    port.quic = std::make_unique<transport::QuicClients>(quic, random_, *this, port.socket->batch());
+    port.quic = std::make_unique<transport::QuicClients>(quic, random_, handler, port.socket->batch());
   }
   return {};
 }

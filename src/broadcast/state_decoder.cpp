@@ -44,6 +44,7 @@ void StateDecoder::reset() {
   last_sequence_ = 0;
   players_ = 0;
   first_stream_ = 0xFFFF'FFFF;
+  told_count_ = 0;
   acks_.clear();
   events_.clear();
   seen_ = {};
@@ -69,6 +70,7 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
     last_sequence_ = sequence;
     players_ = players;
     first_stream_ = 0xFFFF'FFFF;
+    told_count_ = 0;
     if (tick_ - swept_ >= kSweepTicks) sweep();
   }
   bool first = newest;
@@ -101,6 +103,8 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
       }
       if (first && stream != nullptr) first_stream_ = static_cast<u32>(stream - streams_.data());
       first = false;
+      if (newest && stream != nullptr && told_count_ < told_.size())
+        told_[told_count_++] = static_cast<u16>(stream - streams_.data());
       if (!good) break;
     }
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -105,6 +106,32 @@ class StateDecoder {
     collect();
     for (const Known& known : known_) {
       if (known.id != 0) visit(entity_at(known.stream, known.place));
+    }
+  }
+  /// Calls visit(const Entity&) for the entities of the streams that the newest
+  /// datagram told of, in its order (the client's own stream first, from a battle's
+  /// server then the nearest first), until `most` were visited: whole streams.
+  /// Decodes those streams alone.
+  template <class Visit>
+  void for_each_told(std::size_t most, Visit visit) {
+    std::size_t visited = 0;
+    for (std::size_t i = 0; i < told_count_ && visited < most; ++i) {
+      Stream& stream = streams_[told_[i]];
+      if (!stream.used || !stream.has_state || stream.tick != tick_ || !decode(stream)) continue;
+      Entity entity;
+      entity.tick_ = stream.tick;
+      for (const Section& section : stream.now.sections) {
+        entity.section_ = &section;
+        entity.values_ = stream.now.values.data() + section.values;
+        for (u32 place = 0; place < section.count; ++place) {
+          entity.place_ = place;
+          entity.slot_ = stream.now.slots[section.first + place];
+          entity.generation_ = stream.now.generations[section.first + place];
+          if (entity.generation_ == 0) continue;
+          visit(std::as_const(entity));
+          ++visited;
+        }
+      }
     }
   }
   /// Finds an entity. Quick for the client's own: the server puts its stream
@@ -235,6 +262,8 @@ class StateDecoder {
   u32 last_sequence_ = 0;
   u32 players_ = 0;
   u32 first_stream_ = 0xFFFF'FFFF;  ///< place of the first stream of the newest datagram
+  std::array<u16, 64> told_{};      ///< places of its first streams
+  u32 told_count_ = 0;
   std::vector<Ack> acks_;
   std::vector<StateEvent> events_;
   std::array<SeenEvent, 256> seen_{};

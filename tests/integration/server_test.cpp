@@ -8,6 +8,7 @@
 #include "support/live_clients.hpp"
 #include "support/live_server.hpp"
 #include "support/temporary_folder.hpp"
+#include "tally/tally.hpp"
 
 namespace drumline {
 namespace {
@@ -155,6 +156,17 @@ TEST(Server, a_client_without_a_certificate_is_refused_and_the_others_play_on) {
   EXPECT_TRUE(stranger.heard(0).welcomes.empty());
   const u64 before = honest.heard(0).frames;
   EXPECT_TRUE(honest.run_until([&] { return honest.heard(0).frames > before + 20; }, kPatienceS));
+}
+
+TEST(Server, another_game_is_served_without_a_line_changed_in_the_engine) {
+  const TemporaryFolder data;
+  auto server = start_server(data.path(), {}, tally::tally_game());
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  LiveClients clients((*server)->report().quic, (*server)->report().pki_folder, 2);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing() && clients.heard(0).frames > 3; }, kPatienceS));
+  EXPECT_EQ(clients.heard(0).welcomes[0].game, tally::tally_game().name());
+  broadcast::StateDecoder::Entity self;
+  EXPECT_TRUE(clients.client(0).world().find(clients.client(0).entity(), self));
 }
 
 TEST(Server, a_second_server_on_the_same_folder_is_refused_by_name) {

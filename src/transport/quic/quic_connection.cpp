@@ -224,7 +224,11 @@ bool QuicConnection::send_datagram(Bytes payload) {
 }
 
 bool QuicConnection::write_datagram(Bytes payload) {
-  owner_.mark_dirty(*this);  // its timers move
+  // Sending arms a probe timer, max_ack_delay away at the least: a deadline that
+  // comes before that looks at it in time, and need not be computed anew here.
+  const bool timer_is_near = heap_index != DeadlineSlot::kOutside &&
+                             deadline <= owner_.now_ + owner_.settings().max_ack_delay_ns / 2;
+  if (!timer_is_near) owner_.mark_dirty(*this);
   const ngtcp2_tstamp now = timestamp(owner_.now_);
   const ngtcp2_vec vec{reinterpret_cast<u8*>(const_cast<std::byte*>(payload.data())), payload.size()};
   // Acknowledgements and repeats may take a packet of their own before ours.
@@ -238,6 +242,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
     if (written <= 0) {
       if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0)
         error_ = static_cast<int>(written);
+      owner_.mark_dirty(*this);
       break;
     }
     owner_.commit(*this, static_cast<std::size_t>(written), info.ecn);
