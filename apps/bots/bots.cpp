@@ -51,8 +51,12 @@ Result<std::function<Result<std::string>()>> token_source(const BotsOptions& opt
   const auth::Role role = options.spectators ? auth::Role::spectator : auth::Role::player;
   return std::function<Result<std::string>()>([key, role] {
     const i64 now_s = env::SystemClock().wall_now() / kSecondNs;
-    return key->issue(
-        {.subject = "bots", .role = role, .issued_at_s = now_s, .expires_at_s = now_s + kTokenSeconds});
+    auth::TokenClaims claims;
+    claims.subject = "bots";
+    claims.role = role;
+    claims.issued_at_s = now_s;
+    claims.expires_at_s = now_s + kTokenSeconds;
+    return key->issue(claims);
   });
 }
 
