@@ -109,9 +109,10 @@ Result<void> run_tick(const Options& options, const Report& report) {
   node.configuration = std::move(*configuration);
   node.data = options.folder + "/data";
   node.games = options.games;
-  const auto idle = telemetry::read_process_stats();
   auto server = server::Server::start(std::move(node));
   if (!server) return std::move(server).error();
+  // A player's memory is what comes on top of a server without any.
+  const auto idle = telemetry::read_process_stats();
 
   auto bots = ChildProcess::start(
       kThisBinary, {"bots", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",

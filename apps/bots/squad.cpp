@@ -11,6 +11,9 @@ namespace drumline::bots {
 namespace {
 
 constexpr i64 kPublishNs = 100 * kMillisecondNs;
+// Rounds begin at least so far apart: a round then takes and sends many packets
+// with one system call, for which no bot's frame waits longer than this.
+constexpr i64 kRoundNs = 2 * kMillisecondNs;
 constexpr i64 kFarewellNs = 500 * kMillisecondNs;
 // A spectator without a frame for so long was not served.
 constexpr i64 kStarvedNs = 3 * kSecondNs;
@@ -71,6 +74,7 @@ void Squad::run() {
   TimeNs publish_at = 0;
   while (!stop_wanted_.load(std::memory_order_relaxed)) {
     if (restart_wanted_.exchange(false)) begin_figures();
+    const TimeNs round_began = clock_.now();
     group_->poll();
     rounds_.add();
     const TimeNs now = clock_.now();
@@ -78,6 +82,7 @@ void Squad::run() {
       publish_at = now + kPublishNs;
       publish();
     }
+    env::sleep_until(round_began + kRoundNs);
     group_->wait(now + kPublishNs);
   }
   gather(expected_end_.load());

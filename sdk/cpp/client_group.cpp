@@ -12,6 +12,11 @@ namespace {
 
 // Clients' own timers (repeats, pings, reconnects) are looked at this often, all in a row.
 constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
+// Commands, ten a second of an active player, carry most acknowledgements: what is
+// held for so long mostly needs no packet of its own. Half a server's first
+// congestion window of state frames, so that it never waits for us.
+constexpr i64 kAcknowledgeHoldNs = 60 * kMillisecondNs;
+constexpr i64 kMaxAckDelayNs = 80 * kMillisecondNs;
 // Receive calls in a row on one socket before the others get their turn.
 constexpr int kReceiveCallsInARow = 16;
 
@@ -78,6 +83,8 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   if (!any) return any.error();
   transport::QuicSettings quic;
   quic.handshake_timeout_ns = options_.handshake_timeout_ns;
+  quic.acknowledge_hold_ns = kAcknowledgeHoldNs;
+  quic.max_ack_delay_ns = kMaxAckDelayNs;
   transport::SessionHandler& handler = *this;
   for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
     auto socket = network.bind(*any, {});
