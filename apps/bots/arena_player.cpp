@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, 32> kNames = {
     "Wim",  "Xeni", "Yara", "Zeno", "Anke", "Bodo", "Cleo", "Dora", "Emil", "Frida"};
 
 // A decision takes what is nearest into account, and not all that is in sight.
-constexpr std::size_t kLooksAt = 64;
+constexpr std::size_t kLooksAt = 48;
 // Of the looks of all bots; prime, so that every bot has its turn.
 constexpr u64 kCountEvery = 61;
 

@@ -33,7 +33,7 @@ double BotsReport::cpu_us_per_frame() const {
 std::string to_text(const BotsReport& r) {
   std::string text;
   const auto line = [&text](const char* label, const std::string& value) {
-    fmt::format_to(std::back_inserter(text), "{:<22}{}\n", label, value);
+    fmt::format_to(std::back_inserter(text), "{:<24}{}\n", label, value);
   };
   line(
       r.spectators ? "spectators" : "bots",

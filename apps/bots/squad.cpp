@@ -44,6 +44,7 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
     if (options.battles > 0) client.battle = BattleId{1 + number % options.battles};
     client.give_up_after_ns = static_cast<i64>(options.give_up_seconds * 1e9);
     client.decoder.eager = false;
+    client.decoder.events = false;
     client.interarrival_ns = &squad->interarrival_ns_;
     ArenaPlayer& player = squad->players_.emplace_back(squad->locker_, options.seed + number, decision_ticks,
                                                        Tick{number}, options.spectators);

@@ -15,8 +15,8 @@ constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
 // Commands, ten a second of an active player, carry most acknowledgements: what is
 // held for so long mostly needs no packet of its own. Half a server's first
 // congestion window of state frames, so that it never waits for us.
-constexpr i64 kAcknowledgeHoldNs = 60 * kMillisecondNs;
-constexpr i64 kMaxAckDelayNs = 80 * kMillisecondNs;
+constexpr i64 kAcknowledgeHoldNs = 90 * kMillisecondNs;
+constexpr i64 kMaxAckDelayNs = 110 * kMillisecondNs;
 // Receive calls in a row on one socket before the others get their turn.
 constexpr int kReceiveCallsInARow = 16;
 

@@ -91,14 +91,10 @@ Result<void> decode_tick(Bytes payload, TickRecord& out) {
   return {};
 }
 
-std::vector<std::byte> encode_snapshot_taken(const SnapshotRecord& record) {
-  std::vector<std::byte> out(20 + record.file.size());
-  ByteWriter writer(out);
-  writer.write(record.state_hash);
-  writer.write(record.content_hash);
-  write_text(record.file, writer);
-  DRUM_ASSERT(writer.ok());
-  return out;
+void encode_snapshot_taken(const SnapshotRecord& record, ByteWriter& out) {
+  out.write(record.state_hash);
+  out.write(record.content_hash);
+  write_text(record.file, out);
 }
 
 Result<SnapshotRecord> decode_snapshot_taken(Bytes payload) {

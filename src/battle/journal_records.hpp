@@ -38,7 +38,9 @@ struct SnapshotRecord {
   u64 content_hash = 0;  ///< XXH3-64 of the snapshot's content
   std::string file;      ///< its name in the battle's snapshot folder
 };
-std::vector<std::byte> encode_snapshot_taken(const SnapshotRecord& record);
+/// Room that it needs at most; a snapshot's name is its tick.
+inline constexpr std::size_t kMaxSnapshotTakenBytes = 128;
+void encode_snapshot_taken(const SnapshotRecord& record, ByteWriter& out);
 Result<SnapshotRecord> decode_snapshot_taken(Bytes payload);
 
 /// Kinds battle_disposed (why) and note: a sentence of at most 64 KiB, UTF-8.

@@ -225,6 +225,7 @@ bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u
     event.a = in.zigzag();
     event.b = in.zigzag();
     if (!in.ok()) return false;
+    if (!limits_.events) continue;
     const auto same = [&](const SeenEvent& seen) {
       return seen.used && seen.tick == event.tick && seen.stream == stream && seen.number == number;
     };

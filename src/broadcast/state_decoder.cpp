@@ -86,8 +86,9 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
         good = false;
         break;
       }
-      prefetch(chunks[count++].number);
+      prefetch_index(chunks[count++].number);
     }
+    for (std::size_t i = 0; i < count; ++i) prefetch(chunks[i].number);
     for (std::size_t i = 0; i < count; ++i) {
       const Chunk& chunk = chunks[i];
       ++counters_.chunks;
@@ -217,6 +218,10 @@ bool StateDecoder::decode(Stream& stream) {
 
 // --- streams ----------------------------------------------------------------
 
+void StateDecoder::prefetch_index(u32 number) const {
+  __builtin_prefetch(&index_[mix(number) & (static_cast<u32>(index_.size()) - 1)]);
+}
+
 void StateDecoder::prefetch(u32 number) const {
   const u32 mask = static_cast<u32>(index_.size()) - 1;
   for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
@@ -226,6 +231,33 @@ void StateDecoder::prefetch(u32 number) const {
     __builtin_prefetch(stream + 64);
     __builtin_prefetch(stream + 128);
     return;
+  }
+}
+
+// What decoding the first told streams reads: one of many clients finds none of
+// it in the caches, and fetching it bit by bit would take most of the time.
+void StateDecoder::prefetch_told() const {
+  const std::size_t count = std::min<std::size_t>(told_count_, 12);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* const stream = reinterpret_cast<const char*>(&streams_[told_[i]]);
+    for (std::size_t at = 0; at < sizeof(Stream); at += 64) __builtin_prefetch(stream + at);
+  }
+  const auto fetch = [](const auto& of, std::size_t most) {
+    const auto* const data = reinterpret_cast<const char*>(of.data());
+    const std::size_t bytes = std::min(of.size() * sizeof(of[0]), most);
+    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(data + at);
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    const Stream& stream = streams_[told_[i]];
+    const Columns& key = stream.key_columns[stream.base];
+    fetch(key.sections, 64);
+    fetch(key.slots, 64);
+    fetch(key.generations, 64);
+    fetch(key.values, 512);
+    fetch(stream.now.sections, 64);
+    fetch(stream.now.slots, 64);
+    fetch(stream.now.generations, 64);
+    fetch(stream.now.values, 512);
   }
 }
 

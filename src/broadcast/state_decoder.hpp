@@ -20,6 +20,7 @@ struct DecoderLimits {
   /// Decode each chunk when it comes. Otherwise only when its entities are asked
   /// for, which is much cheaper for who looks rarely, but misses events.
   bool eager = true;
+  bool events = true;  ///< otherwise they are checked and not kept
 };
 
 /// An event as the wire tells it.
@@ -115,6 +116,7 @@ class StateDecoder {
   template <class Visit>
   void for_each_told(std::size_t most, Visit visit) {
     std::size_t visited = 0;
+    prefetch_told();
     for (std::size_t i = 0; i < told_count_ && visited < most; ++i) {
       Stream& stream = streams_[told_[i]];
       if (!stream.used || !stream.has_state || stream.tick != tick_ || !decode(stream)) continue;
@@ -226,7 +228,9 @@ class StateDecoder {
   };
   static bool read_chunk(ByteReader& in, Chunk& chunk);
 
+  void prefetch_index(u32 number) const;
   void prefetch(u32 number) const;
+  void prefetch_told() const;
   void put_index(u32 number, u32 place);
   Stream* find_stream(u32 number);
   Stream& stream_for(u32 number);

@@ -67,10 +67,10 @@ std::string GroupCommitter::reason() const {
   return reason_;
 }
 
-void GroupCommitter::request_prune(std::vector<PruneUpTo> covered) {
+void GroupCommitter::request_prune(std::span<const PruneUpTo> covered) {
   {
     const std::lock_guard lock(mutex_);
-    covered_ = std::move(covered);
+    covered_.assign(covered.begin(), covered.end());
   }
   prune_wanted_.store(true, std::memory_order_release);
   if (options_.threaded) wakeup_.notify();
@@ -89,13 +89,12 @@ void GroupCommitter::note(const Error* error) {
 }
 
 void GroupCommitter::prune() {
-  std::vector<PruneUpTo> covered;
   {
     const std::lock_guard lock(mutex_);
-    covered.swap(covered_);
+    pruning_.assign(covered_.begin(), covered_.end());
   }
   // A segment that could not go stays, and goes next time.
-  if (const auto pruned = writer_->prune(covered); pruned)
+  if (const auto pruned = writer_->prune(pruning_); pruned)
     pruned_.fetch_add(*pruned, std::memory_order_relaxed);
   space_.store(writer_->space_bytes(), std::memory_order_relaxed);
 }

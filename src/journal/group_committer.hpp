@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -53,7 +54,8 @@ class GroupCommitter {
   std::string reason() const;
 
   /// Lets segments go that `covered` covers, when the thread comes to it.
-  void request_prune(std::vector<PruneUpTo> covered);
+  /// Each call names all that is covered, as the newest one is what counts.
+  void request_prune(std::span<const PruneUpTo> covered);
 
   /// Not threaded: does all that waits, on this thread.
   void drive();
@@ -90,6 +92,7 @@ class GroupCommitter {
   mutable std::mutex mutex_;  ///< for what is rare: reason_, covered_
   std::string reason_;
   std::vector<PruneUpTo> covered_;
+  std::vector<PruneUpTo> pruning_;  ///< the thread's copy, its memory reused
   std::atomic<bool> prune_wanted_{false};
 
   Histogram latency_;

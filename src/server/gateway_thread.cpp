@@ -61,7 +61,7 @@ struct GatewayThread::Impl {
   asio::posix::stream_descriptor socket_events{io};
   asio::posix::stream_descriptor wakeup_events{io};
   u64 laps_seen = 0;
-  TimeNs next_round = 0;       ///< when packets and timers are looked at again
+  TimeNs next_round = 0;  ///< when packets and timers are looked at again
   bool socket_armed = false;
   std::atomic<bool> stopping{false};
   std::atomic<i64> stop_grace_ns{0};
@@ -91,8 +91,13 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
   impl->quic = std::move(*quic);
 
   if (options.serve_websocket) {
-    auto listener = transport::WebSocketListener::create(impl->io, options.websocket, std::move(verify_token),
-                                                         impl->shard);
+    transport::WebSocketOptions websocket = options.websocket;
+    // Free ports are one number where that is free, so that it can be given as --port again.
+    if (websocket.port == 0) websocket.port = impl->socket->local().port;
+    auto listener = transport::WebSocketListener::create(impl->io, websocket, verify_token, impl->shard);
+    if (!listener && options.websocket.port == 0) {
+      listener = transport::WebSocketListener::create(impl->io, options.websocket, verify_token, impl->shard);
+    }
     if (!listener) return std::move(listener).error();
     impl->websocket = std::move(*listener);
   }

@@ -61,6 +61,7 @@ TickPipeline::TickPipeline(std::vector<RunningBattle> battles, std::span<battle:
       snapshots_(snapshots),
       frames_(frames),
       clock_(clock) {
+  covered_.reserve(battles_.size());
   std::sort(battles_.begin(), battles_.end(), [](const RunningBattle& a, const RunningBattle& b) {
     return a.actor->battle().info().id < b.actor->battle().info().id;
   });
@@ -92,20 +93,36 @@ void TickPipeline::append_to_journal(journal::Batch& batch, const RunningBattle&
 }
 
 void TickPipeline::append_finished_snapshots(journal::Batch& batch) {
-  while (const auto done = snapshots_.poll()) {
+  while (auto done = snapshots_.poll()) {
     if (done->error) {
       counters_.snapshots_failed.add();
       log_warning("{}; the battle goes on, and recovery will start further back", done->error->message);
       continue;
     }
-    const auto payload =
-        battle::encode_snapshot_taken({done->header.state_hash, done->header.content_hash, done->name});
-    const auto appended = batch.append(
+    const MutableBytes room = batch.open(battle::kMaxSnapshotTakenBytes);
+    // The server leaves room for these beside every battle's largest tick.
+    DRUM_ASSERT(!room.empty());
+    ByteWriter out(room);
+    battle::encode_snapshot_taken({done->header.state_hash, done->header.content_hash, std::move(done->name)},
+                                  out);
+    DRUM_ASSERT(out.ok());
+    batch.close(
         {journal::RecordKind::snapshot_taken, done->header.battle, done->header.epoch, done->header.tick},
-        payload);
-    if (!appended) log_warning("snapshot {} is not journaled: {}", done->name, appended.error().message);
-    if (done->oldest_kept != 0) committer_.request_prune({{done->header.battle, done->oldest_kept}});
+        out.size());
+    if (done->oldest_kept != 0) let_journal_go(done->header.battle, done->oldest_kept);
   }
+}
+
+// What every battle's oldest kept snapshot covers: a segment goes when none needs it.
+void TickPipeline::let_journal_go(BattleId battle, Tick up_to) {
+  const auto known = std::find_if(covered_.begin(), covered_.end(), [&](const journal::PruneUpTo& covered) {
+    return covered.battle == battle;
+  });
+  if (known != covered_.end())
+    known->tick = up_to;
+  else
+    covered_.push_back({battle, up_to});
+  committer_.request_prune(covered_);
 }
 
 void TickPipeline::queue_notices(RunningBattle& running) {

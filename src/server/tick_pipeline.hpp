@@ -60,6 +60,7 @@ class TickPipeline {
   void receive_inputs();
   void append_to_journal(journal::Batch& batch, const RunningBattle& battle);
   void append_finished_snapshots(journal::Batch& batch);
+  void let_journal_go(BattleId battle, Tick up_to);
   void queue_notices(RunningBattle& battle);
   void publish_frame(RunningBattle& battle, u64 journal_sequence);
   void take_snapshot(const RunningBattle& battle);
@@ -71,6 +72,7 @@ class TickPipeline {
   BroadcastRing& frames_;
   const env::Clock& clock_;
   PipelineCounters counters_;
+  std::vector<journal::PruneUpTo> covered_;  ///< by battle: what snapshots hold
 };
 
 }  // namespace drumline::server

@@ -3,6 +3,7 @@
 // recovery can be held against it.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -120,8 +121,10 @@ class BattleLog {
                              info, content);
     if (!name) return std::move(name).error();
     if (!journal_snapshots) return {};
-    const auto record =
-        battle::encode_snapshot_taken({battle.state_hash(), snapshot::content_hash(content), *name});
+    std::array<std::byte, battle::kMaxSnapshotTakenBytes> memory;
+    ByteWriter writer(memory);
+    battle::encode_snapshot_taken({battle.state_hash(), snapshot::content_hash(content), *name}, writer);
+    const Bytes record = writer.written();
     auto added =
         batch_.append({journal::RecordKind::snapshot_taken, id, battle.info().epoch, battle.tick()}, record);
     if (!added) return added;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "support/journal_campaign.hpp"
 
 namespace drumline::journal {
@@ -61,7 +63,7 @@ TEST(journal_group_committer, its_thread_commits_and_prunes_while_the_tick_goes_
       }
       for (int i = 0; i < 5; ++i) ASSERT_TRUE(append_note(*batch, ++number).ok());
       (*committer)->submit(batch);
-      if (number == 2000) (*committer)->request_prune({{BattleId{1}, 1000}});
+      if (number == 2000) (*committer)->request_prune(std::array{journal::PruneUpTo{BattleId{1}, 1000}});
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while ((*committer)->durable_sequence() < (*committer)->submitted_sequence() &&
