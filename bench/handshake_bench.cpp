@@ -49,7 +49,7 @@ class Pipe final : public env::PacketBatch {
     if (used_ == packets_.size()) packets_.push_back(std::make_unique<Packet>());
     return packets_[used_]->bytes;
   }
-  void commit(const env::Address&, std::size_t size, u8 ecn) override {
+  void commit(const env::Address&, std::size_t size, u8 ecn, u64) override {
     packets_[used_]->size = size;
     packets_[used_++]->ecn = ecn;
   }

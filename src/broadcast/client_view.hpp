@@ -5,13 +5,11 @@
 #include <vector>
 
 #include "broadcast/cell_cache.hpp"
+#include "broadcast/state_frame.hpp"
 
 namespace drumline::broadcast {
 
 inline constexpr std::size_t kDefaultDatagramBudget = 1100;
-inline constexpr std::size_t kStateFrameHeadBytes = 12;
-inline constexpr std::byte kStateFrameKind{0x01};
-
 /// How far players see and how often. Distances are between cells' centres, in
 /// quarters of a cell's side: neighbours are at 4, diagonal ones at 5.7.
 struct InterestSettings {

@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
+#include "broadcast/state_frame.hpp"
 
 namespace drumline::broadcast {
 namespace {
@@ -53,13 +54,15 @@ void StateDecoder::reset() {
 
 StateDecoder::Status StateDecoder::apply(Bytes datagram) {
   ++counters_.datagrams;
+  const std::size_t received_bytes = datagram.size();
+  datagram = without_padding(datagram);
   ByteReader in(datagram);
   const auto kind = in.read<u8>();
   in.read<u8>();
   const auto tick = in.read<u32>();
   const auto sequence = in.read<u32>();
   const auto players = in.read<u16>();
-  if (!in.ok() || kind != 0x01 || datagram.size() > kMaxDatagramBytes) {
+  if (!in.ok() || kind != static_cast<u8>(kStateFrameKind) || received_bytes > kMaxDatagramBytes) {
     ++counters_.malformed;
     return Status::malformed;
   }

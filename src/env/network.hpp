@@ -46,8 +46,9 @@ class PacketBatch {
   /// kMaxPacketBytes of room for the next packet. When the batch is full it is
   /// sent first, so this always succeeds.
   virtual MutableBytes space() = 0;
-  /// The room just handed out holds a packet of `size` bytes for `to`.
-  virtual void commit(const Address& to, std::size_t size, u8 ecn = 0) = 0;
+  /// The room just handed out holds a packet of `size` bytes for `to`. Packets of
+  /// one flow that are committed in a row stay in order.
+  virtual void commit(const Address& to, std::size_t size, u8 ecn = 0, u64 flow = 0) = 0;
   /// Sends what is collected. A packet that the kernel does not take (full
   /// buffer, unreachable peer) is dropped and counted: datagrams may be lost.
   virtual void flush() = 0;
@@ -68,7 +69,7 @@ class DatagramSocket {
  public:
   virtual ~DatagramSocket() = default;
   virtual Address local() const = 0;
-  /// Up to one batch (64) of waiting packets; empty when none waits.
+  /// Up to one batch (64, or 2,048 when coalesced) of waiting packets; empty when none waits.
   virtual std::span<const ReceivedPacket> receive() = 0;
   virtual PacketBatch& batch() = 0;
   /// For the event loop; -1 for a simulated socket.
@@ -81,6 +82,9 @@ class Network {
   virtual ~Network() = default;
   struct BindOptions {
     bool reuse_port = false;  ///< several sockets share the port (gateway shards)
+    /// Much comes from few peers: the kernel may hand over a peer's packets joined,
+    /// which costs less a packet and a megabyte of memory.
+    bool coalesce = false;
     int receive_buffer_bytes = 4 << 20;
     int send_buffer_bytes = 4 << 20;
   };
@@ -88,7 +92,8 @@ class Network {
   virtual Result<std::unique_ptr<DatagramSocket>> bind(const Address& local, const BindOptions& options) = 0;
 };
 
-/// UDP sockets with recvmmsg and sendmmsg.
+/// UDP sockets with recvmmsg and sendmmsg. Packets of one size that a batch holds
+/// for one peer go out together.
 std::unique_ptr<Network> make_system_network();
 
 }  // namespace drumline::env

@@ -114,7 +114,7 @@ class SimulatedNetwork::Socket final : public DatagramSocket, private PacketBatc
     if (collected_.size() == kBatch) flush();
     return room_;
   }
-  void commit(const Address& to, std::size_t size, u8 ecn) override {
+  void commit(const Address& to, std::size_t size, u8 ecn, u64 /*flow*/) override {
     DRUM_ASSERT(size <= kMaxPacketBytes);
     collected_.emplace_back(
         to, Packet{local_, {room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(size)}, ecn});

@@ -1,173 +1,68 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <vector>
 
 #include <netinet/in.h>
-#include <poll.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "env/kernel_address.hpp"
 #include "env/network.hpp"
+#include "env/system_batch.hpp"
 
 namespace drumline::env {
 
 namespace {
 
-constexpr std::size_t kBatch = 64;
-/// How long a flush waits, once, for room in a full send buffer.
-constexpr timespec kSendPatience{0, 100'000};
-/// Room for one control message with one int: the ECN bits.
-constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(int));
+/// Messages that one call receives: single packets, or trains of them (udp(7), UDP_GRO).
+constexpr std::size_t kSingles = 64;
+constexpr std::size_t kTrains = 16;
+constexpr std::size_t kTrainBytes = 65'535;
+constexpr std::size_t kTrainPackets = 128;
+/// Room for two control messages of one int each: ECN bits, segment size.
+constexpr std::size_t kControlBytes = 2 * CMSG_SPACE(sizeof(int));
 
-/// `address` as the kernel wants it for a socket of this family; 0 when it cannot be reached from one.
-socklen_t to_kernel(const Address& address, int family, sockaddr_storage& out) {
-  if (family == AF_INET) {
-    if (!address.is_v4()) return 0;
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(address.port);
-    std::memcpy(&v4.sin_addr, address.ip.data() + 12, 4);
-    std::memcpy(&out, &v4, sizeof v4);
-    return sizeof v4;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(address.port);
-  std::memcpy(&v6.sin6_addr, address.ip.data(), 16);
-  std::memcpy(&out, &v6, sizeof v6);
-  return sizeof v6;
-}
+/// What the kernel says of a message beside its bytes.
+struct Remarks {
+  u8 ecn = 0;
+  std::size_t segment_bytes = 0;  ///< 0: it is one packet
+};
 
-Address from_kernel(const sockaddr_storage& from) {
-  Address address;
-  if (from.ss_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, &from, sizeof v4);
-    address.ip[10] = address.ip[11] = 0xFF;
-    std::memcpy(address.ip.data() + 12, &v4.sin_addr, 4);
-    address.port = ntohs(v4.sin_port);
-  } else if (from.ss_family == AF_INET6) {
-    sockaddr_in6 v6;
-    std::memcpy(&v6, &from, sizeof v6);
-    std::memcpy(address.ip.data(), &v6.sin6_addr, 16);
-    address.port = ntohs(v6.sin6_port);
-  }
-  return address;
-}
-
-u8 ecn_of(msghdr& header) {
+Remarks remarks_of(msghdr& header) {
+  Remarks remarks;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
     const bool v4 = control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS;
     const bool v6 = control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS;
     // One byte for IPv4, an int for IPv6; little-endian, so the first byte holds it either way.
-    if (v4 || v6) return static_cast<u8>(*CMSG_DATA(control) & 3);
+    if (v4 || v6) remarks.ecn = static_cast<u8>(*CMSG_DATA(control) & 3);
+    if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO) {
+      int bytes = 0;
+      std::memcpy(&bytes, CMSG_DATA(control), sizeof bytes);
+      remarks.segment_bytes = static_cast<std::size_t>(std::max(bytes, 0));
+    }
   }
-  return 0;
+  return remarks;
 }
-
-/// Where a packet goes out: sendmmsg over memory laid out once.
-class SystemBatch final : public PacketBatch {
- public:
-  SystemBatch(int descriptor, int family, SocketCounters& counters)
-      : descriptor_(descriptor), family_(family), counters_(counters) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      parts_[i].iov_base = packets_[i].data();
-      msghdr& header = messages_[i].msg_hdr;
-      header.msg_iov = &parts_[i];
-      header.msg_iovlen = 1;
-      header.msg_name = &peers_[i];
-    }
-  }
-
-  MutableBytes space() override {
-    if (count_ == kBatch) flush();
-    return packets_[count_];
-  }
-
-  void commit(const Address& to, std::size_t size, u8 ecn) override {
-    DRUM_ASSERT(count_ < kBatch && size <= kMaxPacketBytes);
-    msghdr& header = messages_[count_].msg_hdr;
-    header.msg_namelen = to_kernel(to, family_, peers_[count_]);
-    if (header.msg_namelen == 0) {  // an IPv6 peer from an IPv4 socket
-      ++counters_.send_dropped;
-      return;
-    }
-    parts_[count_].iov_len = size;
-    set_ecn(header, controls_[count_], to, ecn);
-    ++count_;
-  }
-
-  void flush() override {
-    bool waited = false;
-    std::size_t sent = 0;
-    while (sent < count_) {
-      const int done =
-          ::sendmmsg(descriptor_, messages_.data() + sent, static_cast<unsigned>(count_ - sent), 0);
-      ++counters_.send_calls;
-      if (done > 0) {
-        for (int i = 0; i < done; ++i) counters_.bytes_sent += parts_[sent++].iov_len;
-        counters_.packets_sent += static_cast<u64>(done);
-        continue;
-      }
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == ENOBUFS) {
-        if (!waited) {
-          waited = true;
-          pollfd room{descriptor_, POLLOUT, 0};
-          ::ppoll(&room, 1, &kSendPatience, nullptr);
-          continue;
-        }
-        counters_.send_dropped += count_ - sent;
-        break;
-      }
-      // The first of them is one that this kernel will not send (unreachable,
-      // forbidden, too big for the path): the others may be fine.
-      ++counters_.send_dropped;
-      ++sent;
-    }
-    count_ = 0;
-  }
-
- private:
-  struct alignas(cmsghdr) Control {
-    std::array<std::byte, kControlBytes> bytes;
-  };
-
-  void set_ecn(msghdr& header, Control& space, const Address& to, u8 ecn) const {
-    if ((ecn & 3) == 0) {
-      header.msg_control = nullptr;
-      header.msg_controllen = 0;
-      return;
-    }
-    header.msg_control = &space;
-    header.msg_controllen = sizeof space.bytes;
-    cmsghdr* control = CMSG_FIRSTHDR(&header);
-    const bool v4 = to.is_v4();
-    control->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-    control->cmsg_type = v4 ? IP_TOS : IPV6_TCLASS;
-    control->cmsg_len = CMSG_LEN(sizeof(int));
-    const int bits = ecn & 3;
-    std::memcpy(CMSG_DATA(control), &bits, sizeof bits);
-  }
-
-  const int descriptor_;
-  const int family_;
-  SocketCounters& counters_;
-  std::size_t count_ = 0;
-  std::array<mmsghdr, kBatch> messages_{};
-  std::array<iovec, kBatch> parts_{};
-  std::array<sockaddr_storage, kBatch> peers_{};
-  std::array<Control, kBatch> controls_{};
-  std::array<std::array<std::byte, kMaxPacketBytes>, kBatch> packets_;
-};
 
 class SystemSocket final : public DatagramSocket {
  public:
-  SystemSocket(int descriptor, int family, const Address& local)
-      : descriptor_(descriptor), local_(local), batch_(descriptor, family, counters_) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      parts_[i] = {buffers_[i].data(), kMaxPacketBytes};
+  SystemSocket(int descriptor, int family, const Address& local, bool coalesced)
+      : descriptor_(descriptor),
+        local_(local),
+        batch_(descriptor, family, counters_),
+        room_bytes_(coalesced ? kTrainBytes : kMaxPacketBytes),
+        messages_(coalesced ? kTrains : kSingles),
+        received_(coalesced ? kTrains * kTrainPackets : kSingles),
+        parts_(messages_.size()),
+        peers_(messages_.size()),
+        controls_(messages_.size()),
+        buffers_(std::make_unique_for_overwrite<std::byte[]>(messages_.size() * room_bytes_)) {
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+      parts_[i] = {buffers_.get() + i * room_bytes_, room_bytes_};
       msghdr& header = messages_[i].msg_hdr;
       header.msg_iov = &parts_[i];
       header.msg_iovlen = 1;
@@ -188,21 +83,13 @@ class SystemSocket final : public DatagramSocket {
     }
     int count = 0;
     do {
-      count = ::recvmmsg(descriptor_, messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
+      count = ::recvmmsg(descriptor_, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT,
+                         nullptr);
       ++counters_.receive_calls;
     } while (count < 0 && errno == EINTR);
-    std::size_t kept = 0;
-    for (int i = 0; i < count; ++i) {
-      mmsghdr& message = messages_[static_cast<std::size_t>(i)];
-      ++counters_.packets_received;
-      counters_.bytes_received += message.msg_len;
-      // Longer than any packet that a peer of ours sends: what is left of it is of no use.
-      if ((message.msg_hdr.msg_flags & MSG_TRUNC) != 0) continue;
-      received_[kept++] = {from_kernel(peers_[static_cast<std::size_t>(i)]),
-                           Bytes(buffers_[static_cast<std::size_t>(i)]).first(message.msg_len),
-                           ecn_of(message.msg_hdr)};
-    }
-    return {received_.data(), kept};
+    kept_ = 0;
+    for (int i = 0; i < count; ++i) take(static_cast<std::size_t>(i));
+    return {received_.data(), kept_};
   }
 
   PacketBatch& batch() override { return batch_; }
@@ -214,16 +101,36 @@ class SystemSocket final : public DatagramSocket {
     std::array<std::byte, kControlBytes> bytes;
   };
 
+  void take(std::size_t i) {
+    mmsghdr& message = messages_[i];
+    counters_.bytes_received += message.msg_len;
+    const Remarks remarks = remarks_of(message.msg_hdr);
+    const std::size_t packet_bytes = remarks.segment_bytes != 0 ? remarks.segment_bytes : message.msg_len;
+    const Address from = from_kernel(peers_[i]);
+    Bytes left(buffers_.get() + i * room_bytes_, message.msg_len);
+    do {
+      const Bytes packet = left.first(std::min(packet_bytes, left.size()));
+      left = left.subspan(packet.size());
+      ++counters_.packets_received;
+      // Longer than any packet that a peer of ours sends: what is left of it is of no use.
+      const bool cut = left.empty() && (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
+      if (cut || packet.size() > kMaxPacketBytes || kept_ == received_.size()) continue;
+      received_[kept_++] = {from, packet, remarks.ecn};
+    } while (!left.empty());
+  }
+
   const int descriptor_;
   const Address local_;
   SocketCounters counters_;
   SystemBatch batch_;
-  std::array<mmsghdr, kBatch> messages_{};
-  std::array<iovec, kBatch> parts_{};
-  std::array<sockaddr_storage, kBatch> peers_{};
-  std::array<Control, kBatch> controls_{};
-  std::array<std::array<std::byte, kMaxPacketBytes>, kBatch> buffers_;
-  std::array<ReceivedPacket, kBatch> received_;
+  const std::size_t room_bytes_;  // of a message
+  std::size_t kept_ = 0;
+  std::vector<mmsghdr> messages_;
+  std::vector<ReceivedPacket> received_;
+  std::vector<iovec> parts_;
+  std::vector<sockaddr_storage> peers_;
+  std::vector<Control> controls_;
+  std::unique_ptr<std::byte[]> buffers_;
 };
 
 void set_option(int descriptor, int level, int name, int value) {
@@ -272,6 +179,7 @@ class SystemNetwork final : public Network {
     // forged ICMP message shrink what we send.
     set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     set_option(descriptor, IPPROTO_IP, IP_RECVTOS, 1);
+    if (options.coalesce) set_option(descriptor, SOL_UDP, UDP_GRO, 1);
     if (family == AF_INET6) {
       set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
       set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
@@ -285,7 +193,7 @@ class SystemNetwork final : public Network {
     if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0)
       return refused("bind");
     return std::unique_ptr<DatagramSocket>(
-        std::make_unique<SystemSocket>(descriptor, family, from_kernel(address)));
+        std::make_unique<SystemSocket>(descriptor, family, from_kernel(address), options.coalesce));
   }
 };
 

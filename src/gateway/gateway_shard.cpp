@@ -31,7 +31,7 @@ struct GatewayShard::Battle {
   BattleLink link;
   broadcast::CellCache cache;
   Roster roster;
-  std::vector<u32> members;  ///< session indices that are playing or watching
+  Members members;  ///< who is playing or watching
 };
 
 GatewayShard::GatewayShard(const GatewayOptions& options, const auth::TicketSealer& tickets,
@@ -100,7 +100,7 @@ void GatewayShard::on_close(transport::Session& session, CloseCode, std::string_
 void GatewayShard::release(GatewaySession& session) {
   if (session.state == SessionState::playing || session.state == SessionState::watching) {
     Battle& battle = *battles_[session.battle];
-    std::erase(battle.members, session_index(session.id));
+    battle.members.remove(session_index(session.id));
     (session.state == SessionState::playing ? counters_.players : counters_.spectators).add(-1);
   }
   if (session.state == SessionState::playing) {
@@ -286,7 +286,7 @@ void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   if (hello.seat == wire::SeatKind::spectator) {
     session.state = SessionState::watching;
     session.view = std::make_unique<broadcast::ClientView>(interest_, kNoPlayer);
-    battle.members.push_back(session_index(session.id));
+    battle.members.add(session_index(session.id), session.transport->peer());
     counters_.spectators.add(1);
     welcome(session, battle, battle.cache.tick(), 0, false);
     return;
@@ -424,16 +424,17 @@ void GatewayShard::deliver(Bytes battle_frame) {
 }
 
 void GatewayShard::send_states(Battle& battle, Tick tick) {
-  for (const u32 index : battle.members) {
-    GatewaySession& session = *sessions_[index];
+  for (const Members::Member& member : battle.members) {
+    GatewaySession& session = *sessions_[member.session];
     const bool spectator = session.state == SessionState::watching;
     // Spectators take turns, so that they do not all fall on one tick.
-    if (spectator && (tick + index) % options_.spectator_period_ticks != 0) continue;
+    if (spectator && (tick + member.session) % options_.spectator_period_ticks != 0) continue;
     const std::size_t budget =
         std::min<std::size_t>(spectator ? options_.spectator_budget_bytes : options_.datagram_budget_bytes,
                               session.transport->max_datagram_bytes());
-    const std::size_t size = session.view->assemble(battle.cache, datagram_, budget);
+    std::size_t size = session.view->assemble(battle.cache, datagram_, budget);
     if (size == 0) continue;
+    if (member.in_company) size = broadcast::pad_state_frame(datagram_, size, budget);
     if (session.transport->send_datagram(Bytes(datagram_).first(size))) {
       counters_.client_frames_sent.add();
       counters_.client_frame_bytes.add(size);
@@ -454,7 +455,8 @@ void GatewayShard::on_notice(Battle& battle, SessionId to, const battle::Notice&
       message.entries.push_back({board->entries[i].player, board->entries[i].score});
     message_.clear();
     wire::encode_message(wire::ServerMessage(std::move(message)), message_);
-    for (const u32 index : battle.members) sessions_[index]->transport->send_reliable(message_);
+    for (const Members::Member& member : battle.members)
+      sessions_[member.session]->transport->send_reliable(message_);
     return;
   }
   GatewaySession* const session = find(to);
@@ -473,7 +475,7 @@ void GatewayShard::on_notice(Battle& battle, SessionId to, const battle::Notice&
     session->entity = granted->entity;
     session->highest_sequence = battle.cache.place(granted->player).sequence;
     session->view = std::make_unique<broadcast::ClientView>(interest_, granted->player);
-    battle.members.push_back(session_index(session->id));
+    battle.members.add(session_index(session->id), session->transport->peer());
     counters_.players.add(1);
     welcome(*session, battle, tick, granted->seat_generation, granted->resumed);
     return;
@@ -491,7 +493,7 @@ void GatewayShard::on_notice(Battle& battle, SessionId to, const battle::Notice&
   } else if (std::get_if<battle::SeatTaken>(&notice) != nullptr) {
     // The seat is the other session's now: leaving it must not drop it.
     if (session->state == SessionState::playing) counters_.players.add(-1);
-    std::erase(battle.members, session_index(session->id));
+    battle.members.remove(session_index(session->id));
     session->state = SessionState::closing;
     send(*session,
          wire::Goodbye{static_cast<u32>(CloseCode::replaced), "the same player connected again", 0});
@@ -519,7 +521,8 @@ void GatewayShard::on_timer(TimeNs now) {
     for (const wire::Roster& changes : battle->roster.take_changes()) {
       message_.clear();
       wire::encode_message(wire::ServerMessage(changes), message_);
-      for (const u32 index : battle->members) sessions_[index]->transport->send_reliable(message_);
+      for (const Members::Member& member : battle->members)
+        sessions_[member.session]->transport->send_reliable(message_);
     }
   }
 }

@@ -18,6 +18,7 @@
 #include "broadcast/client_view.hpp"
 #include "env/clock.hpp"
 #include "gateway/gateway_session.hpp"
+#include "gateway/members.hpp"
 #include "gateway/roster.hpp"
 #include "transport/session.hpp"
 #include "wire/messages.hpp"

@@ -15,6 +15,8 @@ const EVENT_MEMORY_TICKS = 256;
 const FORGET_ENTITIES_TICKS = 128;
 /** …and the stream's key frames are of no use any more after this long. */
 const FORGET_STREAM_TICKS = 1024;
+const HEAD_BYTES = 12;
+const PADDED = 1; // a bit of the flags
 const SWEEP_TICKS = 32;
 
 export class Entity {
@@ -219,7 +221,13 @@ export class StateDecoder {
   }
 
   private readFrame(datagram: Uint8Array): void {
-    const reader = new ByteReader(datagram);
+    let end = datagram.length;
+    if (end > HEAD_BYTES && (datagram[1] & PADDED) !== 0) {
+      const padding = datagram[end - 1];
+      if (padding === 0 || padding > end - HEAD_BYTES) throw new MalformedError("the padding makes no sense");
+      end -= padding;
+    }
+    const reader = new ByteReader(datagram, end);
     if (reader.u8() !== 0x01) throw new MalformedError("not a state frame");
     reader.u8();
     const tick = this.wholeTick(reader.u32());

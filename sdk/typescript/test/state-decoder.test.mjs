@@ -55,6 +55,21 @@ test("a delta without its key frame is skipped and what follows is read", () => 
   assert.equal(show(state).length, 1);
 });
 
+test("padding is not read, and padding that cannot be is refused", () => {
+  const state = decoder();
+  const plain = datagram(1, chunk(4, 200, keyBody(SCHEMA, [[entity(0, 32, 64, 100, 7)]]), 0));
+  const padded = (count, last = count) => {
+    const frame = Uint8Array.from([...plain, ...new Array(count - 1).fill(0), last]);
+    frame[1] |= 1;
+    return frame;
+  };
+  assert.ok(state.apply(padded(5)));
+  assert.deepEqual(show(state), ["0 0 1 1 2 100 7"]);
+  assert.ok(state.apply(padded(1)));
+  assert.ok(!state.apply(padded(5, 0)));
+  assert.ok(!state.apply(padded(5, 255)));
+});
+
 test("an acknowledgement is given out three times", () => {
   const state = decoder();
   state.apply(datagram(1, chunk(5, 1, keyBody(SCHEMA, [[entity(0, 0, 0, 0, 0)]]), 0)));

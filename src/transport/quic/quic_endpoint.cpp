@@ -90,6 +90,7 @@ QuicConnection& QuicEndpoint::adopt(std::unique_ptr<QuicConnection> connection) 
   QuicConnection& adopted = *connection;
   to_sockaddr(adopted.peer_, adopted.peer_sockaddr_);
   adopted.table_index_ = static_cast<u32>(connections_.size());
+  adopted.flow_ = ++flows_;
   connections_.push_back(std::move(connection));
   ++half_open_;
   ++counters_.handshakes_started;
@@ -283,12 +284,19 @@ void QuicEndpoint::service(QuicConnection& connection) {
   reschedule(connection);
 }
 
+bool QuicEndpoint::may_hold(const QuicConnection& connection) const {
+  return connection.state_ == QuicConnection::State::open && !connection.closing_ &&
+         !connection.acknowledge_soon_ && connection.send_buffer_.all_acknowledged();
+}
+
 TimeNs QuicEndpoint::due(const QuicConnection& connection) const {
+  const TimeNs hold_until = connection.last_write_ + settings_.acknowledge_hold_ns;
+  const bool held = may_hold(connection);
+  // ngtcp2 works its timers out anew at each question: it is asked only when they can matter.
+  if (held && hold_until > now_) return hold_until;
   const TimeNs expiry = expiry_of(connection.conn_);
   if (connection.closing_) return std::min(expiry, connection.closing_->until);
-  const bool urgent = connection.acknowledge_soon_ || !connection.send_buffer_.all_acknowledged();
-  if (urgent || connection.state_ != QuicConnection::State::open) return expiry;
-  return std::max(expiry, connection.last_write_ + settings_.acknowledge_hold_ns);
+  return held ? std::max(expiry, hold_until) : expiry;
 }
 
 void QuicEndpoint::reschedule(QuicConnection& connection) {
@@ -492,9 +500,9 @@ void QuicEndpoint::commit(QuicConnection& connection, std::size_t size, u8 ecn) 
   if (connection.state_ == QuicConnection::State::handshaking) connection.handshake_bytes_sent_ += size;
   const sockaddr_in6& to = out_path_.remote();
   if (std::memcmp(&to, &connection.peer_sockaddr_, sizeof to) == 0) {
-    out_.commit(connection.peer_, size, ecn);
+    out_.commit(connection.peer_, size, ecn, connection.flow_);
   } else {
-    out_.commit(from_sockaddr(to), size, ecn);  // a probe of another path
+    out_.commit(from_sockaddr(to), size, ecn, connection.flow_);  // a probe of another path
   }
 }
 

@@ -115,6 +115,9 @@ class QuicEndpoint {
 
   void settle(QuicConnection& connection);
   void service(QuicConnection& connection);
+  /// No timer of it matters before acknowledge_hold_ns after the last write.
+  bool may_hold(const QuicConnection& connection) const;
+  /// When to look at its timers again: a time at which something is due, or an earlier one.
   TimeNs due(const QuicConnection& connection) const;
   void reschedule(QuicConnection& connection);
   void fail(QuicConnection& connection, int error);
@@ -138,6 +141,7 @@ class QuicEndpoint {
   std::vector<QuicConnection*> dirty_;
   std::vector<QuicConnection*> flushing_;
   std::size_t half_open_ = 0;
+  u64 flows_ = 0;
   u32 depth_ = 0;
 };
 

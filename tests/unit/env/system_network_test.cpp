@@ -1,3 +1,4 @@
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -78,7 +79,39 @@ TEST_P(system_network, more_than_a_batch_goes_out_in_order) {
   const auto got = receive_all(*other, 200);
   ASSERT_EQ(got.size(), 200U);
   for (int i = 0; i < 200; ++i) EXPECT_EQ(got[static_cast<std::size_t>(i)].text, std::to_string(i));
-  EXPECT_EQ(one->counters().send_calls, 4U);
+  EXPECT_EQ(one->counters().send_calls, 2U);
+}
+
+TEST_P(system_network, packets_of_one_size_for_one_peer_leave_together_and_arrive_apart) {
+  const auto one = bound(GetParam());
+  const auto plain = bound(GetParam());
+  const auto coalescing = bound(GetParam(), {.coalesce = true});
+  if (!one || !plain || !coalescing) GTEST_SKIP() << "no such address family here";
+  for (DatagramSocket* const to : {plain.get(), coalescing.get()}) {
+    // Three flows take turns; those of flow 3 are longer, and marked.
+    for (u64 i = 0; i < 60; ++i) {
+      const u64 flow = 1 + i % 3;
+      const std::string text = std::string(flow == 3 ? 1200 : 1100, static_cast<char>('a' + flow)) +
+                               static_cast<char>(' ' + i);
+      const MutableBytes space = one->batch().space();
+      std::memcpy(space.data(), text.data(), text.size());
+      one->batch().commit(to->local(), text.size(), flow == 3 ? 2 : 0, flow);
+    }
+    one->batch().flush();
+    const auto got = receive_all(*to, 60);
+    ASSERT_EQ(got.size(), 60U);
+    std::array<char, 4> last{};
+    for (const Received& packet : got) {
+      const auto flow = static_cast<std::size_t>(packet.text.front() - 'a');
+      ASSERT_EQ(packet.text, std::string(flow == 3 ? 1200 : 1100, packet.text.front()) + packet.text.back());
+      EXPECT_EQ(packet.ecn, flow == 3 ? 2 : 0);
+      EXPECT_GT(packet.text.back(), last[flow]) << "of one flow in order";
+      last[flow] = packet.text.back();
+    }
+  }
+  EXPECT_EQ(one->counters().send_calls, 2U);
+  EXPECT_EQ(one->counters().packets_sent, 120U);
+  EXPECT_EQ(coalescing->counters().packets_received, 60U);
 }
 
 INSTANTIATE_TEST_SUITE_P(over, system_network, testing::Values("127.0.0.1:0", "[::1]:0"),

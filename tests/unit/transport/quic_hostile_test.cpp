@@ -10,7 +10,7 @@ namespace {
 class Captured final : public env::PacketBatch {
  public:
   MutableBytes space() override { return room_; }
-  void commit(const env::Address& to, std::size_t size, u8) override {
+  void commit(const env::Address& to, std::size_t size, u8, u64) override {
     packets.push_back({to, {room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(size)}});
   }
   void flush() override {}
