@@ -16,6 +16,9 @@ constexpr i64 kAckDelayNs = 100 * kMillisecondNs;
 
 // After so many refusals of a reconnect token in a row the seat is taken for gone.
 constexpr u32 kTokenRefusals = 5;
+// Whoever waits for the Welcome says something so often: a server that has died and
+// come back since it took the Hello answers that it knows nothing of us.
+constexpr i64 kGreetingPingNs = 250 * kMillisecondNs;
 
 /// Coming back would meet the same answer.
 bool is_final(CloseCode code) {
@@ -87,7 +90,7 @@ TimeNs Client::deadline() const {
     case ClientState::waiting:
       return next_attempt_;
     case ClientState::greeting:
-      return greeting_deadline_;
+      return std::min(greeting_deadline_, next_ping_);
     case ClientState::playing:
       return std::min({commands_.deadline(), ack_deadline_, next_ping_, last_heard_ + options_.silence_ns});
     default:
@@ -102,6 +105,11 @@ void Client::poll(TimeNs now) {
       connect(now);
       break;
     case ClientState::greeting:
+      if (now < greeting_deadline_) {
+        next_ping_ = now + kGreetingPingNs;
+        send_message(wire::Ping{static_cast<u64>(now)});
+        break;
+      }
       close_session(CloseCode::idle, "no Welcome in time");
       drop(CloseCode::idle, "the server did not answer the Hello in time", now);
       break;
@@ -139,6 +147,7 @@ void Client::on_open(transport::Session& session, TimeNs now) {
   reader_.emplace(kReaderLimits);
   last_heard_ = now;
   greeting_deadline_ = now + options_.greeting_timeout_ns;
+  next_ping_ = now + kGreetingPingNs;
   state_ = ClientState::greeting;
   wire::Hello hello;
   hello.game = options_.game;

@@ -17,6 +17,9 @@ constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
 // congestion window of state frames, so that it never waits for us.
 constexpr i64 kAcknowledgeHoldNs = 90 * kMillisecondNs;
 constexpr i64 kMaxAckDelayNs = 110 * kMillisecondNs;
+// A player who comes back to a server that has just started again must not wait a
+// second for his second packet; on a longer path one packet more is sent for it.
+constexpr i64 kInitialRttNs = 80 * kMillisecondNs;
 // Receive calls in a row on one socket before the others get their turn.
 constexpr int kReceiveCallsInARow = 16;
 
@@ -83,6 +86,7 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   if (!any) return any.error();
   transport::QuicSettings quic;
   quic.handshake_timeout_ns = options_.handshake_timeout_ns;
+  quic.initial_rtt_ns = kInitialRttNs;
   quic.acknowledge_hold_ns = kAcknowledgeHoldNs;
   quic.max_ack_delay_ns = kMaxAckDelayNs;
   transport::SessionHandler& handler = *this;

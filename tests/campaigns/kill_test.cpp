@@ -18,9 +18,11 @@ namespace {
 
 using bench::ChildProcess;
 
+/// DRUMLINE_CAMPAIGN: "long", or a number of kills.
 int kills_wanted() {
   const char* const campaign = std::getenv("DRUMLINE_CAMPAIGN");
-  return campaign != nullptr && std::string_view(campaign) == "long" ? 10'000 : 200;
+  if (campaign == nullptr) return 200;
+  return std::string_view(campaign) == "long" ? 10'000 : std::max(1, std::atoi(campaign));
 }
 
 struct Started {

@@ -153,6 +153,11 @@ int QuicConnection::on_handshake_completed() {
     return NGTCP2_ERR_CRYPTO;
   }
   if (server_) return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  // A server that is gone before it has confirmed the handshake says so by a reset.
+  const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
+  if (remote->stateless_reset_token_present != 0) {
+    owner_.note_reset_token(*this, remote->stateless_reset_token, true);
+  }
   // The server speaks first on the reliable stream if it likes, but the stream is
   // ours to open: an empty frame tells it that the stream is there.
   i64 stream = -1;
@@ -181,9 +186,6 @@ bool QuicConnection::open() {
   const std::size_t room = settings.packet_bytes - overhead;
   const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
   max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
-  if (!server_ && remote->stateless_reset_token_present != 0) {
-    owner_.note_reset_token(*this, remote->stateless_reset_token, true);
-  }
   told_open_ = true;
   owner_.opened(*this);
   owner_.handler_.on_open(*this);

@@ -64,6 +64,7 @@ ngtcp2_settings QuicEndpoint::transport_settings() const {
   settings.cc_algo = settings_.congestion == Congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
   settings.max_tx_udp_payload_size = settings_.packet_bytes;
   settings.no_pmtud = 1;
+  settings.initial_rtt = static_cast<ngtcp2_duration>(settings_.initial_rtt_ns);
   settings.handshake_timeout = static_cast<ngtcp2_duration>(settings_.handshake_timeout_ns);
   settings.ack_thresh = settings_.acknowledge_every;
   settings.rand_ctx.native_handle = &random_;
@@ -91,6 +92,7 @@ QuicConnection& QuicEndpoint::adopt(std::unique_ptr<QuicConnection> connection) 
   to_sockaddr(adopted.peer_, adopted.peer_sockaddr_);
   adopted.table_index_ = static_cast<u32>(connections_.size());
   adopted.flow_ = ++flows_;
+  adopted.open_by_ = now_ + settings_.handshake_timeout_ns;
   connections_.push_back(std::move(connection));
   ++half_open_;
   ++counters_.handshakes_started;
@@ -209,6 +211,11 @@ void QuicEndpoint::on_timer(TimeNs now) {
       deadlines_.set(connection, next);
       continue;
     }
+    if (connection.state_ == QuicConnection::State::handshaking && connection.open_by_ <= now_) {
+      // ngtcp2's own timeout ends when the handshake is complete; ours when a client knows that it is.
+      fail(connection, NGTCP2_ERR_HANDSHAKE_TIMEOUT);
+      continue;
+    }
     if (expiry_of(connection.conn_) <= now_) {
       const int rc = ngtcp2_conn_handle_expiry(connection.conn_, static_cast<ngtcp2_tstamp>(now_));
       if (rc != 0) {
@@ -296,6 +303,7 @@ TimeNs QuicEndpoint::due(const QuicConnection& connection) const {
   if (held && hold_until > now_) return hold_until;
   const TimeNs expiry = expiry_of(connection.conn_);
   if (connection.closing_) return std::min(expiry, connection.closing_->until);
+  if (connection.state_ == QuicConnection::State::handshaking) return std::min(expiry, connection.open_by_);
   return held ? std::max(expiry, hold_until) : expiry;
 }
 

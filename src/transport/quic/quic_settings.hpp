@@ -21,6 +21,9 @@ struct QuicSettings {
   i64 idle_timeout_ns = 30 * kSecondNs;
   i64 keep_alive_ns = 15 * kSecondNs;  ///< a PING after this much silence; 0: none
   i64 handshake_timeout_ns = 10 * kSecondNs;
+  /// Taken for the round trip until one is measured; what is lost at first is sent
+  /// again after three times that (RFC 9002, section 6.2.2 wants 333 ms).
+  i64 initial_rtt_ns = 333 * kMillisecondNs;
   /// How long a close waits for the reliable stream to be acknowledged.
   i64 linger_ns = kSecondNs;
   /// UDP payload of the packets that we build. Every QUIC path carries 1,200, so

@@ -156,6 +156,19 @@ TEST(client, greets_with_its_name_and_is_seated_by_the_welcome) {
   EXPECT_EQ(stage.welcomes.size(), 1U);
 }
 
+TEST(client, who_waits_for_the_welcome_keeps_saying_something) {
+  Stage stage;
+  stage.client().start(stage.now_);
+  stage.deliver();
+  // A server that died after the Hello was acknowledged answers none of it; what comes after shows that.
+  for (int i = 0; i < 4; ++i) stage.pass(250 * kMillisecondNs);
+  ASSERT_EQ(stage.heard.size(), 5U);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_TRUE(std::holds_alternative<wire::Ping>(stage.heard[i]));
+  EXPECT_EQ(stage.client().state(), ClientState::greeting);
+  stage.pass(9 * kSecondNs);
+  EXPECT_EQ(stage.drops, std::vector{CloseCode::idle});
+}
+
 TEST(client, commands_are_numbered_addressed_and_repeated_until_shown) {
   Stage stage;
   EXPECT_EQ(stage.client().send(move(), 1, stage.now_), 0U);
