@@ -20,6 +20,8 @@ GroupCommitter::GroupCommitter(std::unique_ptr<Writer> writer, const env::Clock&
     *free_.try_reserve() = batches_.back().get();
     free_.commit();
   }
+  covered_.reserve(options.battles);
+  pruning_.reserve(options.battles);
   space_.store(writer_->space_bytes(), std::memory_order_relaxed);
   if (options.threaded) thread_ = std::thread([this] { run(); });
 }

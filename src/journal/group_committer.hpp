@@ -21,6 +21,7 @@ namespace drumline::journal {
 struct GroupCommitterOptions {
   std::size_t outstanding = 8;  ///< batches in flight at most; a power of two
   std::size_t batch_bytes = 4 * 1024 * 1024;
+  std::size_t battles = 64;   ///< room for so many in request_prune(); more are taken, and allocated for
   bool threaded = true;       ///< false: drive() does the work, for tests and the simulator
   int cpu = -1;               ///< pin the thread to this core; -1 leaves it free
   int realtime_priority = 0;  ///< SCHED_FIFO priority, 1 .. 99; 0 leaves it normal

@@ -9,6 +9,7 @@
 #include "server/build_info.hpp"
 #include "transport/credentials/development_pki.hpp"
 #include "world/hash.hpp"
+#include "world/snapshot.hpp"
 
 namespace drumline::server {
 namespace {
@@ -226,9 +227,15 @@ Result<void> Server::open_battles() {
   committer_ = std::move(*committer);
   if (auto journaled = journal_start(*battles); !journaled) return journaled;
 
+  snapshot::SnapshotRoom snapshot_room;
+  for (const RunningBattle& battle : *battles) {
+    snapshot_room.info_bytes = std::max(snapshot_room.info_bytes, battle.info.size());
+    snapshot_room.content_bytes = std::max(snapshot_room.content_bytes,
+                                           world::max_snapshot_bytes(battle.actor->battle().world()));
+  }
   auto snapshots = snapshot::SnapshotWriter::create(
       snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)),
-      {values.journal.snapshot_every_ticks, values.journal.keep_snapshots}, 4, true);
+      {values.journal.snapshot_every_ticks, values.journal.keep_snapshots}, 4, snapshot_room, true);
   if (!snapshots) return std::move(snapshots).error();
   snapshots_ = std::move(*snapshots);
 

@@ -5,7 +5,7 @@
 namespace drumline::snapshot {
 
 SnapshotWriter::SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::size_t outstanding,
-                               env::Wakeup wakeup)
+                               const SnapshotRoom& room, env::Wakeup wakeup)
     : store_(std::move(store)),
       policy_(policy),
       full_(outstanding),
@@ -13,16 +13,19 @@ SnapshotWriter::SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::
       wakeup_(std::move(wakeup)) {
   for (std::size_t i = 0; i < outstanding; ++i) {
     jobs_.push_back(std::make_unique<SnapshotJob>());
+    jobs_.back()->info.reserve(room.info_bytes);
+    jobs_.back()->content.reserve(room.content_bytes);
     free_.push_back(jobs_.back().get());
   }
 }
 
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(SnapshotStore store, SnapshotPolicy policy,
-                                                               std::size_t outstanding, bool threaded) {
+                                                               std::size_t outstanding,
+                                                               const SnapshotRoom& room, bool threaded) {
   auto wakeup = env::Wakeup::create();
   if (!wakeup) return std::move(wakeup).error();
   std::unique_ptr<SnapshotWriter> writer(
-      new SnapshotWriter(std::move(store), policy, outstanding, std::move(wakeup).value()));
+      new SnapshotWriter(std::move(store), policy, outstanding, room, std::move(wakeup).value()));
   if (threaded) writer->thread_ = std::thread([raw = writer.get()] { raw->run(); });
   return writer;
 }

@@ -31,6 +31,12 @@ struct SnapshotJob {
   std::vector<std::byte> content;
 };
 
+/// Memory that a job has from the start; what needs more gets it when it comes.
+struct SnapshotRoom {
+  std::size_t info_bytes = 0;
+  std::size_t content_bytes = 0;
+};
+
 /// A job that is done.
 struct SnapshotDone {
   SnapshotHeader header;  ///< with content's hash and size
@@ -42,9 +48,11 @@ struct SnapshotDone {
 /// One thread calls acquire(), submit() and poll().
 class SnapshotWriter {
  public:
+  /// At most `outstanding` jobs are under way.
   /// `threaded` false: drive() does the work, for tests and the simulator.
   static Result<std::unique_ptr<SnapshotWriter>> create(SnapshotStore store, SnapshotPolicy policy,
-                                                        std::size_t outstanding, bool threaded);
+                                                        std::size_t outstanding, const SnapshotRoom& room,
+                                                        bool threaded);
   /// Writes what was submitted, and stops.
   ~SnapshotWriter();
 
@@ -61,7 +69,8 @@ class SnapshotWriter {
   u64 failed() const { return failed_.value(); }
 
  private:
-  SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::size_t outstanding, env::Wakeup wakeup);
+  SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::size_t outstanding,
+                 const SnapshotRoom& room, env::Wakeup wakeup);
   bool step();
   void run();
 

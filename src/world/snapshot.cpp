@@ -111,9 +111,24 @@ StateView view_of(const World& world, std::string_view game) {
   return view;
 }
 
+std::size_t max_snapshot_bytes(const World& world) {
+  // Names have at most kMaxNameBytes; keys and lengths take less than a name and half as much.
+  constexpr std::size_t kPerColumn = 2 * codec::kMaxNameBytes;
+  std::size_t size = 4 * codec::kMaxNameBytes;
+  for (std::size_t i = 0; i < world.table_count(); ++i) {
+    const TableBase& table = world.table(i);
+    std::size_t row = sizeof(u32);
+    for (const FieldDescription& field : table.fields()) row += field_size(field.type);
+    size += (table.column_count() + 2) * kPerColumn + table.capacity() * row +
+            (table.capacity() + 63) / 64 * sizeof(u64);
+  }
+  return size;
+}
+
 void encode_snapshot(const World& world, std::string_view game, std::vector<std::byte>& out) {
   out.clear();
-  out.reserve(hashed_bytes(world) + 1024 + world.table_count() * 4096);
+  // Only once for each buffer, whatever the tables hold by then; what is not written is not touched.
+  out.reserve(max_snapshot_bytes(world));
   MsgpackWriter write(out);
   write.map(7);
   write.text("format");

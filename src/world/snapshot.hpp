@@ -40,7 +40,11 @@ struct StateView {
 /// The same words as StateView, of a living world. Valid until the world changes shape or dies.
 StateView view_of(const World& world, std::string_view game);
 
-/// Replaces `out` by the snapshot.
+/// Bytes that a snapshot of this world takes at most, however full its tables get.
+std::size_t max_snapshot_bytes(const World& world);
+
+/// Replaces `out` by the snapshot. Does not allocate when `out` has room for
+/// max_snapshot_bytes().
 void encode_snapshot(const World& world, std::string_view game, std::vector<std::byte>& out);
 
 /// Reads a snapshot without a world to put it in, for inspect and delta: checks

@@ -21,7 +21,7 @@ void fill(SnapshotJob& job, Tick tick) {
 TEST(snapshot_writer, driven_by_hand_it_writes_prunes_and_tells) {
   env::SimulatedFiles files;
   const SnapshotStore store(files, "s");
-  auto writer = SnapshotWriter::create(store, {.every_ticks = 10, .keep = 2}, 2, false);
+  auto writer = SnapshotWriter::create(store, {.every_ticks = 10, .keep = 2}, 2, {}, false);
   ASSERT_TRUE(writer.ok());
   for (Tick tick = 1; tick <= 4; ++tick) {
     SnapshotJob* job = (*writer)->acquire();
@@ -42,7 +42,7 @@ TEST(snapshot_writer, driven_by_hand_it_writes_prunes_and_tells) {
 
 TEST(snapshot_writer, with_all_jobs_under_way_a_snapshot_is_skipped_and_counted) {
   env::SimulatedFiles files;
-  auto writer = SnapshotWriter::create(SnapshotStore(files, "s"), {}, 1, false);
+  auto writer = SnapshotWriter::create(SnapshotStore(files, "s"), {}, 1, {}, false);
   SnapshotJob* job = (*writer)->acquire();
   EXPECT_EQ((*writer)->acquire(), nullptr);
   EXPECT_EQ((*writer)->skipped(), 1U);
@@ -53,7 +53,7 @@ TEST(snapshot_writer, with_all_jobs_under_way_a_snapshot_is_skipped_and_counted)
 TEST(snapshot_writer, a_disk_without_space_is_an_answer_and_not_the_end) {
   env::SimulatedFiles files;
   files.set_capacity(10);
-  auto writer = SnapshotWriter::create(SnapshotStore(files, "s"), {}, 1, false);
+  auto writer = SnapshotWriter::create(SnapshotStore(files, "s"), {}, 1, {}, false);
   SnapshotJob* job = (*writer)->acquire();
   fill(*job, 1);
   (*writer)->submit(job);
@@ -74,7 +74,7 @@ TEST(snapshot_writer, its_thread_writes_what_is_submitted) {
   env::SimulatedFiles files;
   const SnapshotStore store(files, "s");
   {
-    auto writer = SnapshotWriter::create(store, {.keep = 5}, 4, true);
+    auto writer = SnapshotWriter::create(store, {.keep = 5}, 4, {}, true);
     for (Tick tick = 1; tick <= 20; ++tick) {
       SnapshotJob* job = nullptr;
       while ((job = (*writer)->acquire()) == nullptr) {

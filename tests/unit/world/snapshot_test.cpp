@@ -47,6 +47,22 @@ TEST(snapshot, an_empty_world_goes_round) {
   EXPECT_EQ(hash_world(second.world), hash_world(first.world));
 }
 
+TEST(snapshot, never_takes_more_room_than_was_said) {
+  SampleWorld sample;
+  Rng rng(2);
+  const std::size_t most = max_snapshot_bytes(sample.world);
+  for (int i = 0; i < 30; ++i) {
+    sample.shake(rng, 400);
+    EXPECT_LE(snapshot_of(sample.world).size(), most);
+  }
+  for (std::size_t i = 0; i < sample.world.table_count(); ++i) {
+    while (sample.world.table(i).create() != EntityId{}) {
+    }
+  }
+  EXPECT_LE(snapshot_of(sample.world).size(), most);
+  EXPECT_EQ(max_snapshot_bytes(sample.world), most);
+}
+
 TEST(snapshot, is_messagepack_that_others_can_read) {
   SampleWorld sample;
   Rng rng(2);
