@@ -10,7 +10,7 @@
 namespace drumline::broadcast {
 namespace {
 
-constexpr std::size_t kMaxDatagramBytes = 4096;
+constexpr std::size_t kMaxDatagramBytes = 16'384;
 constexpr u32 kMaxStreamNumber = 1U << 24;
 constexpr std::size_t kMaxAcks = 512;
 constexpr u32 kSweepTicks = 32;

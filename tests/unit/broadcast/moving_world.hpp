@@ -220,7 +220,7 @@ class Client {
   void tick(const CellCache& cache, const Link& link, Received received,
             std::size_t budget = kDefaultDatagramBudget) {
     const u32 now = static_cast<u32>(cache.tick());
-    std::vector<std::byte> datagram(2000);
+    std::vector<std::byte> datagram(std::max<std::size_t>(budget, 2000));
     const std::size_t size = view.assemble(cache, datagram, budget);
     ASSERT_LE(size, budget);
     datagram.resize(size);

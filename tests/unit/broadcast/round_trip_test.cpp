@@ -288,6 +288,8 @@ TEST(RoundTrip, three_thousand_in_one_spot_still_fit_datagrams) {
 }
 
 TEST(RoundTrip, a_spectator_sees_the_whole_map) {
+  constexpr std::size_t kSpectatorBudget = 12'000;
+  std::size_t largest = 0;
   MovingWorld world(600, 100, 600, 15);
   Server server(world);
   const InterestPlan plan{InterestSettings{}};
@@ -299,11 +301,16 @@ TEST(RoundTrip, a_spectator_sees_the_whole_map) {
     const u32 tick = static_cast<u32>(world.world().tick());
     history[tick] = world.snapshot(server.encoder->schema());
     history.erase(tick - 150);
-    client.tick(server.cache, {.loss_percent = 3}, [&](Bytes) {
-      if (t % 16 == 0) expect_true(client.decoder, history);
-    });
+    client.tick(
+        server.cache, {.loss_percent = 3},
+        [&](Bytes) {
+          if (t % 16 == 0) expect_true(client.decoder, history);
+        },
+        kSpectatorBudget);
     if (HasFatalFailure()) return;
+    largest = std::max(largest, client.last_size);
   }
+  EXPECT_GT(largest, kSpectatorBudget / 2) << "the world is too small for the test's purpose";
   u32 held = 0;
   client.decoder.for_each([&](const StateDecoder::Entity& entity) {
     ++held;
