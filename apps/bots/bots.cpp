@@ -16,9 +16,8 @@ namespace {
 constexpr i64 kWatchNs = 250 * kMillisecondNs;
 constexpr u32 kMaxBots = 100'000;
 constexpr u32 kMaxThreads = 256;
-// Sockets of one thread: enough for the kernel's queues, few enough for full batches.
-constexpr u32 kClientsPerSocket = 128;
-constexpr u32 kMostSockets = 16;
+// With so many on one port it pays to have the kernel join their packets.
+constexpr u32 kCrowd = 16;
 
 Result<void> check(const BotsOptions& options) {
   const auto wrong = [](const std::string& what) { return Error{ErrorCode::invalid_argument, what}; };
@@ -28,6 +27,7 @@ Result<void> check(const BotsOptions& options) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return wrong(fmt::format("--threads {} is out of range: 1 to {}", options.threads, kMaxThreads));
   }
+  if (options.clients_per_port < 1) return wrong("--clients-per-port 0 is out of range: 1 or more");
   if (!(options.send_hz > 0 && options.send_hz <= 62.5)) {
     return wrong(fmt::format("--send-hz {} is out of range: above 0, at most 62.5", options.send_hz));
   }
@@ -90,7 +90,8 @@ Result<BotsReport> play_bots(const BotsOptions& options,
   for (u32 i = 0; i < threads; ++i) {
     const u32 first = static_cast<u32>(u64{options.count} * i / threads);
     const u32 count = static_cast<u32>(u64{options.count} * (i + 1) / threads) - first;
-    group.sockets = std::clamp((count + kClientsPerSocket - 1) / kClientsPerSocket, 1U, kMostSockets);
+    group.sockets = (count + options.clients_per_port - 1) / options.clients_per_port;
+    group.coalesce = options.clients_per_port >= kCrowd;
     auto squad = Squad::create(options, group, first, count);
     if (!squad) return std::move(squad).error();
     squads.push_back(std::move(*squad));

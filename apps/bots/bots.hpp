@@ -28,6 +28,9 @@ struct BotsOptions {
   bool spectators = false;
   u32 threads = 1;
   u64 seed = 1;
+  /// Over QUIC: bots that share a UDP port, as players behind one relay do; 1 gives each
+  /// a port of its own.
+  u32 clients_per_port = 128;
   /// Without a seat for so long a session is lost for good.
   double give_up_seconds = 60;
   /// Figures start when every bot is seated instead of at once.

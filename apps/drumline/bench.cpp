@@ -92,6 +92,11 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
         ->check(CLI::Range(0, 16'384))
         ->capture_default_str();
     command
+        ->add_option("--clients-per-port", options->clients_per_port,
+                     "Bots that share a UDP port; 1: each has its own")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    command
         ->add_option("--folder", *folder,
                      "On the disk to measure; a scratch folder is made there and removed")
         ->capture_default_str();

@@ -34,6 +34,11 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("--threads", options->threads, "Threads")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  command
+      ->add_option("--clients-per-port", options->clients_per_port,
+                   "Bots that share a UDP port, over QUIC; 1: each has its own")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   command->add_option("--seed", options->seed, "Of the bots' decisions")->capture_default_str();
   command
       ->add_option("--give-up", options->give_up_seconds,

@@ -91,7 +91,7 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   quic.max_ack_delay_ns = kMaxAckDelayNs;
   transport::SessionHandler& handler = *this;
   for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
-    auto socket = network.bind(*any, {.coalesce = options_.sockets > 1});
+    auto socket = network.bind(*any, {.coalesce = options_.coalesce});
     if (!socket) return std::move(socket).error().within("a socket for the clients");
     Port& port = ports_.emplace_back();
     port.socket = std::move(*socket);

@@ -33,6 +33,7 @@ struct ClientGroupOptions {
   std::string server_name = "localhost";  ///< that the server's certificate must hold
   transport::TlsFiles tls;                ///< authority, and our certificate and key
   u32 sockets = 1;                        ///< clients are dealt to them in turn
+  bool coalesce = false;                  ///< many clients on each socket; see env::Network::BindOptions
 
   // Over WebSocket.
   std::string path = "/play";
