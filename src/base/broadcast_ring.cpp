@@ -29,7 +29,7 @@ BroadcastRing::BroadcastRing(const Options& options)
       consumer_count_(options.consumers),
       max_frame_bytes_(options.max_frame_bytes),
       capacity_(round_up(std::max(options.bytes, least_bytes(options)), kUnit)),
-      memory_(new std::byte[capacity_ + kUnit]),  // not touched, so not resident, until it is used
+      memory_(new std::byte[capacity_ + kUnit]()),  // touched now: a page fault in a tick makes it late
       bytes_(memory_.get() + (kUnit - reinterpret_cast<std::uintptr_t>(memory_.get()) % kUnit) % kUnit),
       slots_(std::make_unique<std::atomic<u64>[]>(options.slots)),
       consumer_list_(std::make_unique<Consumer[]>(options.consumers)),
