@@ -34,7 +34,7 @@ struct Options {
   u32 players = 0;     ///< 0: the benchmark's own default
   double send_hz = 62.5;
   u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
-  std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
+  std::string folder;          ///< scratch folder on the disk to measure; made and removed by the caller
   std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
   const std::atomic<int>* stop = nullptr;  ///< not 0: end early
 };

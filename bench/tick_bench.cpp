@@ -117,7 +117,8 @@ Result<void> run_tick(const Options& options, const Report& report) {
   auto bots = ChildProcess::start(
       kThisBinary, {"bots", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
                     std::to_string(players), "--pki", (*server)->report().pki_folder, "--json",
-                    "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port), "--seconds", std::to_string(options.seconds + 6)});
+                    "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port),
+                    "--seconds", std::to_string(options.seconds + 6)});
   if (!bots) return std::move(bots).error();
   const env::SystemClock clock;
   const TimeNs patience = clock.now() + 120 * kSecondNs;

@@ -9,6 +9,7 @@ namespace drumline {
 
 }  // namespace drumline
 
-#define DRUM_ASSERT(expression)                                              \
-  (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
-                                                      : ::drumline::assertion_failed(#expression, __FILE__, __LINE__))
+#define DRUM_ASSERT(expression)                       \
+  (__builtin_expect(static_cast<bool>(expression), 1) \
+       ? static_cast<void>(0)                         \
+       : ::drumline::assertion_failed(#expression, __FILE__, __LINE__))

@@ -27,8 +27,12 @@ using SessionId = Id<struct SessionTag, u64>;
 constexpr SessionId make_session_id(u8 shard, u32 generation, u32 index) {
   return SessionId{(u64{shard} << 56) | ((u64{generation} & 0xFF'FFFF) << 32) | index};
 }
-constexpr u8 session_shard(SessionId id) { return static_cast<u8>(id.value >> 56); }
-constexpr u32 session_index(SessionId id) { return static_cast<u32>(id.value); }
+constexpr u8 session_shard(SessionId id) {
+  return static_cast<u8>(id.value >> 56);
+}
+constexpr u32 session_index(SessionId id) {
+  return static_cast<u32>(id.value);
+}
 
 /// The writer's term of office for a battle; every store refuses a lower one.
 using Epoch = Id<struct EpochTag, u64>;
@@ -39,9 +43,15 @@ using EntityId = Id<struct EntityTag, u64>;
 constexpr EntityId make_entity_id(u8 table, u32 generation, u32 slot) {
   return EntityId{(u64{table} << 56) | ((u64{generation} & 0xFF'FFFF) << 32) | slot};
 }
-constexpr u8 entity_table(EntityId id) { return static_cast<u8>(id.value >> 56); }
-constexpr u32 entity_generation(EntityId id) { return static_cast<u32>(id.value >> 32) & 0xFF'FFFF; }
-constexpr u32 entity_slot(EntityId id) { return static_cast<u32>(id.value); }
+constexpr u8 entity_table(EntityId id) {
+  return static_cast<u8>(id.value >> 56);
+}
+constexpr u32 entity_generation(EntityId id) {
+  return static_cast<u32>(id.value >> 32) & 0xFF'FFFF;
+}
+constexpr u32 entity_slot(EntityId id) {
+  return static_cast<u32>(id.value);
+}
 
 }  // namespace drumline
 

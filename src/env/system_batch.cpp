@@ -105,7 +105,8 @@ void SystemBatch::send_trains(std::size_t trains) {
       skip();
       continue;
     }
-    const int done = ::sendmmsg(descriptor_, messages_.data() + sent, static_cast<unsigned>(trains - sent), 0);
+    const int done =
+        ::sendmmsg(descriptor_, messages_.data() + sent, static_cast<unsigned>(trains - sent), 0);
     ++counters_.send_calls;
     if (done > 0) {
       for (int i = 0; i < done; ++i, ++sent) {

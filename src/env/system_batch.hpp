@@ -50,7 +50,7 @@ class SystemBatch final : public PacketBatch {
   u64 last_flow_ = 0;
   std::size_t last_train_ = 0;
   std::array<Train, kPackets> trains_;
-  std::array<u32, kPackets> train_of_{};     // by packet
+  std::array<u32, kPackets> train_of_{};  // by packet
   std::array<u32, kPackets> packet_bytes_{};
   std::array<mmsghdr, kPackets> messages_{};  // by train
   std::array<iovec, kPackets> parts_{};       // the packets in the order of the trains

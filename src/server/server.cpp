@@ -230,8 +230,8 @@ Result<void> Server::open_battles() {
   snapshot::SnapshotRoom snapshot_room;
   for (const RunningBattle& battle : *battles) {
     snapshot_room.info_bytes = std::max(snapshot_room.info_bytes, battle.info.size());
-    snapshot_room.content_bytes = std::max(snapshot_room.content_bytes,
-                                           world::max_snapshot_bytes(battle.actor->battle().world()));
+    snapshot_room.content_bytes =
+        std::max(snapshot_room.content_bytes, world::max_snapshot_bytes(battle.actor->battle().world()));
   }
   auto snapshots = snapshot::SnapshotWriter::create(
       snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)),

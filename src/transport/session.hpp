@@ -14,20 +14,20 @@ namespace drumline::transport {
 /// Application error codes, as a peer sees them in CONNECTION_CLOSE or in a
 /// WebSocket close reason. docs/formats/errors.md is the table.
 enum class CloseCode : u32 {
-  none = 0,              ///< orderly leave
-  server_stopping = 1,   ///< drain: reconnect later with the token
-  bad_frame = 2,         ///< the byte stream is not frames
-  bad_message = 3,       ///< a frame does not verify or makes no sense here
+  none = 0,             ///< orderly leave
+  server_stopping = 1,  ///< drain: reconnect later with the token
+  bad_frame = 2,        ///< the byte stream is not frames
+  bad_message = 3,      ///< a frame does not verify or makes no sense here
   too_large = 4,
-  too_slow = 5,          ///< the peer does not drain what it asked for
-  flood = 6,             ///< more than the limits allow
-  unauthenticated = 7,   ///< no certificate or token that we accept
+  too_slow = 5,         ///< the peer does not drain what it asked for
+  flood = 6,            ///< more than the limits allow
+  unauthenticated = 7,  ///< no certificate or token that we accept
   token_expired = 8,
   no_such_battle = 9,
   battle_full = 10,
-  replaced = 11,         ///< the same player connected again elsewhere
+  replaced = 11,  ///< the same player connected again elsewhere
   idle = 12,
-  version = 13,          ///< protocol version or build not served
+  version = 13,  ///< protocol version or build not served
   internal = 14,
 };
 const char* close_code_name(CloseCode code);
@@ -35,8 +35,8 @@ const char* close_code_name(CloseCode code);
 /// Who the peer proved to be.
 struct PeerIdentity {
   bool authenticated = false;
-  std::string name;  ///< certificate common name or token subject
-  u64 account = 0;   ///< XXH3-64 of `name`, 0 when not authenticated
+  std::string name;      ///< certificate common name or token subject
+  u64 account = 0;       ///< XXH3-64 of `name`, 0 when not authenticated
   bool may_play = true;  ///< false: may only watch (a spectator's token)
 };
 /// The account number of a proven name; never 0.

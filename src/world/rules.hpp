@@ -64,15 +64,15 @@ struct Refusal {
   friend bool operator==(Refusal, Refusal) = default;
 };
 inline constexpr Refusal kAccepted{0};
-inline constexpr Refusal kRefusedNotYours{1};      ///< the entity is not the sender's
-inline constexpr Refusal kRefusedNoSeat{2};        ///< the sender has no seat, or the battle is full
-inline constexpr Refusal kRefusedOldSequence{3};   ///< a repeat or a replay
-inline constexpr Refusal kRefusedTooMany{4};       ///< more commands in a tick than allowed
+inline constexpr Refusal kRefusedNotYours{1};     ///< the entity is not the sender's
+inline constexpr Refusal kRefusedNoSeat{2};       ///< the sender has no seat, or the battle is full
+inline constexpr Refusal kRefusedOldSequence{3};  ///< a repeat or a replay
+inline constexpr Refusal kRefusedTooMany{4};      ///< more commands in a tick than allowed
 inline constexpr Refusal kRefusedUnknownAction{5};
-inline constexpr Refusal kRefusedBadTarget{6};     ///< no such entity, or not in sight
+inline constexpr Refusal kRefusedBadTarget{6};  ///< no such entity, or not in sight
 inline constexpr Refusal kRefusedOutOfRange{7};
 inline constexpr Refusal kRefusedCooldown{8};
-inline constexpr Refusal kRefusedTooFast{9};       ///< faster than the rules allow
+inline constexpr Refusal kRefusedTooFast{9};  ///< faster than the rules allow
 inline constexpr Refusal kRefusedDead{10};
 inline constexpr u16 kFirstGameRefusal = 100;
 std::string_view engine_refusal_name(Refusal refusal);
@@ -83,7 +83,7 @@ struct Event {
   u8 kind = 0;
   EntityId source;
   EntityId target;
-  Fixed x, y;      ///< where; decides who is told
+  Fixed x, y;        ///< where; decides who is told
   i32 a = 0, b = 0;  ///< the game's (damage, direction, skill)
 };
 
@@ -93,8 +93,10 @@ class EventList {
  public:
   explicit EventList(std::size_t capacity) { events_.reserve(capacity); }
   void emit(const Event& event) {
-    if (events_.size() < events_.capacity()) events_.push_back(event);
-    else ++dropped_;
+    if (events_.size() < events_.capacity())
+      events_.push_back(event);
+    else
+      ++dropped_;
   }
   void clear() { events_.clear(); }
   std::span<const Event> events() const { return events_; }

@@ -17,14 +17,18 @@ enum class FieldType : u8 { i8, u8, i16, u16, i32, u32, i64, u64, fixed };
 constexpr std::size_t field_size(FieldType type) {
   switch (type) {
     case FieldType::i8:
-    case FieldType::u8: return 1;
+    case FieldType::u8:
+      return 1;
     case FieldType::i16:
-    case FieldType::u16: return 2;
+    case FieldType::u16:
+      return 2;
     case FieldType::i32:
-    case FieldType::u32: return 4;
+    case FieldType::u32:
+      return 4;
     case FieldType::i64:
     case FieldType::u64:
-    case FieldType::fixed: return 8;
+    case FieldType::fixed:
+      return 8;
   }
   return 0;
 }
@@ -55,16 +59,26 @@ struct FieldDescription {
 
 template <class T>
 constexpr FieldType field_type_of() {
-  if constexpr (std::is_same_v<T, Fixed>) return FieldType::fixed;
-  else if constexpr (std::is_same_v<T, i8>) return FieldType::i8;
-  else if constexpr (std::is_same_v<T, u8>) return FieldType::u8;
-  else if constexpr (std::is_same_v<T, i16>) return FieldType::i16;
-  else if constexpr (std::is_same_v<T, u16>) return FieldType::u16;
-  else if constexpr (std::is_same_v<T, i32>) return FieldType::i32;
-  else if constexpr (std::is_same_v<T, u32>) return FieldType::u32;
-  else if constexpr (std::is_same_v<T, i64>) return FieldType::i64;
-  else if constexpr (std::is_same_v<T, u64>) return FieldType::u64;
-  else static_assert(!sizeof(T), "a field is a fixed-width integer or Fixed");
+  if constexpr (std::is_same_v<T, Fixed>)
+    return FieldType::fixed;
+  else if constexpr (std::is_same_v<T, i8>)
+    return FieldType::i8;
+  else if constexpr (std::is_same_v<T, u8>)
+    return FieldType::u8;
+  else if constexpr (std::is_same_v<T, i16>)
+    return FieldType::i16;
+  else if constexpr (std::is_same_v<T, u16>)
+    return FieldType::u16;
+  else if constexpr (std::is_same_v<T, i32>)
+    return FieldType::i32;
+  else if constexpr (std::is_same_v<T, u32>)
+    return FieldType::u32;
+  else if constexpr (std::is_same_v<T, i64>)
+    return FieldType::i64;
+  else if constexpr (std::is_same_v<T, u64>)
+    return FieldType::u64;
+  else
+    static_assert(!sizeof(T), "a field is a fixed-width integer or Fixed");
 }
 
 /// One field of component C: its name, its member, how clients see it.

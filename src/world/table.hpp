@@ -155,8 +155,10 @@ class Table final : public TableBase {
     static_assert(I < kCount, "the member is not among the component's kFields");
     constexpr auto candidate = std::get<I>(C::kFields).member;
     if constexpr (std::is_same_v<std::remove_const_t<decltype(candidate)>, decltype(Member)>) {
-      if constexpr (candidate == Member) return I;
-      else return index_of<Member, I + 1>();
+      if constexpr (candidate == Member)
+        return I;
+      else
+        return index_of<Member, I + 1>();
     } else {
       return index_of<Member, I + 1>();
     }

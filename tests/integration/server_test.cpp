@@ -1,8 +1,8 @@
 // The whole path over real QUIC: clients join, move, are refused, drop, come back,
 // and find the battle as they left it after the server was stopped or lost.
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "recovery/verify.hpp"
 #include "support/live_clients.hpp"
@@ -163,7 +163,8 @@ TEST(Server, another_game_is_served_without_a_line_changed_in_the_engine) {
   auto server = start_server(data.path(), {}, tally::tally_game());
   ASSERT_TRUE(server.ok()) << server.error().message;
   LiveClients clients((*server)->report().quic, (*server)->report().pki_folder, 2);
-  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing() && clients.heard(0).frames > 3; }, kPatienceS));
+  ASSERT_TRUE(
+      clients.run_until([&] { return clients.all_playing() && clients.heard(0).frames > 3; }, kPatienceS));
   EXPECT_EQ(clients.heard(0).welcomes[0].game, tally::tally_game().name());
   broadcast::StateDecoder::Entity self;
   EXPECT_TRUE(clients.client(0).world().find(clients.client(0).entity(), self));

@@ -1,10 +1,10 @@
 // A scratch folder that goes when the test does.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <string>
+
+#include <stdlib.h>
 
 namespace drumline::testing {
 

@@ -86,8 +86,8 @@ class QuicConnection final : public Session, public DeadlineSlot {
   u64 handshake_bytes_received_ = 0;
   u64 handshake_bytes_sent_ = 0;
   TimeNs last_write_ = 0;
-  TimeNs open_by_ = 0;  ///< the handshake's end, or it has failed
-  u64 flow_ = 0;        ///< its packets' order, for the batch
+  TimeNs open_by_ = 0;              ///< the handshake's end, or it has failed
+  u64 flow_ = 0;                    ///< its packets' order, for the batch
   u32 unacknowledged_packets_ = 0;  ///< received since, which a packet of ours would acknowledge
   int error_ = 0;
   u32 table_index_ = 0;

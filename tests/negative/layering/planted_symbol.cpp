@@ -3,6 +3,8 @@ namespace drumline {
 
 int gateway_of_nobody();
 
-int use_what_is_not_ours() { return gateway_of_nobody(); }
+int use_what_is_not_ours() {
+  return gateway_of_nobody();
+}
 
 }  // namespace drumline

@@ -91,8 +91,8 @@ TEST_P(system_network, packets_of_one_size_for_one_peer_leave_together_and_arriv
     // Three flows take turns; those of flow 3 are longer, and marked.
     for (u64 i = 0; i < 60; ++i) {
       const u64 flow = 1 + i % 3;
-      const std::string text = std::string(flow == 3 ? 1200 : 1100, static_cast<char>('a' + flow)) +
-                               static_cast<char>(' ' + i);
+      const std::string text =
+          std::string(flow == 3 ? 1200 : 1100, static_cast<char>('a' + flow)) + static_cast<char>(' ' + i);
       const MutableBytes space = one->batch().space();
       std::memcpy(space.data(), text.data(), text.size());
       one->batch().commit(to->local(), text.size(), flow == 3 ? 2 : 0, flow);

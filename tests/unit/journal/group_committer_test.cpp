@@ -1,10 +1,9 @@
 #include "journal/group_committer.hpp"
 
+#include <array>
 #include <chrono>
 
 #include <gtest/gtest.h>
-
-#include <array>
 
 #include "support/journal_campaign.hpp"
 
