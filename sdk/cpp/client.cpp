@@ -178,7 +178,7 @@ bool Client::on_payload(Bytes payload, TimeNs now) {
     drop(CloseCode::bad_message, message.error().message, now);
     return false;
   }
-  return std::visit([&](auto&& m) { return on_message(std::move(m), now); }, std::move(*message));
+  return std::visit([&](auto& m) { return on_message(std::move(m), now); }, *message);
 }
 
 bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {

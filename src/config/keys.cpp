@@ -76,8 +76,9 @@ class SectionKeys {
     return *this;
   }
   template <auto Field>
-  SectionKeys& choice(std::string_view name, std::vector<std::string_view> choices, std::string_view help) {
-    add<Field>(name, ValueType::choice, help).choices = std::move(choices);
+  SectionKeys& choice(std::string_view name, const std::vector<std::string_view>& choices,
+                      std::string_view help) {
+    add<Field>(name, ValueType::choice, help).choices = choices;
     return *this;
   }
   template <auto Field>

@@ -279,7 +279,7 @@ class Loader {
 
   /// Two keys disagree; the place is the first one's unless only the other was set.
   void conflict(std::string_view section, std::string_view name, std::string_view other_section,
-                std::string_view other_name, std::string message) {
+                std::string_view other_name, const std::string& message) {
     const Key& key = *find_key(section, name);
     const Key& other = *find_key(other_section, other_name);
     const auto& own_place = places_[static_cast<std::size_t>(&key - keys().data())];

@@ -19,13 +19,9 @@ Result<void> check_segment_bytes(u64 segment_bytes) {
 
 }  // namespace
 
-Writer::Writer(env::FileSystem& files, const env::Clock& clock, std::string folder, u64 segment_bytes,
+Writer::Writer(const env::Clock& clock, std::string folder, u64 segment_bytes,
                std::unique_ptr<SegmentSource> source)
-    : files_(files),
-      clock_(clock),
-      folder_(std::move(folder)),
-      segment_bytes_(segment_bytes),
-      source_(std::move(source)) {}
+    : clock_(clock), folder_(std::move(folder)), segment_bytes_(segment_bytes), source_(std::move(source)) {}
 
 Result<std::unique_ptr<Writer>> Writer::create(env::FileSystem& files, const env::Clock& clock,
                                                std::string folder, u64 journal_id, u64 segment_bytes,
@@ -33,8 +29,7 @@ Result<std::unique_ptr<Writer>> Writer::create(env::FileSystem& files, const env
   DRUM_ASSERT(journal_id != 0 && source != nullptr);
   if (auto fit = check_segment_bytes(segment_bytes); !fit) return std::move(fit).error();
   if (auto made = files.make_folder(folder); !made) return std::move(made).error();
-  std::unique_ptr<Writer> writer(
-      new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
+  std::unique_ptr<Writer> writer(new Writer(clock, std::move(folder), segment_bytes, std::move(source)));
   writer->journal_id_ = journal_id;
   writer->last_hash_ = journal_id;
   if (auto rolled = writer->roll(); !rolled) return std::move(rolled).error();
@@ -48,8 +43,7 @@ Result<std::unique_ptr<Writer>> Writer::resume(env::FileSystem& files, const env
   if (auto fit = check_segment_bytes(segment_bytes); !fit) return std::move(fit).error();
   auto file = files.open(segment_path(folder, end.segment), env::OpenMode::read_write);
   if (!file) return std::move(file).error();
-  std::unique_ptr<Writer> writer(
-      new Writer(files, clock, std::move(folder), segment_bytes, std::move(source)));
+  std::unique_ptr<Writer> writer(new Writer(clock, std::move(folder), segment_bytes, std::move(source)));
   writer->index_ = std::move(index);
   writer->file_ = std::move(file).value();
   writer->journal_id_ = end.journal_id;

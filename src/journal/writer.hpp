@@ -64,14 +64,13 @@ class Writer {
   u64 space_bytes() const { return index_.segments().size() * segment_bytes_; }
 
  private:
-  Writer(env::FileSystem& files, const env::Clock& clock, std::string folder, u64 segment_bytes,
+  Writer(const env::Clock& clock, std::string folder, u64 segment_bytes,
          std::unique_ptr<SegmentSource> source);
   Result<void> roll();
   Error refuse(Error error);
   std::size_t seal(Batch& batch, u64& hash);
   Result<std::size_t> write_some(Batch& batch);
 
-  env::FileSystem& files_;
   const env::Clock& clock_;
   std::string folder_;
   u64 segment_bytes_;

@@ -71,7 +71,7 @@ struct GatewayThread::Impl {
 };
 
 Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThreadOptions& options,
-                                                             transport::TokenVerifier verify_token,
+                                                             const transport::TokenVerifier& verify_token,
                                                              const auth::TicketSealer& tickets,
                                                              const env::Clock& clock,
                                                              BroadcastRing::Consumer& frames,

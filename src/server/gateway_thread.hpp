@@ -41,7 +41,7 @@ class GatewayThread {
   /// passed by reference outlives the thread. `durable` tells up to which journal
   /// write effects may be shown.
   static Result<std::unique_ptr<GatewayThread>> create(const GatewayThreadOptions& options,
-                                                       transport::TokenVerifier verify_token,
+                                                       const transport::TokenVerifier& verify_token,
                                                        const auth::TicketSealer& tickets,
                                                        const env::Clock& clock,
                                                        BroadcastRing::Consumer& frames,

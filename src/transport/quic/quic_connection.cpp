@@ -32,9 +32,9 @@ ngtcp2_conn* QuicConnection::conn_of(ngtcp2_crypto_conn_ref* ref) {
   return static_cast<QuicConnection*>(ref->user_data)->conn_;
 }
 
-Result<void> QuicConnection::start_tls(std::shared_ptr<const TlsCredentials> credentials,
+Result<void> QuicConnection::start_tls(const std::shared_ptr<const TlsCredentials>& credentials,
                                        TlsHandshake::Options options) {
-  auto tls = TlsHandshake::start(std::move(credentials), std::move(options), &QuicConnection::conn_of, this);
+  auto tls = TlsHandshake::start(credentials, std::move(options), &QuicConnection::conn_of, this);
   if (!tls) return std::move(tls).error();
   tls_ = std::move(*tls);
   ngtcp2_conn_set_tls_native_handle(conn_, tls_->session());

@@ -55,7 +55,8 @@ class QuicConnection final : public Session, public DeadlineSlot {
   static constexpr i64 kReliableStream = 0;
   static constexpr std::size_t kDeferredDatagrams = 16;
 
-  Result<void> start_tls(std::shared_ptr<const TlsCredentials> credentials, TlsHandshake::Options options);
+  Result<void> start_tls(const std::shared_ptr<const TlsCredentials>& credentials,
+                         TlsHandshake::Options options);
   static ngtcp2_callbacks server_callbacks();
   static ngtcp2_callbacks client_callbacks();
   static ngtcp2_conn* conn_of(ngtcp2_crypto_conn_ref* ref);

@@ -36,9 +36,9 @@ int after_client_hello(gnutls_session_t session, unsigned, unsigned when, unsign
 
 }  // namespace
 
-Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(std::shared_ptr<const TlsCredentials> credentials,
-                                                          Options options, ngtcp2_crypto_get_conn conn,
-                                                          void* owner) {
+Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(
+    const std::shared_ptr<const TlsCredentials>& credentials, Options options, ngtcp2_crypto_get_conn conn,
+    void* owner) {
   static_assert(offsetof(TlsHandshake, ref_) == 0);
   std::unique_ptr<TlsHandshake> made(new TlsHandshake);
   made->ref_ = {conn, owner};

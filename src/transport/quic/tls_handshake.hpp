@@ -24,7 +24,7 @@ class TlsHandshake {
     std::string alpn;
   };
   /// `conn` gives ngtcp2's connection for `owner`, as ngtcp2_crypto asks for it.
-  static Result<std::unique_ptr<TlsHandshake>> start(std::shared_ptr<const TlsCredentials> credentials,
+  static Result<std::unique_ptr<TlsHandshake>> start(const std::shared_ptr<const TlsCredentials>& credentials,
                                                      Options options, ngtcp2_crypto_get_conn conn,
                                                      void* owner);
   ~TlsHandshake();
