@@ -75,7 +75,7 @@ bool admissible(const Seat& seat, const world::Command& command) {
 Figure measure_command(double seconds, bool& all_accepted) {
   Traffic traffic = make_traffic();
   SpscRing<world::Command> ring(kRingSlots);
-  wire::KeyAcks acks;
+  wire::CommandAcks acks;
   Histogram histogram;
   u64 commands = 0;
   u64 enqueued = 0;

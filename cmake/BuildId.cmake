@@ -1,21 +1,25 @@
-# Writes OUTPUT, a C++ unit with the build id: 16 hex digits of a hash over the
-# files in FILES (a list file, one path a line) and COMPILER. Run by cmake -P, so
-# that the id follows the sources at build time.
+# Writes OUTPUT, a C++ unit with two ids of 16 hex digits: of the simulation, a hash
+# over the files in FILES (a list file, one path a line), and of the build, a hash
+# over that and COMPILER. Run by cmake -P, so that the ids follow the sources at
+# build time.
 file(STRINGS "${FILES}" paths)
-set(all "${COMPILER}")
+set(all "")
 foreach(path ${paths})
   file(SHA256 "${path}" hash)
   string(APPEND all "${hash}")
 endforeach()
-string(SHA256 id "${all}")
-string(SUBSTRING "${id}" 0 16 id)
+string(SHA256 simulation "${all}")
+string(SHA256 build "${COMPILER}${simulation}")
+string(SUBSTRING "${simulation}" 0 16 simulation)
+string(SUBSTRING "${build}" 0 16 build)
 file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT [[
-#include "server/build_info.hpp"
+#include "battle/build_info.hpp"
 
-namespace drumline::server {
+namespace drumline::battle {
 
 const char* version() { return "@VERSION@"; }
-const char* build_id() { return "@id@"; }
+const char* simulation_id() { return "@simulation@"; }
+const char* build_id() { return "@build@"; }
 
-}  // namespace drumline::server
+}  // namespace drumline::battle
 ]] @ONLY)

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "battle/build_info.hpp"
 #include "command.hpp"
-#include "server/build_info.hpp"
 
 namespace drumline::app {
 namespace {
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
         "provable.",
         "drumline"};
     app.set_version_flag("--version",
-                         std::string("drumline ") + server::version() + " (" + server::build_id() + ")");
+                         std::string("drumline ") + battle::version() + " (" + battle::build_id() + ")");
     app.require_subcommand(1);
     app.fallthrough();
     app.footer(

@@ -6,12 +6,12 @@
 
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "battle/build_info.hpp"
 #include "command.hpp"
 #include "config/print.hpp"
 #include "console_page/assets.hpp"
 #include "env/thread.hpp"
 #include "games.hpp"
-#include "server/build_info.hpp"
 #include "server/server.hpp"
 
 namespace drumline::app {
@@ -72,7 +72,7 @@ void report_json(const server::StartReport& report, const std::string& url) {
                             .c_str());
   }
   std::printf("%s\n", Json{{"event", "ready"},
-                           {"version", server::version()},
+                           {"version", battle::version()},
                            {"port", report.quic.port},
                            {"websocket_port", report.websocket.port},
                            {"admin_port", report.admin.port},

@@ -251,6 +251,18 @@ bool Client::on_message(wire::Pong&& pong, TimeNs now) {
   return true;
 }
 
+bool Client::on_message(wire::SnapshotPart&& part, TimeNs) {
+  const transport::Session* const before = session_;
+  listener_.on_snapshot_part(*this, part);
+  return session_ == before;
+}
+
+bool Client::on_message(wire::Ticks&& ticks, TimeNs) {
+  const transport::Session* const before = session_;
+  listener_.on_ticks(*this, ticks);
+  return session_ == before;
+}
+
 bool Client::on_message(wire::Goodbye&& goodbye, TimeNs) {
   retry_after_ns_ = i64{goodbye.retry_after_ms} * kMillisecondNs;
   last_error_ = goodbye.reason;

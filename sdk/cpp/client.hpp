@@ -62,6 +62,9 @@ class ClientListener {
   virtual void on_refused(Client&, const wire::Refused&) {}
   virtual void on_roster(Client&, const wire::Roster&) {}
   virtual void on_scoreboard(Client&, const wire::Scoreboard&) {}
+  /// In lockstep.
+  virtual void on_snapshot_part(Client&, const wire::SnapshotPart&) {}
+  virtual void on_ticks(Client&, const wire::Ticks&) {}
   /// The connection is gone; the client comes back by itself unless it is closed().
   virtual void on_drop(Client&, transport::CloseCode, std::string_view /*reason*/) {}
 };
@@ -127,6 +130,8 @@ class Client {
   bool on_message(wire::Scoreboard&& board, TimeNs now);
   bool on_message(wire::Pong&& pong, TimeNs now);
   bool on_message(wire::Goodbye&& goodbye, TimeNs now);
+  bool on_message(wire::SnapshotPart&& part, TimeNs now);
+  bool on_message(wire::Ticks&& ticks, TimeNs now);
   void count_frame(u32 tick, std::size_t bytes, TimeNs now);
 
   ClientOptions options_;

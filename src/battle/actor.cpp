@@ -153,6 +153,8 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
       counters_.reconnects.add();
       grant(session, input.player, true);
       break;
+    case InputKind::tell:
+      break;
     case InputKind::leave:
       counters_.leaves.add();
       dropped_at_[slot] = 0;
@@ -187,6 +189,7 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
       break;
     case InputKind::drop:
     case InputKind::leave:
+    case InputKind::tell:
       break;
   }
 }

@@ -53,7 +53,11 @@ Result<std::unique_ptr<Battle>> Battle::make(const world::Game& game, BattleInfo
   }
   auto rules = game.create(info.rules_document, {.seed = info.seed, .max_players = info.max_players});
   if (!rules) return std::move(rules).error();
-  return std::unique_ptr<Battle>(new Battle(std::move(info), std::move(rules).value()));
+  std::unique_ptr<Battle> made(new Battle(std::move(info), std::move(rules).value()));
+  if (const std::string& problem = made->world().schema_problem(); !problem.empty()) {
+    return Error{ErrorCode::invalid_argument, "game " + made->info().game + ": " + problem};
+  }
+  return made;
 }
 
 Result<std::unique_ptr<Battle>> Battle::create(const world::Game& game, BattleInfo info) {
@@ -153,6 +157,7 @@ world::Refusal Battle::admit_join(Input& input) {
   // Whatever stands after the name's end would be state that the journal does not hold.
   const std::size_t length = input.profile.name_view().size();
   std::fill(input.profile.name.begin() + static_cast<std::ptrdiff_t>(length), input.profile.name.end(), '\0');
+  if (const auto refusal = rules_->on_auth(input.profile); !refusal.accepted()) return refusal;
   if (const auto refusal = rules_->on_join(free, input.profile); !refusal.accepted()) return refusal;
   const EntityId row = seats_->create();
   DRUM_ASSERT(entity_slot(row) == free.value && row != EntityId{});
@@ -175,6 +180,8 @@ world::Refusal Battle::admit_command(Input& input, bool& duplicate) {
   world::Command& command = input.command;
   input.profile = {};
   command.reserved = 0;
+  // When it is applied is the actor's business; that it is, is all that the state may know.
+  command.apply_tick = 0;
   if (seats_->at<&Seat::connected>(slot) == 0) return world::kRefusedNoSeat;
   if (command.sequence <= seen_[slot]) {
     duplicate = true;
@@ -195,6 +202,7 @@ world::Refusal Battle::admit_command(Input& input, bool& duplicate) {
 /// Applies the input, or says why not; then nothing has changed.
 world::Refusal Battle::admit(Input& input, bool& duplicate) {
   if (input.kind == InputKind::join) return admit_join(input);
+  if (input.kind == InputKind::tell) return admit_tell(input);
   const u32 slot = input.player.value;
   if (!seats_->is_live(slot)) return world::kRefusedNoSeat;
   if (input.kind == InputKind::command) return admit_command(input, duplicate);
@@ -218,9 +226,21 @@ world::Refusal Battle::admit(Input& input, bool& duplicate) {
       return world::kAccepted;
     case InputKind::command:
     case InputKind::join:
+    case InputKind::tell:
       break;
   }
   return world::kRefusedUnknownAction;
+}
+
+world::Refusal Battle::admit_tell(Input& input) {
+  if (tells_ == kMaxTellsPerTick || input.message.size() > world::kMaxTellBytes)
+    return world::kRefusedTooMany;
+  input.player = kNoPlayer;
+  input.command = {};
+  input.profile = {};
+  const world::Refusal refusal = rules_->on_tell(input.message);
+  if (refusal.accepted()) ++tells_;
+  return refusal;
 }
 
 TickOutcome Battle::step(std::span<const Input> candidates) {
@@ -235,6 +255,7 @@ TickOutcome Battle::step(std::span<const Input> candidates) {
   refused_.clear();
   events_.clear();
   std::fill(counts_.begin(), counts_.end(), 0U);
+  tells_ = 0;
   for (const Ordered& next : order_) {
     Input input = candidates[next.index];
     bool duplicate = false;

@@ -11,6 +11,7 @@
 #include "battle/input.hpp"
 #include "battle/seats.hpp"
 #include "world/rules.hpp"
+#include "world/sync_model.hpp"
 
 namespace drumline::battle {
 
@@ -24,6 +25,7 @@ struct BattleInfo {
   u32 max_players = 64;           ///< 1 .. kMaxBattlePlayers
   u32 max_commands_per_tick = 8;  ///< of one player
   std::string build;              ///< of the program that created it
+  world::SyncSettings sync;       ///< how clients are kept in step; no part of the state
 
   u64 rules_hash() const;
 };
@@ -66,7 +68,7 @@ class Battle {
   void set_epoch(Epoch epoch);
 
   /// Advances by one tick. `candidates` in order of arrival; the order in which they
-  /// are applied is: joins, drops, reconnects and leaves first, as they arrived;
+  /// are applied is: joins, drops, reconnects, leaves and tells first, as they arrived;
   /// then commands by (player slot, sequence). So a tick's accepted inputs, given
   /// again, are accepted again in the same order.
   ///
@@ -75,7 +77,8 @@ class Battle {
   /// or not; to take over a connected one, drop it first. command: the seat must be
   /// connected, the sequence above all seen from it (else it is counted as a
   /// duplicate), no more than info().max_commands_per_tick, and the entity the
-  /// player's own, or 0 for that; then the rules decide.
+  /// player's own, or 0 for that; then the rules decide. tell: no more than
+  /// kMaxTellsPerTick; its message must outlive the outcome.
   TickOutcome step(std::span<const Input> candidates);
 
   Tick tick() const { return world().tick(); }
@@ -115,6 +118,7 @@ class Battle {
   void order(std::span<const Input> candidates);
   world::Refusal admit(Input& input, bool& duplicate);
   world::Refusal admit_join(Input& input);
+  world::Refusal admit_tell(Input& input);
   world::Refusal admit_command(Input& input, bool& duplicate);
 
   BattleInfo info_;
@@ -125,6 +129,7 @@ class Battle {
   std::vector<u32>
       seen_;  ///< by seat: highest sequence seen, applied or not; not state, as it decides only what is tried
   std::vector<u32> counts_;  ///< by seat: commands in this tick
+  std::size_t tells_ = 0;    ///< accepted in this tick
   std::vector<Ordered> order_;
   std::vector<Input> accepted_;
   std::vector<u32> accepted_candidates_;

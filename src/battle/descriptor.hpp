@@ -16,6 +16,9 @@ struct BattleDescriptor {
   Epoch epoch;
   std::string game;
   std::string build_id;
+  std::string simulation_id;
+  u64 rules_hash = 0;
+  world::SyncSettings sync;
   u32 max_players = 0;
   world::MapSize map_size;
   std::vector<std::byte> map_description;

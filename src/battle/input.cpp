@@ -11,6 +11,7 @@ constexpr u8 kHasEntity = 0x08;
 constexpr u8 kHasTarget = 0x10;
 constexpr u8 kHasAim = 0x20;
 constexpr u8 kHasTime = 0x40;
+constexpr u8 kHasView = 0x80;
 
 u64 zigzag(i32 value) {
   return (static_cast<u32>(value) << 1) ^ static_cast<u32>(value >> 31);
@@ -59,6 +60,10 @@ void read_command(ByteReader& in, u8 flags, world::Command& command) {
     command.timestamp_ms = in.read_varint();
     if (command.timestamp_ms == 0) in.fail();
   }
+  if ((flags & kHasView) != 0) {
+    command.view_tick = static_cast<u32>(read_up_to(in, 0xFFFF'FFFF));
+    if (command.view_tick == 0) in.fail();
+  }
 }
 
 void read_profile(ByteReader& in, world::Profile& profile) {
@@ -80,6 +85,7 @@ void encode_input(const Input& input, ByteWriter& out) {
     if (command.target != EntityId{}) flags |= kHasTarget;
     if (command.x != 0 || command.y != 0) flags |= kHasAim;
     if (command.timestamp_ms != 0) flags |= kHasTime;
+    if (command.view_tick != 0) flags |= kHasView;
   }
   out.write(flags);
   out.write_varint(input.player.value);
@@ -94,11 +100,15 @@ void encode_input(const Input& input, ByteWriter& out) {
       out.write_varint(zigzag(command.y));
     }
     if ((flags & kHasTime) != 0) out.write_varint(command.timestamp_ms);
+    if ((flags & kHasView) != 0) out.write_varint(command.view_tick);
   } else if (input.kind == InputKind::join) {
     const std::string_view name = input.profile.name_view();
     out.write_varint(input.profile.account);
     out.write(static_cast<u8>(name.size()));
     out.write_bytes(as_bytes(name));
+  } else if (input.kind == InputKind::tell) {
+    out.write_varint(input.message.size());
+    out.write_bytes(input.message);
   }
 }
 
@@ -108,12 +118,15 @@ Result<void> decode_inputs(ByteReader& in, u32 count, std::vector<Input>& out) {
     Input input;
     const u8 flags = in.read<u8>();
     const u8 kind = flags & kKindMask;
-    const u8 allowed = kind == 0 ? kHasEntity | kHasTarget | kHasAim | kHasTime : 0;
-    if (kind > static_cast<u8>(InputKind::leave) || ((flags & ~kKindMask) & ~allowed) != 0) in.fail();
+    const u8 allowed = kind == 0 ? kHasEntity | kHasTarget | kHasAim | kHasTime | kHasView : 0;
+    if (kind > static_cast<u8>(InputKind::tell) || ((flags & ~kKindMask) & ~allowed) != 0) in.fail();
     input.kind = static_cast<InputKind>(kind);
     input.player = PlayerSlot{static_cast<u32>(read_up_to(in, 0xFFFF'FFFF))};
     if (in.ok() && input.kind == InputKind::command) read_command(in, flags, input.command);
     if (in.ok() && input.kind == InputKind::join) read_profile(in, input.profile);
+    if (in.ok() && input.kind == InputKind::tell) {
+      input.message = in.read_bytes(read_up_to(in, world::kMaxTellBytes));
+    }
     if (!in.ok()) {
       return Error{ErrorCode::malformed, "input " + std::to_string(i + 1) + " of " + std::to_string(count) +
                                              ", at byte " + std::to_string(begin) + ", does not parse"};

@@ -1,5 +1,7 @@
 #include "battle/journal_records.hpp"
 
+#include <algorithm>
+
 namespace drumline::battle {
 namespace {
 
@@ -30,7 +32,8 @@ std::vector<std::byte> encode_created(const CreatedRecord& record) {
   std::vector<std::byte> out(48 + info.game.size() + info.build.size() + info.rules_document.size());
   ByteWriter writer(out);
   writer.write(kCreatedVersion);
-  writer.write(u16{0});
+  writer.write(static_cast<u8>(info.sync.model));
+  writer.write(info.sync.send_period_ticks);
   writer.write(info.max_players);
   writer.write(info.max_commands_per_tick);
   writer.write(info.seed);
@@ -52,7 +55,8 @@ Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch) {
     return Error{ErrorCode::mismatch, "a battle_created record of version " + std::to_string(version) +
                                           ": this build reads version 1"};
   }
-  const u16 reserved = in.read<u16>();
+  const u8 model = in.read<u8>();
+  const u8 send_period_ticks = in.read<u8>();
   record.info.id = id;
   record.info.epoch = epoch;
   record.info.max_players = in.read<u32>();
@@ -63,7 +67,13 @@ Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch) {
   record.info.game = read_text(in, kMaxNameBytes);
   record.info.build = read_text(in, kMaxNameBytes);
   record.info.rules_document = read_text(in, kMaxRulesBytes);
-  if (!in.ok() || !in.at_end() || reserved != 0) return does_not_parse("battle_created");
+  if (!in.ok() || !in.at_end() || model >= world::kSyncModels ||
+      send_period_ticks > world::kMaxSendPeriodTicks) {
+    return does_not_parse("battle_created");
+  }
+  record.info.sync.model = static_cast<world::SyncModel>(model);
+  // 0 is what battles have that were created before there was a choice.
+  record.info.sync.send_period_ticks = std::max<u8>(send_period_ticks, 1);
   if (rules_hash != record.info.rules_hash()) {
     return Error{ErrorCode::corrupt,
                  "a battle_created record's rules document does not have the hash it names"};

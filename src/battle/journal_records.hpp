@@ -22,11 +22,11 @@ Result<CreatedRecord> decode_created(Bytes payload, BattleId id, Epoch epoch);
 struct TickRecord {
   u64 state_hash = 0;
   u16 flags = 0;
-  std::vector<Input> inputs;
+  std::vector<Input> inputs;  ///< their messages are views into the payload
 };
 /// Room that a tick's payload needs at most.
 constexpr std::size_t max_tick_bytes(std::size_t inputs) {
-  return 16 + inputs * kMaxInputBytes;
+  return 16 + inputs * kMaxInputBytes + kMaxTellsPerTick * kMaxEncodedTellBytes;
 }
 void encode_tick(u64 state_hash, u16 flags, std::span<const Input> inputs, ByteWriter& out);
 /// Replaces `out`, whose memory is reused.

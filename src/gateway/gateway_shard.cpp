@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/hex.hpp"
 #include "wire/command.hpp"
 
 namespace drumline::gateway {
@@ -14,6 +15,21 @@ using transport::CloseCode;
 constexpr i64 kTimerPeriodNs = 250 * kMillisecondNs;
 /// Commands over the limit that a session may send within a second before it is a flood.
 constexpr u32 kFloodExcess = 2000;
+
+/// Why a client cannot run this battle's simulation; empty when it can, or does not want to.
+std::string simulation_problem(const wire::Hello& hello, const battle::BattleDescriptor& battle) {
+  if (!hello.simulation_id.empty() && hello.simulation_id != battle.simulation_id) {
+    return "the client's simulation is build " + hello.simulation_id + ", battle " +
+           std::to_string(battle.id.value) + " runs build " + battle.simulation_id +
+           ": update the client, or join without a simulation of its own";
+  }
+  if (hello.rules_hash != 0 && hello.rules_hash != battle.rules_hash) {
+    return "the client's rules have hash " + to_hex(hello.rules_hash) + ", battle " +
+           std::to_string(battle.id.value) + " runs rules with hash " + to_hex(battle.rules_hash) +
+           ": take the battle's rules, which come with its snapshot";
+  }
+  return "";
+}
 
 /// Whose frame it is; 0 when it is too short to say. The cache checks the rest.
 BattleId battle_of(Bytes frame) {
@@ -166,7 +182,7 @@ void GatewayShard::on_command(GatewaySession& session, Bytes payload) {
   const bool ring_full = slot == nullptr;
   if (slot == nullptr) slot = &scratch;
   slot->kind = battle::Inbound::Kind::command;
-  wire::KeyAcks acks;
+  wire::CommandAcks acks;
   const wire::DecodeStatus status = wire::decode_command(payload, slot->command, acks);
   if (status != wire::DecodeStatus::ok && status != wire::DecodeStatus::unknown_action) {
     counters_.commands_malformed.add();
@@ -238,7 +254,7 @@ void GatewayShard::on_message(GatewaySession& session, Bytes payload) {
   } else if (const auto* ping = std::get_if<wire::Ping>(&*message)) {
     const bool in_battle = session.state == SessionState::playing || session.state == SessionState::watching;
     send(session, wire::Pong{ping->nonce, in_battle ? battles_[session.battle]->cache.tick() : 0});
-  } else {
+  } else if (std::holds_alternative<wire::Leave>(*message)) {
     if (session.state == SessionState::playing) {
       battle::Inbound inbound;
       inbound.kind = battle::Inbound::Kind::leave;
@@ -283,6 +299,10 @@ void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   }
   session.battle = static_cast<u32>(wanted - battles_.begin());
   Battle& battle = **wanted;
+  if (const std::string problem = simulation_problem(hello, *battle.link.descriptor); !problem.empty()) {
+    refuse_hello(session, CloseCode::version, problem);
+    return;
+  }
   if (hello.seat == wire::SeatKind::spectator) {
     session.state = SessionState::watching;
     session.view = std::make_unique<broadcast::ClientView>(interest_, kNoPlayer);
@@ -372,6 +392,10 @@ void GatewayShard::welcome(GatewaySession& session, Battle& battle, Tick tick, u
   welcome.tick = tick;
   welcome.resumed = resumed;
   welcome.game = descriptor.game;
+  welcome.model = descriptor.sync.model;
+  welcome.send_period_ticks = descriptor.sync.send_period_ticks;
+  welcome.simulation_id = descriptor.simulation_id;
+  welcome.rules_hash = descriptor.rules_hash;
   welcome.build_id = descriptor.build_id;
   welcome.map_width = descriptor.map_size.width.raw;
   welcome.map_height = descriptor.map_size.height.raw;

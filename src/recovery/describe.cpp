@@ -4,12 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "base/hex.hpp"
 #include "battle/journal_records.hpp"
 
 namespace drumline::recovery {
 namespace {
 
-constexpr std::array<std::string_view, 5> kKinds{"command", "join", "drop", "reconnect", "leave"};
+constexpr std::array<std::string_view, 6> kKinds{"command", "join", "drop", "reconnect", "leave", "tell"};
 constexpr std::array<std::string_view, 5> kActions{"attack", "move", "skill", "turn", "none"};
 
 std::string_view kind_name(battle::InputKind kind) {
@@ -35,12 +36,16 @@ std::string input_text(const battle::Input& input) {
     text += fmt::format(" account {} name {}", hex(input.profile.account),
                         json_line(Json(std::string(input.profile.name_view()))));
   }
+  if (input.kind == battle::InputKind::tell) {
+    return fmt::format("tell {} bytes {}", input.message.size(), to_hex(input.message));
+  }
   if (input.kind != battle::InputKind::command) return text;
   const world::Command& command = input.command;
   text += fmt::format(" #{} {}", command.sequence, action_name(command.action));
   if (command.action == world::Action::skill) text += fmt::format(" {}", command.skill);
   if (command.x != 0 || command.y != 0) text += fmt::format(" x {} y {}", command.x, command.y);
   if (command.target != EntityId{}) text += " target " + hex(command.target.value);
+  if (command.view_tick != 0) text += fmt::format(" view {}", command.view_tick);
   return text;
 }
 
@@ -50,6 +55,7 @@ Json input_json(const battle::Input& input) {
     json["account"] = hex(input.profile.account);
     json["name"] = std::string(input.profile.name_view());
   }
+  if (input.kind == battle::InputKind::tell) json["message"] = to_hex(input.message);
   if (input.kind != battle::InputKind::command) return json;
   const world::Command& command = input.command;
   json["sequence"] = command.sequence;

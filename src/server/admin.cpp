@@ -1,6 +1,6 @@
 // What the server tells about itself: metrics, the console's figures, tokens.
+#include "battle/build_info.hpp"
 #include "config/print.hpp"
-#include "server/build_info.hpp"
 #include "server/server.hpp"
 #include "telemetry/process_stats.hpp"
 
@@ -228,7 +228,7 @@ Result<void> Server::open_admin() {
   sources.stats = [this] { return stats(); };
   sources.console = [this]() -> telemetry::ConsoleInfo {
     return {report_.websocket.port, options_.configuration.values.gateway.websocket_path, "/token",
-            options_.configuration.values.battle.game, version()};
+            options_.configuration.values.battle.game, battle::version()};
   };
   if (values.security.dev_tokens) {
     sources.issue_token = [this](telemetry::Seat seat,

@@ -4,9 +4,9 @@
 #include <bit>
 
 #include "base/log.hpp"
+#include "battle/build_info.hpp"
 #include "battle/journal_records.hpp"
 #include "env/thread.hpp"
-#include "server/build_info.hpp"
 #include "transport/credentials/development_pki.hpp"
 #include "world/hash.hpp"
 #include "world/snapshot.hpp"
@@ -144,7 +144,7 @@ Result<std::vector<RunningBattle>> Server::recover_or_create(recovery::Recovery&
   info.id = BattleId{1};
   info.epoch = Epoch{1};
   info.game = std::string(game->name());
-  info.build = build_id();
+  info.build = battle::build_id();
   info.max_commands_per_tick = values.battle.command_limit_per_tick;
   info.seed = values.battle.seed != 0 ? values.battle.seed : random_.next_u64();
   info.max_players = values.battle.max_players;
@@ -267,7 +267,7 @@ Result<void> Server::journal_start(std::span<const RunningBattle> battles) {
     const auto payload = report_.created_battle
                              ? battle::encode_created({battle.info(), battle.state_hash()})
                              : battle::encode_text("resumed at tick " + std::to_string(battle.tick()) +
-                                                   " by build " + build_id());
+                                                   " by build " + battle::build_id());
     if (auto appended = batch->append(info, payload); !appended) return appended;
   }
   const u64 sequence = committer_->submit(batch);
@@ -285,7 +285,10 @@ std::shared_ptr<const battle::BattleDescriptor> Server::describe(battle::Battle&
   descriptor->id = battle.info().id;
   descriptor->epoch = battle.info().epoch;
   descriptor->game = battle.info().game;
-  descriptor->build_id = build_id();
+  descriptor->build_id = battle::build_id();
+  descriptor->simulation_id = battle::simulation_id();
+  descriptor->rules_hash = battle.info().rules_hash();
+  descriptor->sync = battle.info().sync;
   descriptor->max_players = battle.info().max_players;
   descriptor->map_size = battle.rules().map_size();
   const Bytes map = battle.rules().map_description();

@@ -18,10 +18,13 @@ inline constexpr std::size_t kMaxCommandPayloadBytes = 512;
 /// Most frames of one datagram that a server reads.
 inline constexpr std::size_t kMaxCommandsPerDatagram = 8;
 /// Largest frame that encode_command() makes, bytes.
-inline constexpr std::size_t kMaxCommandFrameBytes = 8 + 80 + 4 * kMaxKeyAcks;
+inline constexpr std::size_t kMaxCommandFrameBytes = 8 + 108 + 4 * kMaxKeyAcks;
 
-/// Key frames that a client newly holds, each `stream << 8 | key` (state-frame.md).
-struct KeyAcks {
+/// What travels with a command and concerns not the battle but what its sender is sent.
+struct CommandAcks {
+  u32 sync_tick = 0;  ///< lockstep: the newest tick that he has stepped (low 32 bits); 0: none
+  u64 sync_hash = 0;  ///< … and his state hash after it
+  /// Key frames that he newly holds, each `stream << 8 | key` (state-frame.md).
   u32 count = 0;
   std::array<u32, kMaxKeyAcks> values;  // set up to count only
 
@@ -40,10 +43,17 @@ const char* decode_status_name(DecodeStatus status);
 /// Verifies the payload of a frame and decodes it into `out` and `acks`. Every
 /// field of `out` is written, an absent one as 0. Any alignment. Unless the status
 /// is ok or unknown_action, `out` and `acks` hold nothing of use.
-DecodeStatus decode_command(Bytes payload, world::Command& out, KeyAcks& acks);
+DecodeStatus decode_command(Bytes payload, world::Command& out, CommandAcks& acks);
+
+/// What a sender has stepped in lockstep.
+struct SyncAck {
+  u32 tick = 0;
+  u64 hash = 0;
+};
 
 /// Writes one whole frame to the start of `out` and returns its size in bytes;
 /// 0 when it does not fit or there are more than kMaxKeyAcks acknowledgements.
-std::size_t encode_command(const world::Command& command, std::span<const u32> acks, MutableBytes out);
+std::size_t encode_command(const world::Command& command, std::span<const u32> key_acks, MutableBytes out,
+                           const SyncAck& sync = {});
 
 }  // namespace drumline::wire

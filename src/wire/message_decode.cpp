@@ -9,6 +9,7 @@ namespace {
 
 constexpr u32 kClientTables = 256;
 constexpr u32 kServerTables = 4096;
+constexpr u8 kModelOfBattle = 255;
 
 flatbuffers::Verifier::Options verifier_limits(u32 max_tables) {
   flatbuffers::Verifier::Options options;
@@ -100,7 +101,34 @@ Result<ClientMessage> take(const fb::Hello& in) {
   out.seat =
       taker.in_range<SeatKind>("seat", static_cast<u8>(in.seat()), static_cast<u8>(SeatKind::spectator));
   out.reconnect_token = taker.bytes("reconnect_token", in.reconnect_token(), kMaxTokenBytes);
+  if (in.model() != kModelOfBattle) {
+    out.model = taker.in_range<world::SyncModel>("model", in.model(), world::kSyncModels - 1);
+  }
+  out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
+  out.rules_hash = in.rules_hash();
   return taker.finish<Hello, ClientMessage>(std::move(out));
+}
+
+/// The bytes of a part, which must lie within the whole.
+std::vector<std::byte> take_part(Taker& taker, const flatbuffers::Vector<u8>* bytes, u32 offset, u32 total) {
+  std::vector<std::byte> out = taker.bytes("bytes", bytes, kMaxPartBytes);
+  if (total > kMaxStateBytes) {
+    taker.wrong("total_bytes",
+                std::to_string(total) + "; at most " + std::to_string(kMaxStateBytes) + " are allowed");
+  } else if (u64{offset} + out.size() > total) {
+    taker.wrong("offset", std::to_string(offset) + " and " + std::to_string(out.size()) +
+                              " bytes are beyond the whole");
+  }
+  return out;
+}
+
+Result<ClientMessage> take(const fb::StatePart& in) {
+  Taker taker("StatePart");
+  StatePart out{.tick = in.tick(),
+                .total_bytes = in.total_bytes(),
+                .offset = in.offset(),
+                .bytes = take_part(taker, in.bytes(), in.offset(), in.total_bytes())};
+  return taker.finish<StatePart, ClientMessage>(std::move(out));
 }
 
 TableSchema take_table(Taker& taker, const fb::TableSchema& in) {
@@ -149,6 +177,12 @@ Result<ServerMessage> take(const fb::Welcome& in) {
     }
   }
   out.reconnect_token = taker.bytes("reconnect_token", in.reconnect_token(), kMaxTokenBytes);
+  out.model = taker.in_range<world::SyncModel>("model", in.model(), world::kSyncModels - 1);
+  out.send_period_ticks =
+      taker.in_range<u8>("send_period_ticks", in.send_period_ticks(), world::kMaxSendPeriodTicks);
+  if (out.send_period_ticks == 0) taker.wrong("send_period_ticks", "0; at least 1 is meant");
+  out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
+  out.rules_hash = in.rules_hash();
   return taker.finish<Welcome, ServerMessage>(std::move(out));
 }
 
@@ -195,6 +229,24 @@ Result<ServerMessage> take(const fb::Goodbye& in) {
   return taker.finish<Goodbye, ServerMessage>(std::move(out));
 }
 
+Result<ServerMessage> take(const fb::SnapshotPart& in) {
+  Taker taker("SnapshotPart");
+  SnapshotPart out{.tick = in.tick(),
+                   .state_hash = in.state_hash(),
+                   .info_bytes = in.info_bytes(),
+                   .total_bytes = in.total_bytes(),
+                   .offset = in.offset(),
+                   .bytes = take_part(taker, in.bytes(), in.offset(), in.total_bytes())};
+  if (out.info_bytes > out.total_bytes) taker.wrong("info_bytes", "more than total_bytes");
+  return taker.finish<SnapshotPart, ServerMessage>(std::move(out));
+}
+
+Result<ServerMessage> take(const fb::Ticks& in) {
+  Taker taker("Ticks");
+  Ticks out{.first_tick = in.first_tick(), .bytes = taker.bytes("bytes", in.bytes(), kMaxTicksBytes)};
+  return taker.finish<Ticks, ServerMessage>(std::move(out));
+}
+
 Error not_verified(const char* message, Bytes payload) {
   return {ErrorCode::malformed, std::string(message) + ": " + std::to_string(payload.size()) +
                                     " bytes that do not verify as one (offsets, limits or file identifier)"};
@@ -228,6 +280,12 @@ Result<ClientMessage> decode_client_message(Bytes payload) {
         return ClientMessage(Leave{});
       case fb::ClientBody::Ping:
         return ClientMessage(Ping{in->body_as_Ping()->nonce()});
+      case fb::ClientBody::Desync: {
+        const fb::Desync& desync = *in->body_as_Desync();
+        return ClientMessage(Desync{desync.tick(), desync.hash(), desync.expected()});
+      }
+      case fb::ClientBody::StatePart:
+        return take(*in->body_as_StatePart());
       case fb::ClientBody::NONE:
         break;
     }
@@ -254,6 +312,10 @@ Result<ServerMessage> decode_server_message(Bytes payload) {
         return ServerMessage(Pong{in->body_as_Pong()->nonce(), in->body_as_Pong()->tick()});
       case fb::ServerBody::Goodbye:
         return take(*in->body_as_Goodbye());
+      case fb::ServerBody::SnapshotPart:
+        return take(*in->body_as_SnapshotPart());
+      case fb::ServerBody::Ticks:
+        return take(*in->body_as_Ticks());
       case fb::ServerBody::NONE:
         break;
     }

@@ -33,7 +33,9 @@ fb::ClientBody put(Builder& b, const Hello& m, Offset<void>& body) {
   const auto game = put_text(b, m.game, kMaxGameNameBytes);
   const auto name = put_text(b, m.name, kMaxNameBytes);
   const auto token = put_bytes(b, m.reconnect_token, kMaxTokenBytes);
-  body = fb::CreateHello(b, m.protocol, game, m.battle.value, name, static_cast<fb::SeatKind>(m.seat), token)
+  const auto simulation = put_text(b, m.simulation_id, kMaxGameNameBytes);
+  body = fb::CreateHello(b, m.protocol, game, m.battle.value, name, static_cast<fb::SeatKind>(m.seat), token,
+                         m.model ? static_cast<u8>(*m.model) : u8{255}, simulation, m.rules_hash)
              .Union();
   return fb::ClientBody::Hello;
 }
@@ -46,6 +48,17 @@ fb::ClientBody put(Builder& b, const Leave&, Offset<void>& body) {
 fb::ClientBody put(Builder& b, const Ping& m, Offset<void>& body) {
   body = fb::CreatePing(b, m.nonce).Union();
   return fb::ClientBody::Ping;
+}
+
+fb::ClientBody put(Builder& b, const Desync& m, Offset<void>& body) {
+  body = fb::CreateDesync(b, m.tick, m.hash, m.expected).Union();
+  return fb::ClientBody::Desync;
+}
+
+fb::ClientBody put(Builder& b, const StatePart& m, Offset<void>& body) {
+  const auto bytes = put_bytes(b, m.bytes, kMaxPartBytes);
+  body = fb::CreateStatePart(b, m.tick, m.total_bytes, m.offset, bytes).Union();
+  return fb::ClientBody::StatePart;
 }
 
 Offset<fb::TableSchema> put_table(Builder& b, const TableSchema& table) {
@@ -75,9 +88,11 @@ fb::ServerBody put(Builder& b, const Welcome& m, Offset<void>& body) {
   const auto schema = b.CreateVector(tables);
   const auto events = b.CreateVector(names);
   const auto token = put_bytes(b, m.reconnect_token, kMaxTokenBytes);
+  const auto simulation = put_text(b, m.simulation_id, kMaxGameNameBytes);
   body = fb::CreateWelcome(b, m.protocol, m.session.value, m.battle.value, m.player.value, m.entity.value,
                            m.tick, m.tick_ns, m.resumed, game, build_id, m.map_width, m.map_height, map,
-                           schema, events, token)
+                           schema, events, token, static_cast<u8>(m.model), m.send_period_ticks, simulation,
+                           m.rules_hash)
              .Union();
   return fb::ServerBody::Welcome;
 }
@@ -122,6 +137,19 @@ fb::ServerBody put(Builder& b, const Goodbye& m, Offset<void>& body) {
   const auto reason = put_text(b, m.reason, kMaxReasonBytes);
   body = fb::CreateGoodbye(b, m.code, reason, m.retry_after_ms).Union();
   return fb::ServerBody::Goodbye;
+}
+
+fb::ServerBody put(Builder& b, const SnapshotPart& m, Offset<void>& body) {
+  const auto bytes = put_bytes(b, m.bytes, kMaxPartBytes);
+  body =
+      fb::CreateSnapshotPart(b, m.tick, m.state_hash, m.info_bytes, m.total_bytes, m.offset, bytes).Union();
+  return fb::ServerBody::SnapshotPart;
+}
+
+fb::ServerBody put(Builder& b, const Ticks& m, Offset<void>& body) {
+  const auto bytes = put_bytes(b, m.bytes, kMaxTicksBytes);
+  body = fb::CreateTicks(b, m.first_tick, bytes).Union();
+  return fb::ServerBody::Ticks;
 }
 
 }  // namespace

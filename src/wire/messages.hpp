@@ -4,6 +4,7 @@
 // names the field. Format: docs/formats/messages.md.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "world/sync_model.hpp"
 #include "world/world.hpp"
 
 namespace drumline::wire {
@@ -29,6 +31,9 @@ inline constexpr std::size_t kMaxSchemaFields = 64;  // of one table
 inline constexpr std::size_t kMaxEventNames = 256;
 inline constexpr std::size_t kMaxRosterEntries = 1024;  // of one message; more go in a further one
 inline constexpr std::size_t kMaxScoreEntries = 1024;
+inline constexpr std::size_t kMaxPartBytes = 16 << 10;    // of a snapshot or state, in one message
+inline constexpr std::size_t kMaxStateBytes = 64 << 20;   // a whole snapshot or state in parts
+inline constexpr std::size_t kMaxTicksBytes = 256 << 10;  // of one Ticks message
 
 // ---- client to server
 
@@ -41,7 +46,10 @@ struct Hello {
   BattleId battle;   ///< 0: any that has room
   std::string name;  ///< UTF-8 without control characters, at most kMaxNameBytes
   SeatKind seat = SeatKind::player;
-  std::vector<std::byte> reconnect_token;  ///< from an earlier Welcome: the same seat again
+  std::vector<std::byte> reconnect_token;   ///< from an earlier Welcome: the same seat again
+  std::optional<world::SyncModel> model{};  ///< none: as the battle is; another one is for spectators
+  std::string simulation_id{};              ///< of the simulation that the client runs; empty: none
+  u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's
 };
 
 struct Leave {};
@@ -50,7 +58,22 @@ struct Ping {
   u64 nonce = 0;
 };
 
-using ClientMessage = std::variant<Hello, Leave, Ping>;
+/// In lockstep: the client's state after `tick` has another hash than the server said.
+struct Desync {
+  Tick tick = 0;
+  u64 hash = 0;
+  u64 expected = 0;
+};
+
+/// A piece of the client's own state at `tick`.
+struct StatePart {
+  Tick tick = 0;
+  u32 total_bytes = 0;
+  u32 offset = 0;
+  std::vector<std::byte> bytes;
+};
+
+using ClientMessage = std::variant<Hello, Leave, Ping, Desync, StatePart>;
 
 // ---- server to client
 
@@ -90,6 +113,10 @@ struct Welcome {
   std::vector<TableSchema> schema;
   std::vector<std::string> event_names;
   std::vector<std::byte> reconnect_token;
+  world::SyncModel model = world::SyncModel::state_broadcast;
+  u8 send_period_ticks = 1;
+  std::string simulation_id;
+  u64 rules_hash = 0;
 };
 
 /// The Hello (cmd_id 0) or one command was refused.
@@ -134,7 +161,23 @@ struct Goodbye {
   u32 retry_after_ms = 0;
 };
 
-using ServerMessage = std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye>;
+/// Lockstep: a piece of what a client needs to run the battle from `tick` on.
+struct SnapshotPart {
+  Tick tick = 0;
+  u64 state_hash = 0;
+  u32 info_bytes = 0;
+  u32 total_bytes = 0;
+  u32 offset = 0;
+  std::vector<std::byte> bytes;
+};
+
+/// Lockstep: ticks that do not fit a datagram.
+struct Ticks {
+  Tick first_tick = 0;
+  std::vector<std::byte> bytes;
+};
+
+using ServerMessage = std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye, SnapshotPart, Ticks>;
 
 // ---- codec
 

@@ -26,6 +26,8 @@ std::string_view engine_refusal_name(Refusal refusal) {
       return "too_fast";
     case kRefusedDead.code:
       return "dead";
+    case kRefusedTooLate.code:
+      return "too_late";
     default:
       return "unknown";
   }

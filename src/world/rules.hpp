@@ -53,8 +53,12 @@ struct Command {
   i32 x = 0;
   i32 y = 0;
   u64 timestamp_ms = 0;  ///< the sender's clock; data, never trusted
+  u32 apply_tick =
+      0;  ///< wants to be applied in this tick (low 32 bits); 0: as soon as may be. 0 in check() and apply()
+  u32 view_tick =
+      0;  ///< the tick that the sender saw when he acted (low 32 bits); 0: unknown. A claim, to be bounded
 };
-static_assert(sizeof(Command) == 40);
+static_assert(sizeof(Command) == 48);
 
 /// Why a command or join was refused. 0 is accepted; 1 .. 99 are the engine's,
 /// from 100 on the game's (Rules::refusal_name knows them).
@@ -74,6 +78,7 @@ inline constexpr Refusal kRefusedOutOfRange{7};
 inline constexpr Refusal kRefusedCooldown{8};
 inline constexpr Refusal kRefusedTooFast{9};  ///< faster than the rules allow
 inline constexpr Refusal kRefusedDead{10};
+inline constexpr Refusal kRefusedTooLate{11};  ///< meant for a tick that is too long over
 inline constexpr u16 kFirstGameRefusal = 100;
 std::string_view engine_refusal_name(Refusal refusal);
 
@@ -112,6 +117,10 @@ struct MapSize {
   Fixed width, height;
 };
 
+/// Largest message of on_tell and answer of on_ask, bytes.
+inline constexpr std::size_t kMaxTellBytes = 1024;
+inline constexpr std::size_t kMaxAnswerBytes = 64 << 10;
+
 /// One battle of a game. One thread at a time.
 class Rules {
  public:
@@ -123,6 +132,8 @@ class Rules {
   /// Fills the world of a new battle (tick 0). Not called on recovery: there the
   /// world is restored from a snapshot.
   virtual void on_create() = 0;
+  /// May he take a seat in this battle at all? Reads only; asked before on_join.
+  virtual Refusal on_auth(const Profile& /*profile*/) const { return kAccepted; }
   /// Seats a player: makes his entity. The engine chose the slot.
   virtual Refusal on_join(PlayerSlot player, const Profile& profile) = 0;
   /// The connection is gone; the player may come back.
@@ -131,6 +142,14 @@ class Rules {
   /// The player is gone for good; his slot is free after this.
   virtual void on_leave(PlayerSlot player) = 0;
   virtual void on_dispose() {}
+  /// A message from outside the battle (BattleActor::tell): an input like a command,
+  /// journaled when it is accepted. Refused, nothing has changed. At most kMaxTellBytes.
+  virtual Refusal on_tell(Bytes /*message*/) { return kRefusedUnknownAction; }
+  /// A question from outside (BattleActor::ask). Reads only. `answer` is empty and has
+  /// room for kMaxAnswerBytes; false: it is no question that this game knows.
+  virtual bool on_ask(Bytes /*question*/, std::vector<std::byte>& /*answer*/) const { return false; }
+  /// The battle has come to its end: the engine disposes of it after this tick.
+  virtual bool finished() const { return false; }
 
   /// May this command be applied now? Reads only. The engine has already checked
   /// the sequence and that the sender has a seat.

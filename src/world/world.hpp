@@ -2,6 +2,7 @@
 // Nothing that influences a step lives anywhere else.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,15 +21,21 @@ class World {
  public:
   explicit World(u64 seed) : rng_(seed) {}
 
-  /// At creation only, in a fixed order: the order is part of the state's shape.
+  /// At creation only, in a fixed order: the order is part of the state's shape. What
+  /// cannot be (a capacity of 0, a field named twice …) is remembered, and such a world
+  /// is refused when its battle is made: see schema_problem().
   template <class C>
   Table<C>& add_table(std::string name, u32 capacity) {
-    DRUM_ASSERT(tables_.size() < kMaxTables && capacity > 0 && capacity <= kMaxTableCapacity);
-    auto table = std::make_unique<Table<C>>(std::move(name), static_cast<u8>(tables_.size()), capacity);
+    auto table = std::make_unique<Table<C>>(std::move(name), static_cast<u8>(tables_.size() % kMaxTables),
+                                            std::clamp(capacity, 1U, kMaxTableCapacity));
     Table<C>& reference = *table;
+    note_table(*table, capacity);
     tables_.push_back(std::move(table));
     return reference;
   }
+
+  /// What is wrong with the tables, with table and field named; empty when nothing is.
+  const std::string& schema_problem() const { return schema_problem_; }
 
   std::size_t table_count() const { return tables_.size(); }
   TableBase& table(std::size_t i) { return *tables_[i]; }
@@ -40,7 +47,10 @@ class World {
   const Rng& rng() const { return rng_; }
 
  private:
+  void note_table(const TableBase& table, u32 wanted_capacity);
+
   std::vector<std::unique_ptr<TableBase>> tables_;
+  std::string schema_problem_;
   Tick tick_ = 0;
   Rng rng_;
 };

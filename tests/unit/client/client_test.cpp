@@ -117,7 +117,7 @@ class Stage : public Connector, public ClientListener {
     }
     void on_datagram(transport::Session&, Bytes b) override {
       wire::for_each_frame(b, 512, 8, [&](Bytes payload) {
-        wire::KeyAcks acks;
+        wire::CommandAcks acks;
         EXPECT_EQ(wire::decode_command(payload, stage.commands.emplace_back(), acks), wire::DecodeStatus::ok);
       });
     }

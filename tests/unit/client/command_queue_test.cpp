@@ -26,7 +26,7 @@ Sent write(CommandQueue& queue, TimeNs now, std::span<const u32> acks = {}) {
       wire::for_each_frame(Bytes(memory).first(size), wire::kMaxCommandPayloadBytes,
                            wire::kMaxCommandsPerDatagram, [&](Bytes payload) {
                              world::Command command;
-                             wire::KeyAcks got;
+                             wire::CommandAcks got;
                              EXPECT_EQ(wire::decode_command(payload, command, got), wire::DecodeStatus::ok);
                              sent.sequences.push_back(command.sequence);
                              sent.acks.insert(sent.acks.end(), got.view().begin(), got.view().end());

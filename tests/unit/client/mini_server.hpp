@@ -149,7 +149,7 @@ class MiniServer : private transport::SessionHandler {
     wire::for_each_frame(payload, wire::kMaxCommandPayloadBytes, wire::kMaxCommandsPerDatagram,
                          [&](Bytes frame) {
                            world::Command command;
-                           wire::KeyAcks acks;
+                           wire::CommandAcks acks;
                            EXPECT_EQ(wire::decode_command(frame, command, acks), wire::DecodeStatus::ok);
                            if (command.action != world::Action::none && command.sequence > seat.sequence) {
                              seat.sequence = command.sequence;

@@ -64,7 +64,7 @@ TEST(command, comes_back_as_it_went_with_every_number_of_acks) {
     ASSERT_FALSE(frame.empty());
     world::Command got;
     got.reserved = 99;
-    KeyAcks got_acks;
+    CommandAcks got_acks;
     ASSERT_EQ(decode_command(payload_of(frame), got, got_acks), DecodeStatus::ok);
     expect_equal(got, a_command());
     EXPECT_TRUE(std::equal(acks.begin(), acks.end(), got_acks.view().begin(), got_acks.view().end()));
@@ -96,7 +96,7 @@ TEST(command, a_sender_that_knows_only_the_articles_five_fields_is_understood) {
   builder.add_timestamp_ms(44);
   b.Finish(builder.Finish());
   world::Command got = a_command();
-  KeyAcks acks;
+  CommandAcks acks;
   acks.count = 9;
   ASSERT_EQ(decode_command(bytes_of(b), got, acks), DecodeStatus::ok);
   world::Command expected;
@@ -116,7 +116,7 @@ TEST(command, is_read_at_any_alignment) {
     Buffer memory(shift + payload.size());
     std::copy(payload.begin(), payload.end(), memory.begin() + static_cast<std::ptrdiff_t>(shift));
     world::Command got;
-    KeyAcks acks;
+    CommandAcks acks;
     ASSERT_EQ(decode_command(Bytes(memory).subspan(shift), got, acks), DecodeStatus::ok) << shift;
     expect_equal(got, a_command());
   }
@@ -127,7 +127,7 @@ TEST(command, an_unknown_action_still_tells_its_cmd_id) {
     world::Command command = a_command();
     command.action = static_cast<world::Action>(action);
     world::Command got;
-    KeyAcks acks;
+    CommandAcks acks;
     EXPECT_EQ(decode_command(payload_of(encoded(command, {})), got, acks), DecodeStatus::unknown_action)
         << action;
     EXPECT_EQ(got.sequence, command.sequence);
@@ -144,7 +144,7 @@ TEST(command, too_many_acks_are_refused_by_both_sides) {
   builder.add_key_acks(list);
   b.Finish(builder.Finish());
   world::Command got;
-  KeyAcks got_acks;
+  CommandAcks got_acks;
   EXPECT_EQ(decode_command(bytes_of(b), got, got_acks), DecodeStatus::too_many_acks);
 }
 
@@ -157,7 +157,7 @@ TEST(command, an_encoder_without_room_writes_nothing) {
 TEST(command, a_payload_above_the_limit_is_not_looked_at) {
   const Buffer big(kMaxCommandPayloadBytes + 1);
   world::Command got;
-  KeyAcks acks;
+  CommandAcks acks;
   EXPECT_EQ(decode_command(big, got, acks), DecodeStatus::too_large);
   EXPECT_EQ(decode_command({}, got, acks), DecodeStatus::malformed);
 }
@@ -170,7 +170,7 @@ TEST(command, every_truncation_is_malformed) {
     // Its own memory, so that a sanitizer sees a read past the end.
     const Buffer cut(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(n));
     world::Command got;
-    KeyAcks acks;
+    CommandAcks acks;
     EXPECT_EQ(decode_command(cut, got, acks), DecodeStatus::malformed) << n;
   }
 }
@@ -186,7 +186,7 @@ TEST(command, mutated_bytes_never_read_outside_the_payload) {
       mutated[random.below(static_cast<u32>(mutated.size()))] = static_cast<std::byte>(random.below(256));
     }
     world::Command got;
-    KeyAcks acks;
+    CommandAcks acks;
     const DecodeStatus status = decode_command(mutated, got, acks);
     if (status == DecodeStatus::ok) {
       ASSERT_LE(acks.count, kMaxKeyAcks);
