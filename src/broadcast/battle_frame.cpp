@@ -105,7 +105,12 @@ Result<BattleFrameView> parse_battle_frame(Bytes frame) {
   view.streams = sections.records<StreamRecord>(head.stream_count);
   view.keys = sections.records<KeyRecord>(head.key_count);
   view.message_bytes = sections.take(head.message_bytes);
+  view.tick_payload = sections.take(head.tick_bytes);
   if (!sections.ok() || !sections.at_end()) return malformed("sections do not fill it");
+  if ((head.flags & BattleFrameHeader::kNoState) != 0 &&
+      (head.place_count | head.entity_count | head.stream_count | head.key_count) != 0) {
+    return malformed("it says that it has no state, and has some");
+  }
   if (auto checked = check_records(view); !checked) return std::move(checked).error();
   return view;
 }

@@ -29,7 +29,7 @@ struct BattleFrameHeader {
   u64 state_hash = 0;
   u32 instance = 0;  ///< of the encoder; another one numbers its streams anew
   u32 layout = 0;    ///< changes when a stream opens, closes or changes its cell
-  u16 flags = 0;     ///< kAllEntities
+  u16 flags = 0;     ///< kAllEntities, kNoState, kEnded
   u16 columns = 0;   ///< the grid
   u16 rows = 0;
   u16 stream_limit = 0;  ///< stream numbers are below it
@@ -43,9 +43,12 @@ struct BattleFrameHeader {
   u32 chunk_bytes = 0;
   u32 key_bytes = 0;
   u32 message_bytes = 0;
-  u64 reserved = 0;
+  u32 previous_tick = 0;  ///< of the instance's frame before this one, low 32 bits; 0: this is its first
+  u32 tick_bytes = 0;     ///< of the tick's payload, for lockstep
 
   static constexpr u16 kAllEntities = 1;  ///< the entity section names every seat's entity
+  static constexpr u16 kNoState = 2;      ///< sections but messages and payload are empty: the state is as it was
+  static constexpr u16 kEnded = 4;        ///< the battle's last frame
 };
 static_assert(sizeof(BattleFrameHeader) == 96);
 
@@ -103,6 +106,7 @@ struct BattleFrameView {
   Bytes chunk_bytes;
   Bytes key_bytes;
   Bytes message_bytes;
+  Bytes tick_payload;  ///< a journal's tick payload: hash and inputs; empty: not relayed
 
   /// Calls visit(SessionId, Bytes) for each directed message, in order. SessionId
   /// 0 is everybody in the battle.
@@ -135,6 +139,7 @@ class MessageQueue {
   /// Moves as many as fit, oldest first, to `out`; returns the bytes and counts them.
   std::size_t take(MutableBytes out, u32& count);
   bool empty() const { return size_ == 0; }
+  std::size_t size_bytes() const { return size_; }
 
  private:
   std::vector<std::byte> memory_;

@@ -16,8 +16,20 @@ Result<void> CellCache::absorb(Bytes frame) {
              head.key_bytes_limit > key_stride_) {
     return Error{ErrorCode::malformed, "battle frame: another battle's, or another grid than before"};
   }
-  if (head.tick != last_tick_ + 1) entities_known_ = false;
+  if (head.previous_tick != static_cast<u32>(last_tick_)) entities_known_ = false;
   last_tick_ = head.tick;
+  if ((head.flags & BattleFrameHeader::kNoState) != 0) {
+    release();
+    view_.header.tick = head.tick;
+    view_.header.state_hash = head.state_hash;
+    view_.header.players = head.players;
+    view_.header.flags = head.flags;
+    view_.header.message_count = head.message_count;
+    view_.message_bytes = parsed->message_bytes;
+    view_.tick_payload = parsed->tick_payload;
+    frame_held_ = true;
+    return {};
+  }
   view_ = *parsed;
   frame_held_ = true;
   ++frame_number_;

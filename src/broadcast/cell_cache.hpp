@@ -39,6 +39,11 @@ class CellCache {
   bool take_full_request();
 
   bool has_frame() const { return frame_held_; }
+  /// The newest frame shows state; without it, ClientViews have nothing to assemble.
+  bool has_state() const { return frame_held_ && (view_.header.flags & BattleFrameHeader::kNoState) == 0; }
+  bool ended() const { return (view_.header.flags & BattleFrameHeader::kEnded) != 0; }
+  /// Of the newest frame: the tick's hash and inputs, as a journal's tick payload; empty: not relayed.
+  Bytes tick_payload() const { return frame_held_ ? view_.tick_payload : Bytes{}; }
   u64 battle() const { return view_.header.battle; }
   Tick tick() const { return view_.header.tick; }
   u64 state_hash() const { return view_.header.state_hash; }

@@ -106,6 +106,7 @@ CellEncoder::CellEncoder(const world::World& world, world::MapSize map, const En
   key_records_.reserve(limits.streams);
   turns_.reserve(limits.streams);
   events_.reserve(settings.max_events);
+  pending_events_.reserve(settings.max_events);
   places_.reserve(settings.expected_players);
   entities_.reserve(settings.expected_players);
 }
@@ -130,13 +131,7 @@ CellEncoder::Counters CellEncoder::counters() const {
   return counters;
 }
 
-std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
-  const u32 tick = static_cast<u32>(input.world.tick());
-  table_.update(input.world, tick);
-  take_events(input.events, tick);
-  list_events();
-
-  ByteWriter out(bytes);
+BattleFrameHeader CellEncoder::begin_head(const EncodeInput& input) {
   BattleFrameHeader head;
   head.battle = settings_.battle.value;
   head.tick = input.world.tick();
@@ -147,6 +142,63 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   head.stream_limit = static_cast<u16>(limits_.streams);
   head.key_bytes_limit = key_bytes_limit_;
   head.players = input.players;
+  head.previous_tick = last_frame_tick_;
+  if (input.ended) head.flags |= BattleFrameHeader::kEnded;
+  return head;
+}
+
+/// Messages and the tick's payload, which every kind of frame ends with.
+void CellEncoder::put_tail(const EncodeInput& input, BattleFrameHeader& head, ByteWriter& out) {
+  const std::size_t payload_room = padded(input.tick_payload.size()) + 8;
+  if (input.messages != nullptr && out.ok() && out.remaining() > payload_room) {
+    head.message_bytes = static_cast<u32>(
+        input.messages->take(out.space().first(out.remaining() - payload_room), head.message_count));
+    out.advance(head.message_bytes);
+    pad(out);
+  }
+  head.tick_bytes = static_cast<u32>(input.tick_payload.size());
+  out.write_bytes(input.tick_payload);
+  pad(out);
+  head.layout = table_.layout();
+  head.size = static_cast<u32>(out.size());
+  if (out.ok()) last_frame_tick_ = static_cast<u32>(head.tick);
+}
+
+void CellEncoder::skip(std::span<const world::Event> events, Tick tick) {
+  for (const world::Event& event : events) {
+    if (pending_events_.size() == settings_.max_events) {
+      ++counters_.dropped_events;
+      continue;
+    }
+    pending_events_.push_back({static_cast<u32>(tick), event});
+  }
+}
+
+std::size_t CellEncoder::encode_without_state(const EncodeInput& input, MutableBytes bytes) {
+  skip(input.events, input.world.tick());
+  ByteWriter out(bytes);
+  BattleFrameHeader head = begin_head(input);
+  head.flags |= BattleFrameHeader::kNoState;
+  out.write_bytes(std::as_bytes(std::span(&head, 1)));
+  put_tail(input, head, out);
+  if (!out.ok()) return 0;
+  std::memcpy(bytes.data(), &head, sizeof(head));
+  return out.size();
+}
+
+std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
+  const u32 tick = static_cast<u32>(input.world.tick());
+  table_.update(input.world, tick);
+  skip(input.events, input.world.tick());
+  take_events(tick);
+  list_events();
+
+  // The tail is not to suffer from what comes before it.
+  const std::size_t tail_bytes = padded(input.tick_payload.size()) + 8;
+  if (bytes.size() < sizeof(BattleFrameHeader) + tail_bytes) return 0;
+  const std::size_t room = bytes.size() - tail_bytes;
+  ByteWriter out(bytes);
+  BattleFrameHeader head = begin_head(input);
   out.write_bytes(std::as_bytes(std::span(&head, 1)));
 
   const bool full = full_requested_;
@@ -155,13 +207,13 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   put_places(input, out);
   head.entity_count = put_entities(input, full, out);
   if (full) head.flags |= BattleFrameHeader::kAllEntities;
-  if (!out.ok()) return 0;
+  if (!out.ok() || out.size() > room) return 0;
 
   // Chunks, as long as there is room for them and all records.
   records_.clear();
   early_keys_left_ = 2 + table_.open_streams() / 16;
   const std::size_t records_room = table_.open_streams() * sizeof(StreamRecord) + 128;
-  const std::size_t chunks_end = bytes.size() > records_room ? bytes.size() - records_room : 0;
+  const std::size_t chunks_end = room > records_room ? room - records_room : 0;
   const std::size_t chunks_start = out.size();
   list_streams();
   for (std::size_t i = 0; i < turns_.size(); ++i) {
@@ -178,6 +230,7 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
     }
     if (records_.size() > records) records_.back().offset = static_cast<u32>(before - chunks_start);
   }
+  last_state_tick_ = tick;
   head.chunk_bytes = static_cast<u32>(out.size() - chunks_start);
   pad(out);
 
@@ -187,7 +240,7 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   }
   key_records_.clear();
   const std::size_t message_room = input.messages != nullptr && !input.messages->empty()
-                                       ? std::min<std::size_t>(bytes.size() / 8, 16384)
+                                       ? std::min<std::size_t>(room / 8, 16384)
                                        : 0;
   head.key_bytes = put_keys(out, chunks_end - std::min(chunks_end, message_room));
   pad(out);
@@ -198,14 +251,7 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   head.key_count = static_cast<u32>(key_records_.size());
   out.write_bytes(std::as_bytes(std::span(key_records_)));
   pad(out);
-  if (input.messages != nullptr && out.ok() && out.remaining() > 8) {
-    head.message_bytes =
-        static_cast<u32>(input.messages->take(out.space().first(out.remaining() - 8), head.message_count));
-    out.advance(head.message_bytes);
-    pad(out);
-  }
-  head.layout = table_.layout();
-  head.size = static_cast<u32>(out.size());
+  put_tail(input, head, out);
   if (!out.ok()) return 0;
   std::memcpy(bytes.data(), &head, sizeof(head));
   return out.size();
@@ -247,7 +293,9 @@ bool CellEncoder::wants_key(u16 number, const StreamKeys& keys, u32 crowd, u32 t
   const u32 age = tick - key.tick;
   if (age < settings_.overlap_ticks) return false;
   // Streams take turns; one that hardly differs from its key frame keeps it.
-  const bool turn = (tick + u32{number} * 37) % settings_.key_period_ticks == 0;
+  const u32 shift = u32{number} * 37;
+  const bool turn =
+      (tick + shift) / settings_.key_period_ticks != (last_state_tick_ + shift) / settings_.key_period_ticks;
   if (turn && (u64{keys.excess} * 16 >= u64{keys.body_size} * (4 + crowd) || age >= kKeyAgeMost)) return true;
   // A key frame that costs every viewer K bytes once pays for itself as soon as
   // the deltas' excess is above the average of all costs since the last one. K
@@ -273,6 +321,7 @@ void CellEncoder::make_key(u16 number, StreamKeys& keys, u32 tick) {
                                 : static_cast<u8>(tick / settings_.overlap_ticks);
   keys.numbered = true;
   keys.has_current = true;
+  keys.fresh = true;
   key.tick = tick;
   const Bytes body = chunks_.make_key(key, values_of(number, keys.current));
   DRUM_ASSERT(body.size() <= key_bytes_limit_);
@@ -306,7 +355,8 @@ bool CellEncoder::encode_stream(const world::World& world, u16 number, u32 crowd
     u32 state_size = 0;
     record.chunk_size = static_cast<u16>(
         put_chunk(number, key, values_of(number, keys.current), limit, tick, out, state_size));
-    if (tick - key.tick == 1) keys.first_delta = state_size;
+    if (keys.fresh) keys.first_delta = state_size;
+    keys.fresh = false;
     keys.last_excess = state_size - std::min(state_size, keys.first_delta);
     keys.excess += keys.last_excess;
   }
@@ -353,18 +403,18 @@ u16 CellEncoder::stream_of_event(const world::Event& event) const {
   return number;
 }
 
-void CellEncoder::take_events(std::span<const world::Event> events, u32 tick) {
+void CellEncoder::take_events(u32 tick) {
   for (const RecentEvent& event : events_) event_count_[event.stream] = 0;
   std::erase_if(events_,
                 [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
-  for (const world::Event& event : events) {
+  for (const auto& [event_tick, event] : pending_events_) {
     const u16 stream = stream_of_event(event);
     if (stream == kNoStream || events_.size() == settings_.max_events || event_count_[stream] > 255) {
       ++counters_.dropped_events;
       continue;
     }
     RecentEvent& kept = events_.emplace_back();
-    kept.tick = tick;
+    kept.tick = event_tick;
     kept.stream = stream;
     kept.number = static_cast<u8>(event_count_[stream]++);
     kept.kind = event.kind;
@@ -383,6 +433,7 @@ void CellEncoder::take_events(std::span<const world::Event> events, u32 tick) {
     end = put_varint(end, zigzag(event.b));
     kept.size = static_cast<u8>(end - kept.bytes);
   }
+  pending_events_.clear();
 }
 
 void CellEncoder::list_events() {

@@ -41,6 +41,8 @@ struct EncodeInput {
   std::span<const SeatState> seats;  ///< by player slot
   std::span<const world::Event> events;
   MessageQueue* messages = nullptr;  ///< taken as far as they fit
+  Bytes tick_payload{};              ///< relayed to those in lockstep; empty: not
+  bool ended = false;                ///< there will be no further frame
 };
 
 /// One a battle, on its thread. After creation it allocates nothing.
@@ -52,9 +54,14 @@ class CellEncoder {
 
   /// Writes the frame of world.tick() to `out`, which lies on a multiple of 8
   /// bytes; returns its size. What does not fit waits (key frames that were asked
-  /// for, messages) or is left out and counted (streams). To be called once a tick.
-  /// 0 when not even the head and the seats fit.
+  /// for, messages) or is left out and counted (streams). 0 when not even the head,
+  /// the seats and the tick's payload fit.
   std::size_t encode(const EncodeInput& input, MutableBytes out);
+  /// A frame with messages and the tick's payload only, for a tick whose state is not
+  /// sent. Its events go with the next state.
+  std::size_t encode_without_state(const EncodeInput& input, MutableBytes out);
+  /// A tick without a frame: keeps its events for the next one.
+  void skip(std::span<const world::Event> events, Tick tick);
 
   /// The next frame carries all current key frames and entities, for a consumer
   /// that missed some; what does not fit follows in the frames after it.
@@ -88,6 +95,7 @@ class CellEncoder {
     bool has_current = false;
     bool has_previous = false;
     bool numbered = false;
+    bool fresh = false;  ///< no delta against the current frame was made yet
     KeyFrame frames[2];
   };
   struct RecentEvent {
@@ -104,7 +112,9 @@ class CellEncoder {
   static StreamLimits limits_of(const world::World& world, const Schema& schema, const Grid& grid,
                                 const EncoderSettings& settings);
 
-  void take_events(std::span<const world::Event> events, u32 tick);
+  BattleFrameHeader begin_head(const EncodeInput& input);
+  void put_tail(const EncodeInput& input, BattleFrameHeader& head, ByteWriter& out);
+  void take_events(u32 tick);
   void list_events();
   u16 stream_of_event(const world::Event& event) const;
   /// `crowd` is how many streams the cell has.
@@ -151,6 +161,13 @@ class CellEncoder {
   std::vector<u32> event_next_;   // chains of a stream's events, newest first
   std::vector<u32> event_first_;  // by stream
   std::vector<u16> event_count_;  // by stream, of this tick
+  struct PendingEvent {
+    u32 tick;
+    world::Event event;
+  };
+  std::vector<PendingEvent> pending_events_;  // of ticks whose state was not sent, and of this one
+  u32 last_frame_tick_ = 0;
+  u32 last_state_tick_ = 0;
   Counters counters_;
 };
 

@@ -252,7 +252,7 @@ enum class Use : u8 {
 
 std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::size_t budget) {
   budget = std::min(budget, out.size());
-  if (!cache.has_frame() || budget < kStateFrameHeadBytes) return 0;
+  if (!cache.has_state() || budget < kStateFrameHeadBytes) return 0;
   adopt(cache);
   const bool spectator = player_ == kNoPlayer;
   const PlayerPlace place = spectator ? PlayerPlace{} : cache.place(player_);

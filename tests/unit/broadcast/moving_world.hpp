@@ -181,6 +181,16 @@ class Server {
     ASSERT_GT(size, 0U);
     frame = std::as_bytes(std::span(frame_)).first(size);
   }
+  /// A frame without state, with what there is to tell.
+  void encode_without_state(std::span<const world::Event> events, Bytes tick_payload) {
+    const std::size_t size = encoder->encode_without_state(
+        {.world = world_.world(), .events = events, .messages = &messages, .tick_payload = tick_payload},
+        std::as_writable_bytes(std::span(frame_)));
+    ASSERT_GT(size, 0U);
+    frame = std::as_bytes(std::span(frame_)).first(size);
+    auto taken = cache.absorb(frame);
+    ASSERT_TRUE(taken.ok()) << taken.error().message;
+  }
   /// Encodes and lets the cache take the frame in.
   void tick(std::span<const world::Event> events = {}) {
     encode(events);
