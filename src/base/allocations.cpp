@@ -7,4 +7,9 @@ u64& thread_allocations() noexcept {
   return count;
 }
 
+bool& thread_is_allocating() noexcept {
+  thread_local bool allocating = false;
+  return allocating;
+}
+
 }  // namespace drumline

@@ -10,4 +10,7 @@ namespace drumline {
 /// The calling thread's own counter.
 u64& thread_allocations() noexcept;
 
+/// True while the calling thread is inside the allocator, whose locks it may hold.
+bool& thread_is_allocating() noexcept;
+
 }  // namespace drumline

@@ -4,8 +4,14 @@
 
 namespace drumline {
 
-/// Prints the expression and its place to stderr and aborts. Never returns.
+/// Prints the expression and its place to stderr and aborts, unless the thread has a
+/// handler. Never returns.
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line) noexcept;
+
+/// What assertion_failed() calls on this thread instead; it must not return (it jumps).
+/// Null: none. For code whose failing is somebody else's to deal with, like a game's rules.
+using AssertionHandler = void (*)(const char* expression, const char* file, int line);
+void set_assertion_handler(AssertionHandler handler);
 
 }  // namespace drumline
 

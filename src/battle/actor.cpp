@@ -9,7 +9,10 @@ namespace {
 
 /// How often seats past their grace are looked for.
 constexpr Tick kExpiryPeriodTicks = 64;
-constexpr std::size_t kNoticesPerTick = 8192;
+/// Notices that wait at most, by player and at the least; refusals give way to the others.
+constexpr std::size_t kNoticesPerPlayer = 8;
+constexpr std::size_t kMinNotices = 64;
+constexpr std::size_t kMaxNotices = 8192;
 
 }  // namespace
 
@@ -17,8 +20,11 @@ BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
     : battle_(std::move(battle)), options_(options) {
   const u32 seats = battle_->info().max_players;
   candidates_.reserve(battle_->limits().inputs);
+  held_.reserve(battle_->limits().inputs);
+  // Never moved: candidates are views into it.
+  told_.reserve(kMaxTellsPerTick * world::kMaxTellBytes);
   candidate_sessions_.reserve(battle_->limits().inputs);
-  notices_.reserve(kNoticesPerTick);
+  notices_.reserve(std::min(kMaxNotices, kMinNotices + kNoticesPerPlayer * seats));
   session_of_.resize(seats);
   processed_.resize(seats);
   dropped_at_.resize(seats);
@@ -26,9 +32,9 @@ BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
       [&](u32 slot) { processed_[slot] = battle_->seats().at<&Seat::last_sequence>(slot); });
 }
 
-void BattleActor::add(Input input, SessionId session) {
+void BattleActor::add(const Input& input, SessionId session) {
   if (candidates_.size() == battle_->limits().inputs) {
-    counters_.inputs_dropped.add();
+    counters_->inputs_dropped.add();
     return;
   }
   candidates_.push_back(input);
@@ -44,13 +50,7 @@ void BattleActor::receive(const Inbound& inbound) {
   const u32 slot = inbound.player.value;
   switch (inbound.kind) {
     case Inbound::Kind::command:
-      if (!plays(inbound)) {
-        counters_.commands_stray.add();
-      } else if (inbound.command.sequence <= processed_[slot]) {
-        counters_.commands_repeated.add();
-      } else {
-        add({InputKind::command, inbound.player, inbound.command, {}}, inbound.session);
-      }
+      receive_command(inbound);
       break;
     case Inbound::Kind::join:
       add({InputKind::join, kNoPlayer, {}, inbound.profile}, inbound.session);
@@ -73,6 +73,68 @@ void BattleActor::receive(const Inbound& inbound) {
       resync_requested_ = true;
       break;
   }
+}
+
+void BattleActor::receive_command(const Inbound& inbound) {
+  const u32 slot = inbound.player.value;
+  if (!plays(inbound)) {
+    counters_->commands_stray.add();
+    return;
+  }
+  if (inbound.command.sequence <= processed_[slot]) {
+    counters_->commands_repeated.add();
+    return;
+  }
+  const Input input{InputKind::command, inbound.player, inbound.command, {}};
+  if (inbound.command.apply_tick == 0) {
+    add(input, inbound.session);
+    return;
+  }
+  // Ticks are compared by their low 32 bits, as the wire carries them.
+  const Tick next = battle_->tick() + 1;
+  const i32 ahead = static_cast<i32>(inbound.command.apply_tick - static_cast<u32>(next));
+  if (ahead < -static_cast<i32>(options_.max_late_ticks)) {
+    on_refused({input, world::kRefusedTooLate}, inbound.session);
+    return;
+  }
+  if (ahead <= 0) {
+    if (ahead < 0) counters_->commands_late.add();
+    add(input, inbound.session);
+    return;
+  }
+  if (held_.size() == held_.capacity()) {
+    counters_->inputs_dropped.add();
+    return;
+  }
+  counters_->commands_held.add();
+  held_.push_back(
+      {next + std::min<u32>(static_cast<u32>(ahead), options_.max_hold_ticks), input, inbound.session});
+}
+
+/// What was held for this tick joins its candidates, in the order in which it came.
+void BattleActor::release_held() {
+  const Tick next = battle_->tick() + 1;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    const Held& held = held_[i];
+    if (held.apply_tick > next) {
+      held_[kept++] = held;
+    } else if (session_of_[held.input.player.value] == held.session) {
+      add(held.input, held.session);
+    }
+  }
+  held_.resize(kept);
+}
+
+bool BattleActor::tell(Bytes message) {
+  if (tells_ == kMaxTellsPerTick || message.size() > world::kMaxTellBytes) return false;
+  // What the last tick's inputs looked at is journaled by now.
+  if (tells_ == 0) told_.clear();
+  const std::size_t at = told_.size();
+  told_.insert(told_.end(), message.begin(), message.end());
+  ++tells_;
+  add({.kind = InputKind::tell, .player = kNoPlayer, .message = Bytes(told_).subspan(at)}, {});
+  return true;
 }
 
 void BattleActor::receive_resume(const Inbound& inbound) {
@@ -111,6 +173,7 @@ void BattleActor::drop_all() {
 }
 
 TickOutcome BattleActor::step() {
+  release_held();
   const TickOutcome outcome = battle_->step(candidates_);
   for (std::size_t i = 0; i < outcome.accepted.size(); ++i) {
     on_accepted(outcome.accepted[i], candidate_sessions_[outcome.accepted_candidates[i]]);
@@ -120,6 +183,7 @@ TickOutcome BattleActor::step() {
   }
   candidates_.clear();
   candidate_sessions_.clear();
+  tells_ = 0;
   if (outcome.tick % kExpiryPeriodTicks == 0) expire_seats();
   if (outcome.tick % options_.scoreboard_period_ticks == 0) add_scoreboard();
   return outcome;
@@ -134,11 +198,11 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
   const u32 slot = input.player.value;
   switch (input.kind) {
     case InputKind::command:
-      counters_.commands_accepted.add();
+      counters_->commands_accepted.add();
       processed_[slot] = std::max(processed_[slot], input.command.sequence);
       break;
     case InputKind::join:
-      counters_.joins.add();
+      counters_->joins.add();
       session_of_[slot] = session;
       processed_[slot] = 0;
       dropped_at_[slot] = 0;
@@ -147,16 +211,17 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
           {{}, RosterChange{input.player, battle_->rules().entity_of(input.player), input.profile.name}});
       break;
     case InputKind::drop:
-      counters_.drops.add();
+      counters_->drops.add();
       break;
     case InputKind::reconnect:
-      counters_.reconnects.add();
+      counters_->reconnects.add();
       grant(session, input.player, true);
       break;
     case InputKind::tell:
+      counters_->tells_accepted.add();
       break;
     case InputKind::leave:
-      counters_.leaves.add();
+      counters_->leaves.add();
       dropped_at_[slot] = 0;
       notices_.push_back({{}, RosterChange{input.player, {}, {}}});
       break;
@@ -168,14 +233,14 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
   switch (input.kind) {
     case InputKind::command: {
       if (refused.refusal == world::kRefusedOldSequence) {
-        counters_.commands_repeated.add();
+        counters_->commands_repeated.add();
         break;
       }
-      counters_.commands_refused.add();
+      counters_->commands_refused.add();
       // A refused command is not state, so only this keeps its repeats quiet.
       u32& processed = processed_[input.player.value];
       processed = std::max(processed, input.command.sequence);
-      if (notices_.size() < kNoticesPerTick / 2) {
+      if (notices_.size() < notices_.capacity() / 2) {
         notices_.push_back({session, CommandRefused{refused.refusal, input.command.sequence}});
       }
       break;
@@ -187,9 +252,11 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
       session_of_[input.player.value] = {};
       notices_.push_back({session, SeatRefused{refused.refusal}});
       break;
+    case InputKind::tell:
+      counters_->tells_refused.add();
+      break;
     case InputKind::drop:
     case InputKind::leave:
-    case InputKind::tell:
       break;
   }
 }

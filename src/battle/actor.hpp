@@ -18,6 +18,10 @@ namespace drumline::battle {
 struct ActorOptions {
   Tick reconnect_grace_ticks = 60 * 62;  ///< how long a dropped player's seat is kept
   Tick scoreboard_period_ticks = 62;
+  /// A command may ask to be applied so many ticks ahead at most; it is held till then.
+  u32 max_hold_ticks = 32;
+  /// One that comes so much after its tick is refused; up to there it is applied at once.
+  u32 max_late_ticks = 32;
 };
 
 /// A notice and who gets it; session 0 is everybody in the battle.
@@ -32,7 +36,10 @@ struct ActorCounters {
   Counter commands_refused;
   Counter commands_repeated;  ///< sequences seen before: repeats against loss
   Counter commands_stray;     ///< of a session that does not have the seat
-  Counter inputs_dropped;     ///< more than one tick may hold
+  Counter commands_held;      ///< that came before the tick for which they were meant
+  Counter commands_late;      ///< that came after it, and were applied all the same
+  Counter tells_accepted, tells_refused;
+  Counter inputs_dropped;  ///< more than one tick may hold
   Counter joins, leaves, drops, reconnects;
 };
 
@@ -44,6 +51,10 @@ class BattleActor {
   /// Takes one entry of the input ring for the next tick. When the tick holds as
   /// many inputs as it may, further commands are dropped and counted.
   void receive(const Inbound& inbound);
+
+  /// A message from outside for the next tick. False when so many wait already that it
+  /// would have to wait for later ones: try again after the next.
+  bool tell(Bytes message);
 
   /// Steps the battle with what came in, and prepares notices().
   TickOutcome step();
@@ -67,10 +78,21 @@ class BattleActor {
 
   Battle& battle() { return *battle_; }
   const Battle& battle() const { return *battle_; }
-  const ActorCounters& counters() const { return counters_; }
+  const ActorCounters& counters() const { return *counters_; }
+  std::shared_ptr<const ActorCounters> shared_counters() const { return counters_; }
+  /// A client has just been seated or has come back, so that it should hear soon.
+  bool has_news() const { return !notices_.empty(); }
 
  private:
-  void add(Input input, SessionId session);
+  struct Held {
+    Tick apply_tick;
+    Input input;
+    SessionId session;
+  };
+
+  void add(const Input& input, SessionId session);
+  void receive_command(const Inbound& inbound);
+  void release_held();
   void receive_resume(const Inbound& inbound);
   bool plays(const Inbound& inbound) const;
   void on_accepted(const Input& input, SessionId session);
@@ -81,9 +103,12 @@ class BattleActor {
 
   std::unique_ptr<Battle> battle_;
   ActorOptions options_;
-  ActorCounters counters_;
+  std::shared_ptr<ActorCounters> counters_ = std::make_shared<ActorCounters>();
   std::vector<Input> candidates_;
   std::vector<SessionId> candidate_sessions_;
+  std::vector<Held> held_;       ///< bounded by the inputs of a tick
+  std::vector<std::byte> told_;  ///< the messages of this tick's tells
+  std::size_t tells_ = 0;
   std::vector<SessionId> session_of_;
   std::vector<u32> processed_;
   std::vector<Tick> dropped_at_;  ///< by seat; 0 not dropped

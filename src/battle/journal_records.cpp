@@ -117,6 +117,42 @@ Result<SnapshotRecord> decode_snapshot_taken(Bytes payload) {
   return record;
 }
 
+void encode_inline_snapshot(const InlineSnapshot& snapshot, ByteWriter& out) {
+  out.write(static_cast<u32>(snapshot.info.size()));
+  out.write_bytes(snapshot.info);
+  out.write_bytes(snapshot.content);
+}
+
+Result<InlineSnapshot> decode_inline_snapshot(Bytes payload) {
+  ByteReader in(payload);
+  InlineSnapshot snapshot;
+  snapshot.info = in.read_bytes(in.read<u32>());
+  snapshot.content = in.read_bytes(in.remaining());
+  if (!in.ok() || snapshot.info.empty() || snapshot.content.empty()) return does_not_parse("snapshot");
+  return snapshot;
+}
+
+std::vector<std::byte> encode_failed(std::string_view reason, std::span<const Input> inputs) {
+  reason = reason.substr(0, kMaxTextBytes);
+  std::vector<std::byte> out(sizeof(u32) + reason.size() + max_tick_bytes(inputs.size()));
+  ByteWriter writer(out);
+  write_text(reason, writer);
+  encode_tick(0, 0, inputs, writer);
+  DRUM_ASSERT(writer.ok());
+  out.resize(writer.size());
+  return out;
+}
+
+Result<FailedRecord> decode_failed(Bytes payload) {
+  ByteReader in(payload);
+  FailedRecord record;
+  record.reason = read_text(in, kMaxTextBytes);
+  if (!in.ok()) return does_not_parse("battle_failed");
+  if (auto tick = decode_tick(in.read_bytes(in.remaining()), record.tick); !tick)
+    return std::move(tick).error();
+  return record;
+}
+
 std::vector<std::byte> encode_text(std::string_view text) {
   const Bytes bytes = as_bytes(text.substr(0, kMaxTextBytes));
   return {bytes.begin(), bytes.end()};

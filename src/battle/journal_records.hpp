@@ -43,6 +43,25 @@ inline constexpr std::size_t kMaxSnapshotTakenBytes = 128;
 void encode_snapshot_taken(const SnapshotRecord& record, ByteWriter& out);
 Result<SnapshotRecord> decode_snapshot_taken(Bytes payload);
 
+/// Kind snapshot: a small battle whole, at the record's tick. Views into what was read.
+struct InlineSnapshot {
+  Bytes info;     ///< as encode_created() makes it
+  Bytes content;  ///< docs/formats/snapshot.md
+};
+constexpr std::size_t inline_snapshot_bytes(std::size_t info_bytes, std::size_t content_bytes) {
+  return sizeof(u32) + info_bytes + content_bytes;
+}
+void encode_inline_snapshot(const InlineSnapshot& snapshot, ByteWriter& out);
+Result<InlineSnapshot> decode_inline_snapshot(Bytes payload);
+
+/// Kind battle_failed: why, and the inputs that the tick was given (accepted or not).
+struct FailedRecord {
+  std::string reason;
+  TickRecord tick;
+};
+std::vector<std::byte> encode_failed(std::string_view reason, std::span<const Input> inputs);
+Result<FailedRecord> decode_failed(Bytes payload);
+
 /// Kinds battle_disposed (why) and note: a sentence of at most 64 KiB, UTF-8.
 std::vector<std::byte> encode_text(std::string_view text);
 Result<std::string> decode_text(Bytes payload);

@@ -47,8 +47,8 @@ struct BattleFrameHeader {
   u32 tick_bytes = 0;     ///< of the tick's payload, for lockstep
 
   static constexpr u16 kAllEntities = 1;  ///< the entity section names every seat's entity
-  static constexpr u16 kNoState = 2;      ///< sections but messages and payload are empty: the state is as it was
-  static constexpr u16 kEnded = 4;        ///< the battle's last frame
+  static constexpr u16 kNoState = 2;  ///< sections but messages and payload are empty: the state is as it was
+  static constexpr u16 kEnded = 4;    ///< the battle's last frame
 };
 static_assert(sizeof(BattleFrameHeader) == 96);
 

@@ -239,9 +239,8 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
       key_pending_[record.stream / 64] |= u64{1} << (record.stream % 64);
   }
   key_records_.clear();
-  const std::size_t message_room = input.messages != nullptr && !input.messages->empty()
-                                       ? std::min<std::size_t>(room / 8, 16384)
-                                       : 0;
+  const std::size_t message_room =
+      input.messages != nullptr && !input.messages->empty() ? std::min<std::size_t>(room / 8, 16384) : 0;
   head.key_bytes = put_keys(out, chunks_end - std::min(chunks_end, message_room));
   pad(out);
 

@@ -45,6 +45,10 @@ std::string_view record_kind_name(RecordKind kind) {
       return "battle_disposed";
     case RecordKind::note:
       return "note";
+    case RecordKind::snapshot:
+      return "snapshot";
+    case RecordKind::battle_failed:
+      return "battle_failed";
   }
   return "unknown";
 }

@@ -21,9 +21,12 @@ enum class RecordKind : u8 {
   tick = 2,
   snapshot_taken = 3,
   battle_disposed = 4,
-  note = 5
+  note = 5,
+  snapshot = 6,  ///< a small battle's whole state, in the journal itself
+  battle_failed =
+      7  ///< its rules failed in this tick, which was not; the last tick before is its last good one
 };
-inline constexpr u8 kLastRecordKind = 5;
+inline constexpr u8 kLastRecordKind = 7;
 /// The kind's name in snake_case.
 std::string_view record_kind_name(RecordKind kind);
 

@@ -19,16 +19,17 @@
 namespace drumline::journal {
 
 struct GroupCommitterOptions {
-  std::size_t outstanding = 8;  ///< batches in flight at most; a power of two
+  u32 lanes = 1;                ///< tick threads that hand batches over, each in a lane of its own
+  std::size_t outstanding = 8;  ///< batches of a lane in flight at most; a power of two
   std::size_t batch_bytes = 4 * 1024 * 1024;
-  std::size_t battles = 64;   ///< room for so many in request_prune(); more are taken, and allocated for
   bool threaded = true;       ///< false: drive() does the work, for tests and the simulator
   int cpu = -1;               ///< pin the thread to this core; -1 leaves it free
   int realtime_priority = 0;  ///< SCHED_FIFO priority, 1 .. 99; 0 leaves it normal
   i64 probe_interval_ns = 250 * kMillisecondNs;  ///< how often a full disk is asked again
+  i64 prune_interval_ns = 250 * kMillisecondNs;  ///< segments are let go at most this often
 };
 
-/// One tick thread calls acquire(), submit() and request_prune(); anyone the rest.
+/// One tick thread a lane calls acquire() and submit(); anyone the rest.
 class GroupCommitter {
  public:
   /// `on_durable` is called on the committing thread after durable_sequence() or
@@ -43,20 +44,20 @@ class GroupCommitter {
 
   /// An empty batch, or null when all are in flight: the disk does not keep up
   /// (or has no space), and the tick must wait for on_durable.
-  Batch* acquire();
-  /// Hands an acquired batch over; batches are numbered from 1.
-  u64 submit(Batch* batch);
+  Batch* acquire(u32 lane = 0);
+  /// Hands an acquired batch over; batches of a lane are numbered from 1.
+  u64 submit(Batch* batch, u32 lane = 0);
 
-  u64 submitted_sequence() const { return submitted_; }
-  /// All batches up to this one are on stable storage.
-  u64 durable_sequence() const { return durable_.load(std::memory_order_acquire); }
+  u64 submitted_sequence(u32 lane = 0) const { return lanes_[lane]->submitted; }
+  /// All batches of the lane up to this one are on stable storage.
+  u64 durable_sequence(u32 lane = 0) const { return lanes_[lane]->durable.load(std::memory_order_acquire); }
   WriterState state() const { return state_.load(std::memory_order_acquire); }
   /// Why state() is not open.
   std::string reason() const;
 
-  /// Lets segments go that `covered` covers, when the thread comes to it.
-  /// Each call names all that is covered, as the newest one is what counts.
-  void request_prune(std::span<const PruneUpTo> covered);
+  /// What is said last of a battle counts; segments in which nothing else is left go
+  /// when the thread comes to it.
+  void request_prune(const PruneUpTo& covered);
 
   /// Not threaded: does all that waits, on this thread.
   void drive();
@@ -71,8 +72,19 @@ class GroupCommitter {
  private:
   GroupCommitter(std::unique_ptr<Writer> writer, const env::Clock& clock, GroupCommitterOptions options,
                  std::function<void()> on_durable, env::Wakeup wakeup);
+  struct Lane {
+    explicit Lane(const GroupCommitterOptions& options);
+    std::vector<std::unique_ptr<Batch>> batches;
+    SpscRing<Batch*> free;
+    SpscRing<Batch*> full;
+    u64 submitted = 0;
+    std::atomic<u64> durable{0};
+  };
+
   void run();
   bool step();
+  bool commit_next(Lane& lane);
+  bool anything_submitted();
   void note(const Error* error);
   void prune();
 
@@ -80,21 +92,21 @@ class GroupCommitter {
   const env::Clock& clock_;
   GroupCommitterOptions options_;
   std::function<void()> on_durable_;
-  std::vector<std::unique_ptr<Batch>> batches_;
-  SpscRing<Batch*> free_;
-  SpscRing<Batch*> full_;
-  u64 submitted_ = 0;
-  std::atomic<u64> durable_{0};
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::size_t next_lane_ = 0;
   std::atomic<WriterState> state_;
   env::Wakeup wakeup_;  ///< for the thread: work, or stop
   std::atomic<bool> stopping_{false};
   TimeNs probe_at_ = 0;
 
-  mutable std::mutex mutex_;  ///< for what is rare: reason_, covered_
+  mutable std::mutex mutex_;  ///< for what is rare: reason_, prune_requests_
   std::string reason_;
-  std::vector<PruneUpTo> covered_;
-  std::vector<PruneUpTo> pruning_;  ///< the thread's copy, its memory reused
+  std::vector<PruneUpTo> prune_requests_;
   std::atomic<bool> prune_wanted_{false};
+  // The thread's own.
+  std::vector<PruneUpTo> pruning_;
+  Coverage covered_;
+  TimeNs prune_at_ = 0;
 
   Histogram latency_;
   std::atomic<u64> bytes_{0}, space_{0}, fenced_{0}, pruned_{0};

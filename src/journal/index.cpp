@@ -15,16 +15,19 @@ void JournalIndex::add(const RecordInfo& info) {
   last = std::max(last, info.tick);
 }
 
-std::size_t JournalIndex::prunable(std::span<const PruneUpTo> covered) const {
-  std::unordered_map<BattleId, Tick> until;
-  for (const PruneUpTo& cover : covered) until[cover.battle] = cover.tick;
+bool JournalIndex::mentions(BattleId battle) const {
+  return std::any_of(segments_.begin(), segments_.end(),
+                     [&](const Segment& segment) { return segment.last_tick.contains(battle); });
+}
+
+std::size_t JournalIndex::prunable(const Coverage& covered) const {
   std::size_t count = 0;
   for (; count + 1 < segments_.size(); ++count) {
     const auto& battles = segments_[count].last_tick;
     const bool free = std::all_of(battles.begin(), battles.end(), [&](const auto& entry) {
       if (entry.first == BattleId{}) return true;
-      const auto found = until.find(entry.first);
-      return found != until.end() && entry.second <= found->second;
+      const auto found = covered.find(entry.first);
+      return found != covered.end() && entry.second <= found->second;
     });
     if (!free) break;
   }

@@ -9,11 +9,16 @@
 
 namespace drumline::journal {
 
-/// All records of `battle` up to and with `tick` may go: a snapshot holds what they led to.
+/// All records of `battle` up to and with `tick` may go: a snapshot holds what they led
+/// to, or the battle is over (kBattleOver).
 struct PruneUpTo {
   BattleId battle;
   Tick tick = 0;
 };
+inline constexpr Tick kBattleOver = ~Tick{0};
+
+/// The newest of each battle.
+using Coverage = std::unordered_map<BattleId, Tick>;
 
 class JournalIndex {
  public:
@@ -29,8 +34,9 @@ class JournalIndex {
 
   /// How many segments, oldest first, hold nothing but what `covered` lets go. The
   /// newest is never among them. Notes (battle 0) hold no segment back.
-  std::size_t prunable(std::span<const PruneUpTo> covered) const;
+  std::size_t prunable(const Coverage& covered) const;
   void drop_oldest(std::size_t count);
+  bool mentions(BattleId battle) const;
 
  private:
   std::vector<Segment> segments_;

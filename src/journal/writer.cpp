@@ -180,7 +180,7 @@ Result<void> Writer::commit(Batch& batch) {
   return {};
 }
 
-Result<std::size_t> Writer::prune(std::span<const PruneUpTo> covered) {
+Result<std::size_t> Writer::prune(const Coverage& covered) {
   const std::size_t count = index_.prunable(covered);
   for (std::size_t i = 0; i < count; ++i) {
     if (auto gone = source_->retire(index_.segments()[i].number); !gone) {

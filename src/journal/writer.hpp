@@ -54,9 +54,11 @@ class Writer {
   WriterState state() const { return state_.load(std::memory_order_acquire); }
 
   /// Gives up the oldest segments that hold nothing but what `covered` lets go. Returns how many.
-  Result<std::size_t> prune(std::span<const PruneUpTo> covered);
+  Result<std::size_t> prune(const Coverage& covered);
 
   JournalEnd end() const;
+  /// Some segment still has records of the battle.
+  bool mentions(BattleId battle) const { return index_.mentions(battle); }
   u64 committed_bytes() const { return committed_bytes_; }
   u64 commits() const { return commits_; }
   u64 fenced_segments() const { return fenced_; }

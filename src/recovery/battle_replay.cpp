@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "recovery/describe.hpp"
+#include "world/snapshot.hpp"
 
 namespace drumline::recovery {
 
@@ -22,6 +23,54 @@ void BattleReplay::fail(Tick tick, Error error) {
   failure_ = std::move(error);
 }
 
+/// The battle as a snapshot holds it; `state_hash`: what else says that it has.
+Result<std::unique_ptr<battle::Battle>> BattleReplay::restore(Bytes info, Bytes content, Epoch epoch,
+                                                              Tick tick,
+                                                              std::optional<u64> state_hash) const {
+  auto created = battle::decode_created(info, id_, epoch);
+  if (!created) return std::move(created).error();
+  const world::Game* game = lookup_(created->info.game);
+  if (game == nullptr) {
+    return Error{ErrorCode::not_found,
+                 fmt::format("battle {} is of game {}, which this program does not have", id_.value,
+                             created->info.game)};
+  }
+  auto restored = battle::Battle::restore(*game, std::move(created->info), content);
+  if (!restored) return restored;
+  const battle::Battle& battle = **restored;
+  if (battle.tick() != tick || (state_hash && battle.state_hash() != *state_hash)) {
+    return Error{ErrorCode::mismatch,
+                 fmt::format("the state is of tick {} with hash {}, and should be of tick {} with hash {}",
+                             battle.tick(), hex(battle.state_hash()), tick,
+                             state_hash ? hex(*state_hash) : std::string("any"))};
+  }
+  return restored;
+}
+
+void BattleReplay::begin_inline(const journal::Record& record) {
+  const auto snapshot = battle::decode_inline_snapshot(record.payload);
+  if (!snapshot) return fail(record.info.tick, Error(snapshot.error()).within(where(record.info.tick)));
+  auto made = restore(snapshot->info, snapshot->content, record.info.epoch, record.info.tick, std::nullopt);
+  if (!made) return fail(record.info.tick, std::move(made).error().within(where(record.info.tick)));
+  battle_ = std::move(made).value();
+  snapshot_tick_ = record.info.tick;
+}
+
+/// The snapshot stands right behind the tick that it is of.
+void BattleReplay::compare_inline(const journal::Record& record) {
+  const Tick tick = record.info.tick;
+  const auto snapshot = battle::decode_inline_snapshot(record.payload);
+  if (!snapshot) return fail(tick, Error(snapshot.error()).within(where(tick)));
+  if (tick != battle_->tick()) return;
+  const auto state = world::read_snapshot(snapshot->content);
+  if (!state) return fail(tick, Error(state.error()).within(where(tick)));
+  ++snapshots_compared_;
+  if (state->hash != battle_->state_hash()) {
+    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, the journal's snapshot has {}",
+                                                 where(tick), hex(battle_->state_hash()), hex(state->hash))});
+  }
+}
+
 /// False when there is no snapshot to begin at.
 bool BattleReplay::begin_at_snapshot(const journal::Record& first) {
   Tick latest = latest_start_;
@@ -35,25 +84,7 @@ bool BattleReplay::begin_at_snapshot(const journal::Record& first) {
     }
     const snapshot::SnapshotHeader& header = snapshot->header;
     if (header.tick > latest_start_) return false;
-    auto made = [&]() -> Result<std::unique_ptr<battle::Battle>> {
-      auto created = battle::decode_created(snapshot->info(), id_, header.epoch);
-      if (!created) return std::move(created).error();
-      const world::Game* game = lookup_(created->info.game);
-      if (game == nullptr) {
-        return Error{ErrorCode::not_found,
-                     fmt::format("battle {} is of game {}, which this program does not have", id_.value,
-                                 created->info.game)};
-      }
-      auto restored = battle::Battle::restore(*game, std::move(created->info), snapshot->content());
-      if (!restored) return restored;
-      if ((*restored)->tick() != header.tick || (*restored)->state_hash() != header.state_hash) {
-        return Error{ErrorCode::mismatch,
-                     fmt::format("the state is of tick {} with hash {}, its header says tick {} with hash {}",
-                                 (*restored)->tick(), hex((*restored)->state_hash()), header.tick,
-                                 hex(header.state_hash))};
-      }
-      return restored;
-    }();
+    auto made = restore(snapshot->info(), snapshot->content(), header.epoch, header.tick, header.state_hash);
     if (made) {
       battle_ = std::move(made).value();
       snapshot_tick_ = header.tick;
@@ -73,6 +104,10 @@ bool BattleReplay::begin_at_snapshot(const journal::Record& first) {
 void BattleReplay::begin(const journal::Record& record) {
   begun_ = true;
   const bool created = record.info.kind == journal::RecordKind::battle_created;
+  if (record.info.kind == journal::RecordKind::snapshot && record.info.tick <= latest_start_) {
+    begin_inline(record);
+    return;
+  }
   if (begin_ == Begin::newest || !created) {
     if (begin_at_snapshot(record) || failure_) return;
   }
@@ -80,8 +115,8 @@ void BattleReplay::begin(const journal::Record& record) {
     std::string why = damaged_.empty()
                           ? "there is no snapshot to begin at"
                           : "the last snapshot tried was refused: " + damaged_.back().error.message;
-    fail(0, {ErrorCode::not_found, fmt::format("battle {}: the journal begins at tick {}, and {}", id_.value,
-                                               record.info.tick, why)});
+    waiting_ = Error{ErrorCode::not_found, fmt::format("battle {}: the journal begins at tick {}, and {}",
+                                                       id_.value, record.info.tick, why)};
     return;
   }
   auto decoded = battle::decode_created(record.payload, id_, record.info.epoch);
@@ -155,7 +190,11 @@ void BattleReplay::compare_snapshot(const journal::Record& record) {
 
 std::optional<battle::TickOutcome> BattleReplay::feed(const journal::Record& record) {
   if (record.info.kind == journal::RecordKind::note) return std::nullopt;
-  if (!begun_) begin(record);
+  const bool begins = !begun_ || (waiting_ && record.info.kind == journal::RecordKind::snapshot);
+  if (begins) {
+    waiting_.reset();
+    begin(record);
+  }
   std::optional<battle::TickOutcome> outcome;
   switch (record.info.kind) {
     case journal::RecordKind::tick:
@@ -166,14 +205,24 @@ std::optional<battle::TickOutcome> BattleReplay::feed(const journal::Record& rec
       if (!failure_ && battle_ != nullptr) compare_snapshot(record);
       break;
     }
+    case journal::RecordKind::snapshot:
+      if (!failure_ && battle_ != nullptr && !begins) compare_inline(record);
+      journaled_tick_ = std::max(journaled_tick_, record.info.tick);
+      break;
     case journal::RecordKind::battle_disposed:
       disposed_ = true;
       break;
     case journal::RecordKind::battle_created:
+    case journal::RecordKind::battle_failed:
     case journal::RecordKind::note:
       break;
   }
   return outcome;
+}
+
+void BattleReplay::end() {
+  if (waiting_ && !disposed_) fail(0, std::move(*waiting_));
+  waiting_.reset();
 }
 
 }  // namespace drumline::recovery

@@ -36,6 +36,10 @@ class BattleReplay {
   /// was replayed, and holds until the next call. An error (the battle, the tick,
   /// what differs) is kept: later records are ignored.
   std::optional<battle::TickOutcome> feed(const journal::Record& record);
+  /// There are no further records: without a snapshot to begin at so far, it has failed.
+  void end();
+  /// It has met records that it could not begin with, and no snapshot since.
+  bool waits() const { return waiting_.has_value(); }
 
   BattleId id() const { return id_; }
   /// Null before the first record, and when it could not begin.
@@ -60,8 +64,12 @@ class BattleReplay {
   void fail(Tick tick, Error error);
   void begin(const journal::Record& record);
   bool begin_at_snapshot(const journal::Record& first);
+  void begin_inline(const journal::Record& record);
+  Result<std::unique_ptr<battle::Battle>> restore(Bytes info, Bytes content, Epoch epoch, Tick tick,
+                                                  std::optional<u64> state_hash) const;
   std::optional<battle::TickOutcome> feed_tick(const journal::Record& record);
   void compare_snapshot(const journal::Record& record);
+  void compare_inline(const journal::Record& record);
   std::string where(Tick tick) const;
 
   BattleId id_;
@@ -73,6 +81,7 @@ class BattleReplay {
   std::optional<Error> failure_;
   Tick failure_tick_ = 0;
   bool begun_ = false;
+  std::optional<Error> waiting_;  ///< why it could not begin yet: a snapshot in the journal may follow
   bool disposed_ = false;
   Tick snapshot_tick_ = 0;
   Tick journaled_tick_ = 0;

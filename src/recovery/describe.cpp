@@ -6,6 +6,7 @@
 
 #include "base/hex.hpp"
 #include "battle/journal_records.hpp"
+#include "world/snapshot.hpp"
 
 namespace drumline::recovery {
 namespace {
@@ -124,6 +125,29 @@ Json record_json(const journal::Record& record, std::string& payload_error) {
       json["file"] = taken->file;
       break;
     }
+    case RecordKind::snapshot: {
+      const auto snapshot = battle::decode_inline_snapshot(record.payload);
+      const auto state =
+          snapshot ? world::read_snapshot(snapshot->content) : Result<world::StateView>(snapshot.error());
+      if (!state) {
+        refused(state.error());
+        break;
+      }
+      json["game"] = std::string(state->game);
+      json["state_hash"] = hex(state->hash);
+      break;
+    }
+    case RecordKind::battle_failed: {
+      const auto failed = battle::decode_failed(record.payload);
+      if (!failed) {
+        refused(failed.error());
+        break;
+      }
+      json["text"] = failed->reason;
+      json["inputs"] = Json::array();
+      for (const battle::Input& input : failed->tick.inputs) json["inputs"].push_back(input_json(input));
+      break;
+    }
     case RecordKind::battle_disposed:
     case RecordKind::note: {
       const auto text = battle::decode_text(record.payload);
@@ -161,7 +185,11 @@ std::string record_text(const journal::Record& record, std::string& payload_erro
   add("text", "text");
   if (json.contains("inputs")) {
     battle::TickRecord tick;
-    (void)battle::decode_tick(record.payload, tick);
+    if (record.info.kind == journal::RecordKind::battle_failed) {
+      if (auto failed = battle::decode_failed(record.payload)) tick = std::move(failed->tick);
+    } else {
+      (void)battle::decode_tick(record.payload, tick);
+    }
     text += fmt::format("  inputs {}", tick.inputs.size());
     for (const battle::Input& input : tick.inputs) text += "\n              " + input_text(input);
   }

@@ -1,5 +1,6 @@
 #include "recovery/recovery.hpp"
 
+#include <cstring>
 #include <map>
 
 #include <fmt/format.h>
@@ -8,9 +9,48 @@ namespace drumline::recovery {
 namespace {
 
 constexpr Tick kAnyTick = ~Tick{0};
+constexpr std::size_t kMaxTailBytes = 64 << 20;
+
+/// Records of a battle whose snapshots are in the journal: what came before the newest
+/// of them need not be stepped through, and which that is shows only at the end.
+class Tail {
+ public:
+  void add(const journal::Record& record) {
+    const bool all_that_counts = record.info.kind == journal::RecordKind::snapshot ||
+                                 record.info.kind == journal::RecordKind::battle_disposed;
+    if (all_that_counts) bytes_.clear();
+    const Head head{record.info, record.payload.size()};
+    const Bytes head_bytes = std::as_bytes(std::span(&head, 1));
+    bytes_.insert(bytes_.end(), head_bytes.begin(), head_bytes.end());
+    bytes_.insert(bytes_.end(), record.payload.begin(), record.payload.end());
+  }
+
+  std::size_t size_bytes() const { return bytes_.size(); }
+
+  void feed(BattleReplay& replay) const {
+    Bytes left = bytes_;
+    while (!left.empty()) {
+      Head head;
+      std::memcpy(&head, left.data(), sizeof head);
+      journal::Record record;
+      record.info = head.info;
+      record.payload = left.subspan(sizeof head, head.payload_bytes);
+      (void)replay.feed(record);
+      left = left.subspan(sizeof head + head.payload_bytes);
+    }
+  }
+
+ private:
+  struct Head {
+    journal::RecordInfo info;
+    std::size_t payload_bytes = 0;
+  };
+  std::vector<std::byte> bytes_;
+};
 
 struct Running {
   std::unique_ptr<BattleReplay> replay;
+  std::optional<Tail> tail;  ///< it has no snapshot files
   Epoch epoch;
   TimeNs spent_ns = 0;
 };
@@ -29,7 +69,7 @@ Result<std::unique_ptr<journal::Reader>> pass(env::FileSystem& files, const std:
   for (;;) {
     auto next = (*reader)->next();
     if (!next) return std::move(next).error();
-    if (*next == nullptr) return reader;
+    if (*next == nullptr) break;
     const journal::Record& record = **next;
     if (record.info.battle == BattleId{}) continue;
     auto found = running.find(record.info.battle);
@@ -38,11 +78,38 @@ Result<std::unique_ptr<journal::Reader>> pass(env::FileSystem& files, const std:
       found = running.try_emplace(record.info.battle).first;
       found->second.replay =
           std::make_unique<BattleReplay>(record.info.battle, lookup, store, Begin::newest, kAnyTick);
+      auto files_of_it = store.ticks(record.info.battle);
+      if (!files_of_it) return std::move(files_of_it).error();
+      if (files_of_it->empty()) found->second.tail.emplace();
+    }
+    Running& battle = found->second;
+    battle.epoch = record.info.epoch;
+    if (battle.tail) {
+      battle.tail->add(record);
+      if (battle.tail->size_bytes() < kMaxTailBytes) continue;
+      // Snapshots are so rare that stepping through is the lesser evil.
+      battle.tail->feed(*battle.replay);
+      battle.tail.reset();
+      continue;
     }
     const TimeNs begun = clock.now();
-    (void)found->second.replay->feed(record);
-    found->second.epoch = record.info.epoch;
-    found->second.spent_ns += clock.now() - begun;
+    (void)battle.replay->feed(record);
+    battle.spent_ns += clock.now() - begun;
+  }
+  for (auto& [id, battle] : running) {
+    if (!battle.tail) battle.replay->end();
+  }
+  return reader;
+}
+
+void replay_tails(std::map<BattleId, Running>& running, const env::Clock& clock) {
+  for (auto& [id, battle] : running) {
+    if (!battle.tail) continue;
+    const TimeNs begun = clock.now();
+    battle.tail->feed(*battle.replay);
+    battle.replay->end();
+    battle.tail.reset();
+    battle.spent_ns += clock.now() - begun;
   }
 }
 
@@ -80,6 +147,7 @@ Result<Recovery> recover_data_folder(env::FileSystem& files, const std::string& 
   std::map<BattleId, Running> running;
   auto reader = pass(files, data, lookup, clock, store, running, true);
   if (!reader) return std::move(reader).error();
+  replay_tails(running, clock);
 
   // A snapshot may be of a tick that the crash kept from the journal. Nobody had
   // seen that tick: those battles begin at an older one.

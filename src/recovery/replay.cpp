@@ -99,6 +99,8 @@ Result<ReplayResult> replay_battle(env::FileSystem& files, const std::string& da
     }
     if (replay.failure()) return Error(*replay.failure());
   }
+  replay.end();
+  if (replay.failure()) return Error(*replay.failure());
   if (!seen) {
     return Error{ErrorCode::not_found,
                  fmt::format("there is no battle {} in {}", options.battle.value, data)};

@@ -45,13 +45,14 @@ Result<Verification> verify_data_folder(env::FileSystem& files, const std::strin
   for (const auto& [id, replay] : replays) {
     result.snapshots += replay->snapshots_compared();
     for (const auto& damaged : replay->damaged()) result.damaged.push_back(damaged);
-    if (!replay->disposed() || replay->failure_tick() != 0 || !replay->failure() ||
-        replay->failure()->code != ErrorCode::not_found) {
+    if (!replay->waits()) continue;
+    if (replay->disposed()) {
+      // It is over and its beginning was pruned with its snapshots: nothing to compare with.
+      ++result.pruned_battles;
       continue;
     }
-    // It is over and its beginning was pruned with its snapshots: nothing to compare with.
-    ++result.pruned_battles;
-    std::erase_if(result.differences, [battle = id](const Difference& d) { return d.battle == battle; });
+    replay->end();
+    result.differences.push_back({id, replay->failure_tick(), *replay->failure()});
   }
   std::sort(result.damaged.begin(), result.damaged.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });

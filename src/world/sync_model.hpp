@@ -22,9 +22,12 @@ inline constexpr u8 kSyncModels = 3;
 
 constexpr std::string_view sync_model_name(SyncModel model) {
   switch (model) {
-    case SyncModel::state_broadcast: return "state_broadcast";
-    case SyncModel::frame_sync: return "frame_sync";
-    case SyncModel::lockstep: return "lockstep";
+    case SyncModel::state_broadcast:
+      return "state_broadcast";
+    case SyncModel::frame_sync:
+      return "frame_sync";
+    case SyncModel::lockstep:
+      return "lockstep";
   }
   return "unknown";
 }

@@ -28,13 +28,16 @@ std::string fields_problem(const TableBase& table) {
       return place + " is sent in " + std::to_string(field.wire.bits) + " bits; at most 32 are possible";
     }
     if (field.wire.shift > 63) {
-      return place + " is sent shifted by " + std::to_string(field.wire.shift) + " bits; at most 63 are possible";
+      return place + " is sent shifted by " + std::to_string(field.wire.shift) +
+             " bits; at most 63 are possible";
     }
     if (field.wire.role == FieldRole::none) continue;
     if (field.wire.bits == 0) return place + " is a position and is never sent: give it wire bits";
-    if (++(field.wire.role == FieldRole::position_x ? x : y) > 1) return place + " is a second position of one axis";
+    if (++(field.wire.role == FieldRole::position_x ? x : y) > 1)
+      return place + " is a second position of one axis";
   }
-  if (x != y) return "table '" + table.name() + "' has a position on one axis only: it needs x and y, or none";
+  if (x != y)
+    return "table '" + table.name() + "' has a position on one axis only: it needs x and y, or none";
   return "";
 }
 
@@ -44,7 +47,8 @@ void World::note_table(const TableBase& table, u32 wanted_capacity) {
   if (!schema_problem_.empty()) return;
   const std::string what = "table '" + table.name() + "'";
   if (tables_.size() >= kMaxTables) {
-    schema_problem_ = what + " is one too many: a world has at most " + std::to_string(kMaxTables) + " tables";
+    schema_problem_ =
+        what + " is one too many: a world has at most " + std::to_string(kMaxTables) + " tables";
     return;
   }
   schema_problem_ = name_problem(what, table.name());

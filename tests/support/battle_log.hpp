@@ -35,6 +35,7 @@ class BattleLog {
   u32 keep = 3;
   bool journal_snapshots = true;
   bool prune = true;
+  bool inline_snapshots = false;  ///< in the journal instead of in files
 
   /// The hash of every tick that was acknowledged, by battle.
   std::map<BattleId, std::map<Tick, u64>> acknowledged;
@@ -114,6 +115,21 @@ class BattleLog {
     std::vector<std::byte> content;
     battle.encode_snapshot(content);
     const auto info = battle::encode_created({battle.info(), 0});
+    if (inline_snapshots) {
+      std::vector<std::byte> payload(battle::inline_snapshot_bytes(info.size(), content.size()));
+      ByteWriter whole(payload);
+      battle::encode_inline_snapshot({info, content}, whole);
+      auto added =
+          batch_.append({journal::RecordKind::snapshot, id, battle.info().epoch, battle.tick()}, payload);
+      if (!added) return added;
+      if (auto done = commit(); !done) return done;
+      // The one before it is durable for long: what it covers may go.
+      covered_[id] = std::exchange(last_inline_[id], battle.tick());
+      auto pruned = writer_->prune(covered_);
+      if (!pruned) return std::move(pruned).error();
+      pruned_segments += *pruned;
+      return {};
+    }
     auto name = store_.write({.battle = id,
                               .epoch = battle.info().epoch,
                               .tick = battle.tick(),
@@ -133,9 +149,7 @@ class BattleLog {
     auto oldest = store_.prune(id, keep);
     if (!oldest) return std::move(oldest).error();
     covered_[id] = *oldest;
-    std::vector<journal::PruneUpTo> covered;
-    for (const auto& [battle_id, tick] : covered_) covered.push_back({battle_id, tick});
-    auto pruned = writer_->prune(covered);
+    auto pruned = writer_->prune(covered_);
     if (!pruned) return std::move(pruned).error();
     pruned_segments += *pruned;
     return {};
@@ -207,7 +221,8 @@ class BattleLog {
   std::unique_ptr<journal::Writer> writer_;
   journal::Batch batch_{1 << 20};
   std::map<BattleId, std::unique_ptr<battle::Battle>> battles_;
-  std::map<BattleId, Tick> covered_;
+  journal::Coverage covered_;
+  std::map<BattleId, Tick> last_inline_;
   std::vector<battle::Input> inputs_;
 };
 

@@ -62,7 +62,7 @@ TEST(journal_group_committer, its_thread_commits_and_prunes_while_the_tick_goes_
       }
       for (int i = 0; i < 5; ++i) ASSERT_TRUE(append_note(*batch, ++number).ok());
       (*committer)->submit(batch);
-      if (number == 2000) (*committer)->request_prune(std::array{journal::PruneUpTo{BattleId{1}, 1000}});
+      if (number == 2000) (*committer)->request_prune({BattleId{1}, 1000});
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while ((*committer)->durable_sequence() < (*committer)->submitted_sequence() &&
@@ -76,6 +76,46 @@ TEST(journal_group_committer, its_thread_commits_and_prunes_while_the_tick_goes_
   const auto notes = read_all(files);
   ASSERT_TRUE(notes.ok()) << notes.error().message;
   EXPECT_EQ(notes->back(), test::note_of(3000));
+}
+
+TEST(journal_group_committer, lanes_are_durable_each_in_its_own_order) {
+  env::SimulatedFiles files;
+  const env::SystemClock clock;
+  ASSERT_TRUE(files.make_folder(kJournal).ok());
+  auto writer = Writer::create(files, clock, kJournal, 7, kMinSegmentBytes,
+                               std::make_unique<ThreadedSegmentSource>(files, kJournal, kMinSegmentBytes));
+  ASSERT_TRUE(writer.ok());
+  constexpr u64 kBatches = 500;
+  {
+    auto committer = GroupCommitter::create(std::move(writer).value(), clock,
+                                            {.lanes = 2, .outstanding = 4, .batch_bytes = 8192}, nullptr);
+    ASSERT_TRUE(committer.ok());
+    const auto tick_thread = [&](u32 lane) {
+      for (u64 number = 1; number <= kBatches;) {
+        Batch* batch = (*committer)->acquire(lane);
+        if (batch == nullptr) {
+          std::this_thread::yield();
+          continue;
+        }
+        const auto at = static_cast<Tick>(number);
+        ASSERT_TRUE(batch->append({RecordKind::tick, BattleId{1 + lane}, Epoch{1}, at}, {}).ok());
+        EXPECT_EQ((*committer)->submit(batch, lane), number);
+        ++number;
+      }
+    };
+    std::thread first([&] { tick_thread(0); });
+    std::thread second([&] { tick_thread(1); });
+    first.join();
+    second.join();
+  }
+  auto reader = Reader::open(files, kJournal);
+  ASSERT_TRUE(reader.ok());
+  std::map<BattleId, Tick> last;
+  for (auto next = (*reader)->next(); next.ok() && *next != nullptr; next = (*reader)->next()) {
+    EXPECT_EQ((*next)->info.tick, ++last[(*next)->info.battle]);
+  }
+  EXPECT_EQ(last[BattleId{1}], kBatches);
+  EXPECT_EQ(last[BattleId{2}], kBatches);
 }
 
 TEST(journal_group_committer, a_full_disk_stops_it_and_space_lets_it_go_on) {

@@ -181,7 +181,7 @@ TEST_F(JournalWriter, pruning_lets_whole_old_segments_go_and_keeps_one_as_spare)
   ASSERT_GT(segments, 4U);
   EXPECT_EQ(*(*writer)->prune({}), 0U);
   const PruneUpTo covered{BattleId{1}, 900};
-  const auto pruned = (*writer)->prune({&covered, 1});
+  const auto pruned = (*writer)->prune({{covered.battle, covered.tick}});
   ASSERT_TRUE(pruned.ok());
   EXPECT_GE(*pruned, 1U);
   const auto names = files.list(kJournal);

@@ -53,7 +53,12 @@ void expect_verified(env::FileSystem& files, const env::Clock& clock, BattleLog&
   ASSERT_TRUE(verified->differences.empty()) << verified->differences[0].error.message << where;
 }
 
-TEST(battle_crashes, power_cuts_at_every_io_lose_nothing_acknowledged) {
+/// With snapshots in files (false), and in the journal (true).
+using battle_crashes = testing::TestWithParam<bool>;
+INSTANTIATE_TEST_SUITE_P(with_snapshots, battle_crashes, testing::Bool(),
+                         [](const auto& given) { return given.param ? "in_the_journal" : "in_files"; });
+
+TEST_P(battle_crashes, power_cuts_at_every_io_lose_nothing_acknowledged) {
   const env::SimulatedClock clock;
   for (u64 cut = 1; cut <= 120; cut += cut < 40 ? 1 : 3) {
     env::SimulatedFiles files({.seed = cut});
@@ -62,6 +67,7 @@ TEST(battle_crashes, power_cuts_at_every_io_lose_nothing_acknowledged) {
       files.cut_power_at(cut + 13 * life);
       {
         BattleLog log(files, clock);
+        log.inline_snapshots = GetParam();
         if (const auto opened = log.open(); opened) {
           ASSERT_EQ(history.check(log), "") << "cut " << cut << ", life " << life;
           (void)play(log, history, 60);
@@ -72,6 +78,7 @@ TEST(battle_crashes, power_cuts_at_every_io_lose_nothing_acknowledged) {
       files.crash();
     }
     BattleLog log(files, clock);
+    log.inline_snapshots = GetParam();
     const auto opened = log.open();
     ASSERT_TRUE(opened.ok()) << opened.error().message << ", cut " << cut;
     ASSERT_EQ(history.check(log), "") << "cut " << cut;
@@ -79,7 +86,7 @@ TEST(battle_crashes, power_cuts_at_every_io_lose_nothing_acknowledged) {
   }
 }
 
-TEST(battle_crashes, every_kth_io_failing_loses_nothing_acknowledged) {
+TEST_P(battle_crashes, every_kth_io_failing_loses_nothing_acknowledged) {
   const env::SimulatedClock clock;
   using Fault = env::SimulatedFiles::Fault;
   for (const Fault fault : {Fault::io_error, Fault::no_space, Fault::short_write}) {
@@ -92,6 +99,7 @@ TEST(battle_crashes, every_kth_io_failing_loses_nothing_acknowledged) {
         files.fail_every(k, fault);
         {
           BattleLog log(files, clock);
+          log.inline_snapshots = GetParam();
           if (log.open()) {
             ASSERT_EQ(history.check(log), "") << where;
             (void)play(log, history, 40);
@@ -101,6 +109,7 @@ TEST(battle_crashes, every_kth_io_failing_loses_nothing_acknowledged) {
         if (life % 2 == 0) files.crash();
       }
       BattleLog log(files, clock);
+      log.inline_snapshots = GetParam();
       const auto opened = log.open();
       ASSERT_TRUE(opened.ok()) << opened.error().message << where;
       ASSERT_EQ(history.check(log), "") << where;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "env/simulated_files.hpp"
+#include "recovery/verify.hpp"
 #include "support/battle_log.hpp"
 
 namespace drumline::recovery {
@@ -80,6 +81,44 @@ TEST_F(Recover, a_battle_resumes_from_its_newest_snapshot) {
   EXPECT_EQ(recovery->battles[0].report.snapshot_tick, 192U);
   EXPECT_EQ(recovery->battles[0].report.ticks_replayed, 8U);
   EXPECT_EQ(recovery->battles[0].report.state_hash, log.acknowledged[one][200]);
+}
+
+TEST_F(Recover, with_snapshots_in_the_journal_only_what_follows_the_newest_is_replayed) {
+  log.inline_snapshots = true;
+  begin();
+  log.snapshot_every = 64;
+  play(200);
+  files.crash();
+  const auto recovery = recover();
+  ASSERT_TRUE(recovery.ok()) << recovery.error().message;
+  for (const auto& battle : recovery->battles) {
+    ASSERT_FALSE(battle.report.failure) << battle.report.failure->message;
+    EXPECT_EQ(battle.report.snapshot_tick, 192U);
+    EXPECT_EQ(battle.report.ticks_replayed, 8U);
+    EXPECT_EQ(battle.report.state_hash, log.acknowledged[battle.report.id][200]);
+  }
+  const auto verified = verify_data_folder(files, kData, log.lookup(), clock, nullptr);
+  ASSERT_TRUE(verified.ok());
+  EXPECT_TRUE(verified->differences.empty());
+  EXPECT_EQ(verified->ticks, 400U) << "verifying takes no short cut";
+  EXPECT_EQ(verified->snapshots, 6U);
+}
+
+TEST_F(Recover, a_journal_with_snapshots_in_it_gives_up_its_beginning) {
+  log.inline_snapshots = true;
+  begin();
+  log.snapshot_every = 64;
+  play(3000);
+  EXPECT_GT(log.pruned_segments, 0U);
+  const auto recovery = recover();
+  ASSERT_TRUE(recovery.ok()) << recovery.error().message;
+  for (const auto& battle : recovery->battles) {
+    ASSERT_FALSE(battle.report.failure) << battle.report.failure->message;
+    EXPECT_EQ(battle.report.state_hash, log.acknowledged[battle.report.id][3000]);
+  }
+  const auto verified = verify_data_folder(files, kData, log.lookup(), clock, nullptr);
+  ASSERT_TRUE(verified.ok());
+  EXPECT_TRUE(verified->differences.empty()) << verified->differences[0].error.message;
 }
 
 TEST_F(Recover, a_damaged_snapshot_is_passed_over_and_reported) {

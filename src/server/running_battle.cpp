@@ -1,0 +1,91 @@
+#include "server/running_battle.hpp"
+
+#include <algorithm>
+
+#include "battle/build_info.hpp"
+#include "battle/journal_records.hpp"
+
+namespace drumline::server {
+namespace {
+
+/// Codes that a game may use; what is above is told as "unknown".
+constexpr u16 kRefusalCodes = 200;
+/// Notices of one frame at most; what does not fit goes with the next one.
+constexpr std::size_t kMessageRoomBytes = 64 << 10;
+/// A small battle's state is encoded only when it is sent. In a large one sessions take
+/// turns instead, so that its work does not fall on every third tick alone.
+constexpr u32 kSmallBattlePlayers = 64;
+
+std::size_t message_capacity(u32 max_players) {
+  return std::clamp<std::size_t>(std::size_t{max_players} * 256, 4 << 10, 256 << 10);
+}
+
+}  // namespace
+
+std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::size_t tick_payload_bytes) {
+  const std::size_t state = with_state ? battle.encoder->frame_bytes_most() : 0;
+  return sizeof(broadcast::BattleFrameHeader) + state + std::min(battle.messages.size_bytes(), kMessageRoomBytes) +
+         (tick_payload_bytes + 7) / 8 * 8 + 64;
+}
+
+Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Battle> battle,
+                                                    const world::Game& game,
+                                                    std::shared_ptr<battle::BattleEntry> entry,
+                                                    const RunningBattleSettings& settings, u32 instance,
+                                                    bool recovered) {
+  const battle::BattleInfo& info = battle->info();
+  auto running = std::make_unique<RunningBattle>(message_capacity(info.max_players));
+  running->game = &game;
+  running->info = battle::encode_created({info, 0});
+  running->seats.resize(info.max_players);
+  running->encode_period_ticks = info.max_players <= kSmallBattlePlayers ? info.sync.send_period_ticks : 1;
+  broadcast::EncoderSettings encoder;
+  encoder.battle = info.id;
+  encoder.instance = instance;
+  encoder.expected_players = info.max_players;
+  encoder.cell_size = settings.cell_size;
+  encoder.key_period_ticks = settings.key_period_ticks;
+  encoder.datagram_budget = settings.datagram_budget_bytes;
+  encoder.event_ticks = std::max<u32>(encoder.event_ticks, 2U * info.sync.send_period_ticks);
+  encoder.max_events = std::min<u32>(encoder.max_events, 64 + 8 * info.max_players);
+  auto made = broadcast::CellEncoder::create(battle->world(), battle->rules().map_size(), encoder);
+  if (!made) return std::move(made).error();
+  running->encoder = std::move(*made);
+  running->last_good.begin(*battle);
+  battle::ActorOptions actor;
+  actor.reconnect_grace_ticks = settings.reconnect_grace_ticks;
+  actor.max_hold_ticks = settings.max_hold_ticks;
+  actor.max_late_ticks = settings.max_late_ticks;
+  running->actor = std::make_unique<battle::BattleActor>(std::move(battle), actor);
+  if (recovered) running->actor->drop_all();
+  running->entry = std::move(entry);
+  running->entry->counters = running->actor->shared_counters();
+  return running;
+}
+
+std::shared_ptr<const battle::BattleDescriptor> describe(const world::Game& game, battle::Battle& battle) {
+  auto descriptor = std::make_shared<battle::BattleDescriptor>();
+  const battle::BattleInfo& info = battle.info();
+  descriptor->id = info.id;
+  descriptor->epoch = info.epoch;
+  descriptor->game = info.game;
+  descriptor->build_id = battle::build_id();
+  descriptor->simulation_id = battle::simulation_id();
+  descriptor->rules_hash = info.rules_hash();
+  descriptor->sync = info.sync;
+  descriptor->max_players = info.max_players;
+  descriptor->map_size = battle.rules().map_size();
+  const Bytes map = battle.rules().map_description();
+  descriptor->map_description.assign(map.begin(), map.end());
+  descriptor->schema = wire::wire_schema_of(battle.world());
+  for (const std::string_view name : game.event_names()) descriptor->event_names.emplace_back(name);
+  for (u16 code = 0; code < kRefusalCodes; ++code) {
+    const world::Refusal refusal{code};
+    descriptor->refusal_names.emplace_back(code < world::kFirstGameRefusal
+                                               ? world::engine_refusal_name(refusal)
+                                               : battle.rules().refusal_name(refusal));
+  }
+  return descriptor;
+}
+
+}  // namespace drumline::server

@@ -1,0 +1,66 @@
+// A battle on its shard, with what turns its ticks into journal records and frames.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "battle/actor.hpp"
+#include "battle/directory.hpp"
+#include "battle/last_good.hpp"
+#include "broadcast/cell_encoder.hpp"
+
+namespace drumline::server {
+
+struct RunningBattle {
+  std::shared_ptr<battle::BattleEntry> entry;
+  const world::Game* game = nullptr;
+  std::unique_ptr<battle::BattleActor> actor;
+  std::unique_ptr<broadcast::CellEncoder> encoder;
+  std::vector<std::byte> info;              ///< as snapshots carry it
+  std::vector<broadcast::SeatState> seats;  ///< by player slot, for the encoder
+  broadcast::MessageQueue messages;         ///< notices on their way into a frame
+  battle::LastGood last_good;
+  u32 encode_period_ticks = 1;  ///< state is encoded in every so-many-th tick
+  u32 relays = 0;               ///< gateway sessions in lockstep that want the ticks relayed
+  u32 failures = 0;             ///< in a row, without a while of good ticks between
+  Tick failed_at = 0;           ///< of the last failure
+
+  // Of the tick under way.
+  battle::TickOutcome outcome;
+  Bytes tick_payload;  ///< as journaled; a view into the batch, until it is submitted
+  bool failed = false;
+  bool ended = false;  ///< its last frame is to be sent
+
+  explicit RunningBattle(std::size_t message_bytes) : messages(message_bytes) {}
+
+  const battle::Battle& battle() const { return actor->battle(); }
+  BattleId id() const { return battle().info().id; }
+  bool relays_ticks() const {
+    return relays > 0 || battle().info().sync.model == world::SyncModel::lockstep;
+  }
+};
+
+/// The most that one tick's frame takes.
+std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::size_t tick_payload_bytes);
+
+struct RunningBattleSettings {
+  world::Fixed cell_size{};  ///< 0: chosen by the number of players
+  u32 key_period_ticks = 96;
+  u32 datagram_budget_bytes = 1100;
+  Tick reconnect_grace_ticks = 60 * 62;
+  u32 max_hold_ticks = 32;
+  u32 max_late_ticks = 32;
+};
+
+/// `instance`: another number each time that a battle's encoder is made anew.
+/// `recovered`: players are seated in it, and none of them is connected.
+Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Battle> battle,
+                                                    const world::Game& game,
+                                                    std::shared_ptr<battle::BattleEntry> entry,
+                                                    const RunningBattleSettings& settings, u32 instance,
+                                                    bool recovered);
+
+/// What gateways must know of a battle.
+std::shared_ptr<const battle::BattleDescriptor> describe(const world::Game& game, battle::Battle& battle);
+
+}  // namespace drumline::server
