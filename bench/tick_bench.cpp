@@ -76,11 +76,11 @@ struct Moment {
 
 Moment look(const server::Server& server) {
   Moment at;
-  const server::ShardCounters& shard = server.shard().counters();
+  const server::ShardCounters& shard = server.shards().front()->counters();
   at.lateness_ns = shard.lateness_ns;
   at.allocations = shard.allocations.value();
   at.shifts = shard.schedule_shifts.value();
-  at.ticks = server.shard().pipeline().counters().ticks.value();
+  at.ticks = server.shards().front()->pipeline().counters().ticks.value();
   at.commit_ns = server.committer().commit_latency_ns();
   for (const auto& gateway : server.gateways()) {
     at.schedule_ns = gateway->schedule_ns();
@@ -122,10 +122,10 @@ Result<void> run_tick(const Options& options, const Report& report) {
   if (!bots) return std::move(bots).error();
   const env::SystemClock clock;
   const TimeNs patience = clock.now() + 120 * kSecondNs;
-  while ((*server)->shard().pipeline().counters().players.value() < i64{players}) {
+  while ((*server)->shards().front()->pipeline().counters().players.value() < i64{players}) {
     if (clock.now() > patience) {
       return Error{ErrorCode::timeout,
-                   "only " + std::to_string((*server)->shard().pipeline().counters().players.value()) +
+                   "only " + std::to_string((*server)->shards().front()->pipeline().counters().players.value()) +
                        " of " + std::to_string(players) + " bots were seated within 120 s"};
     }
     if (options.stop != nullptr && options.stop->load() != 0) return {};

@@ -85,6 +85,15 @@ u32 Client::send(world::Command command, u64 wall_ms, TimeNs now) {
   return sequence;
 }
 
+void Client::set_sync(const wire::SyncAck& sync, TimeNs now) {
+  sync_ = sync;
+  if (sync_.tick != 0) ack_deadline_ = std::min(ack_deadline_, now + kAckDelayNs);
+}
+
+void Client::tell(const wire::ClientMessage& message) {
+  if (session_ != nullptr && state_ == ClientState::playing) send_message(message);
+}
+
 TimeNs Client::deadline() const {
   switch (state_) {
     case ClientState::waiting:
@@ -155,6 +164,9 @@ void Client::on_open(transport::Session& session, TimeNs now) {
   hello.name = options_.name;
   hello.seat = options_.seat;
   hello.reconnect_token = token_;
+  hello.model = options_.model;
+  hello.simulation_id = options_.simulation_id;
+  hello.rules_hash = options_.rules_hash;
   send_message(hello);
 }
 
@@ -190,6 +202,7 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
   }
   decoder_ = std::make_unique<broadcast::StateDecoder>(std::move(schema), options_.decoder);
   commands_.clear();
+  sync_ = {};
   ack_deadline_ = CommandQueue::kNever;
   if (welcomed_before_) {
     ++statistics_.reconnects;
@@ -273,6 +286,10 @@ void Client::on_datagram(transport::Session& session, Bytes payload, TimeNs now)
   // What comes before the Welcome cannot be read yet.
   if (&session != session_ || state_ != ClientState::playing) return;
   last_heard_ = now;
+  if (!payload.empty() && payload.front() == wire::kLockstepFrameKind) {
+    listener_.on_lockstep_frame(*this, payload);
+    return;
+  }
   if (decoder_->apply(payload) == broadcast::StateDecoder::Status::malformed) {
     ++statistics_.frames_malformed;
     return;
@@ -296,7 +313,8 @@ void Client::count_frame(u32 tick, std::size_t bytes, TimeNs now) {
   } else {
     const i32 ahead = static_cast<i32>(tick - static_cast<u32>(last_tick_));
     if (ahead > 0) {
-      statistics_.frames_due += static_cast<u32>(ahead);
+      const u32 period = std::max<u32>(1, welcome_.send_period_ticks);
+      statistics_.frames_due += std::max<u32>(1, (static_cast<u32>(ahead) + period / 2) / period);
       last_tick_ += static_cast<u32>(ahead);
     } else {
       ++statistics_.frames_late;
@@ -319,6 +337,8 @@ void Client::on_close(transport::Session& session, CloseCode code, std::string_v
 void Client::drop(CloseCode code, const std::string& reason, TimeNs now) {
   session_ = nullptr;
   last_error_ = reason;
+  // The seat is gone with its battle: the next attempt seeks another one.
+  if (code == CloseCode::battle_over) token_.clear();
   if (state_ == ClientState::closed) return;
   if (state_ == ClientState::playing) {
     ++statistics_.session_losses;
@@ -354,8 +374,9 @@ void Client::flush_commands(TimeNs now) {
   std::array<std::byte, CommandQueue::kMaxDatagramBytes> memory;
   std::array<u32, wire::kMaxKeyAcks> acks;
   const std::size_t ack_count = decoder_->take_acks(acks);
-  const std::size_t size = commands_.write(memory, std::span<const u32>(acks).first(ack_count), now);
-  ack_deadline_ = decoder_->has_acks() ? now + kAckDelayNs : CommandQueue::kNever;
+  const std::size_t size = commands_.write(memory, std::span<const u32>(acks).first(ack_count), now, sync_);
+  const bool more = decoder_->has_acks() || sync_.tick != 0;
+  ack_deadline_ = more ? now + kAckDelayNs : CommandQueue::kNever;
   if (size == 0) return;
   session_->send_datagram(Bytes(memory).first(size));
   ++statistics_.command_datagrams;

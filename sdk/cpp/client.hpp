@@ -19,6 +19,7 @@
 #include "env/random.hpp"
 #include "transport/session.hpp"
 #include "wire/frame.hpp"
+#include "wire/lockstep_frame.hpp"
 #include "wire/messages.hpp"
 
 namespace drumline::client {
@@ -30,6 +31,9 @@ struct ClientOptions {
   std::string game{};  ///< empty: whatever the battle plays
   BattleId battle{};   ///< 0: any that has room
   wire::SeatKind seat = wire::SeatKind::player;
+  std::optional<world::SyncModel> model{};  ///< none: as the battle is; only a spectator may choose
+  std::string simulation_id{};  ///< of the simulation that this program runs; empty: none
+  u64 rules_hash = 0;           ///< of the rules that it runs; 0: it takes the battle's
   bool reconnect = true;
   i64 reconnect_first_ns = 100 * kMillisecondNs;  ///< doubles with each failure, with jitter
   i64 reconnect_most_ns = 2 * kSecondNs;
@@ -62,7 +66,8 @@ class ClientListener {
   virtual void on_refused(Client&, const wire::Refused&) {}
   virtual void on_roster(Client&, const wire::Roster&) {}
   virtual void on_scoreboard(Client&, const wire::Scoreboard&) {}
-  /// In lockstep.
+  /// In lockstep: what a LockstepClient wants to hear.
+  virtual void on_lockstep_frame(Client&, Bytes /*datagram*/) {}
   virtual void on_snapshot_part(Client&, const wire::SnapshotPart&) {}
   virtual void on_ticks(Client&, const wire::Ticks&) {}
   /// The connection is gone; the client comes back by itself unless it is closed().
@@ -88,6 +93,17 @@ class Client {
   /// Sends a command with the next sequence and the wall time in `wall_ms`; repeats
   /// it until the server shows it. Returns the sequence, 0 when not playing.
   u32 send(world::Command command, u64 wall_ms, TimeNs now);
+  /// What send() is going to return.
+  u32 next_sequence() const { return commands_.last_sequence() + 1; }
+
+  // In lockstep, where state frames do not say so.
+
+  /// The newest tick that was stepped: goes with every command, and at least every 100 ms.
+  void set_sync(const wire::SyncAck& sync, TimeNs now);
+  /// The ticks contain every command of ours up to this one: they are not repeated.
+  void confirm(u32 sequence) { commands_.confirm(sequence); }
+  /// On the reliable channel; nothing when there is no session.
+  void tell(const wire::ClientMessage& message);
 
   /// Does what is due at `now`.
   void poll(TimeNs now);
@@ -145,6 +161,7 @@ class Client {
   std::optional<wire::FrameReader> reader_;
   std::unique_ptr<broadcast::StateDecoder> decoder_;
   CommandQueue commands_;
+  wire::SyncAck sync_;       ///< in lockstep; tick 0: nothing to say
   TimeNs ack_deadline_ =
       CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
   wire::Welcome welcome_;

@@ -72,6 +72,7 @@ class BroadcastRing {
   /// Consumer `index`, 0 .. consumers - 1. It starts at the first frame.
   Consumer& consumer(u32 index);
   u32 consumers() const { return consumer_count_; }
+  u32 max_frame_bytes() const { return max_frame_bytes_; }
 
   /// Any thread: how many frames were published, and how many of those are still held.
   u64 published() const { return published_.load(std::memory_order_acquire); }

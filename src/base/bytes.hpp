@@ -19,6 +19,9 @@ inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// Most bytes of a varint.
+inline constexpr std::size_t kMaxVarintBytes = 10;
+
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) : bytes_(bytes) {}

@@ -72,6 +72,11 @@ void BattleActor::receive(const Inbound& inbound) {
     case Inbound::Kind::resync:
       resync_requested_ = true;
       break;
+    case Inbound::Kind::watch:
+    case Inbound::Kind::unwatch:
+    case Inbound::Kind::resend_state:
+      // Of frames and not of the battle: their maker sees to it.
+      break;
   }
 }
 
@@ -159,6 +164,14 @@ void BattleActor::receive_resume(const Inbound& inbound) {
 }
 
 void BattleActor::drop_all() {
+  battle_->seats().for_each([&](u32 slot) {
+    dropped_at_[slot] = std::max<Tick>(1, battle_->tick());
+    if (battle_->seats().at<&Seat::connected>(slot) != 0)
+      add({InputKind::drop, PlayerSlot{slot}, {}, {}}, {});
+  });
+}
+
+void BattleActor::announce_roster() {
   const SeatTable& seats = battle_->seats();
   seats.for_each([&](u32 slot) {
     const std::array<u64, 3> words{seats.at<&Seat::name_0>(slot), seats.at<&Seat::name_1>(slot),
@@ -166,10 +179,23 @@ void BattleActor::drop_all() {
     RosterChange who{PlayerSlot{slot}, battle_->rules().entity_of(PlayerSlot{slot}), {}};
     std::memcpy(who.name.data(), words.data(), who.name.size());
     notices_.push_back({{}, who});
-    dropped_at_[slot] = std::max<Tick>(1, battle_->tick());
-    if (battle_->seats().at<&Seat::connected>(slot) != 0)
-      add({InputKind::drop, PlayerSlot{slot}, {}, {}}, {});
   });
+}
+
+void BattleActor::take_over(const BattleActor& other, bool keep_joins) {
+  session_of_ = other.session_of_;
+  dropped_at_ = other.dropped_at_;
+  processed_ = other.processed_;
+  for (std::size_t i = 0; i < other.candidates_.size(); ++i) {
+    const Input& input = other.candidates_[i];
+    const SessionId session = other.candidate_sessions_[i];
+    const bool suspect = input.kind == InputKind::command || input.kind == InputKind::tell ||
+                         (input.kind == InputKind::join && !keep_joins);
+    if (suspect)
+      on_refused({input, world::kRefusedFailed}, session);
+    else
+      add(input, session);
+  }
 }
 
 TickOutcome BattleActor::step() {

@@ -66,7 +66,9 @@ class BattleActor {
   void notices_told(std::size_t count) {
     notices_.erase(notices_.begin(), notices_.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  /// A gateway asked for all key frames since the last call.
+  /// Tells all who is who: a gateway that comes late knows nobody.
+  void announce_roster();
+  /// A gateway asked for all that a newcomer needs, since the last call.
   bool take_resync_request() { return std::exchange(resync_requested_, false); }
   /// By seat: the highest sequence that the state contains or that was refused.
   std::span<const u32> processed_sequences() const { return processed_; }
@@ -75,6 +77,12 @@ class BattleActor {
 
   /// After recovery: no session is left, so every seat is dropped at the next tick.
   void drop_all();
+  /// The sessions of another actor, whose battle failed and is ours now, play on here.
+  /// Commands and tells that it had taken in are refused, as they may be what it failed
+  /// on; so are, unless `keep_joins`, those who wanted to join.
+  void take_over(const BattleActor& other, bool keep_joins);
+  /// What the next step is going to be given; of one that failed, what it was given.
+  std::span<const Input> candidates() const { return candidates_; }
 
   Battle& battle() { return *battle_; }
   const Battle& battle() const { return *battle_; }

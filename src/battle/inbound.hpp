@@ -15,7 +15,10 @@ struct Inbound {
     resume,   ///< `player`, `seat_generation`, `profile.account`: wants its seat again
     drop,     ///< `player`: the session is gone, the player may come back
     leave,    ///< `player`: gone for good
-    resync,   ///< the shard lacks key frames: the next frame must carry all of them
+    resync,   ///< the gateway shard lacks key frames, and may lack names: the next frames are to carry all
+    watch,    ///< `session` is in lockstep: it is to get the state, and every tick from then on
+    unwatch,  ///< … and is no longer
+    resend_state,  ///< … and needs the state anew
   };
   Kind kind = Kind::command;
   PlayerSlot player = kNoPlayer;

@@ -1,5 +1,7 @@
 #include "battle/notices.hpp"
 
+#include <algorithm>
+
 namespace drumline::battle {
 namespace {
 
@@ -10,6 +12,7 @@ enum class Kind : u8 {
   seat_taken = 4,
   roster_change = 5,
   scoreboard = 6,
+  state_part = 7,
 };
 
 struct Encoder {
@@ -40,6 +43,15 @@ struct Encoder {
     out.write(n.player.value);
     out.write(n.entity.value);
     out.write_bytes(std::as_bytes(std::span(n.name)));
+  }
+  void operator()(const StatePart& n) const {
+    out.write(Kind::state_part);
+    out.write(n.tick);
+    out.write(n.state_hash);
+    out.write(n.info_bytes);
+    out.write(n.total_bytes);
+    out.write(n.offset);
+    out.write_bytes(n.bytes);
   }
   void operator()(const ScoreboardNotice& n) const {
     out.write(Kind::scoreboard);
@@ -104,6 +116,17 @@ Result<Notice> decode_notice(Bytes bytes) {
         n.entries[i].player.value = in.read<u32>();
         n.entries[i].score = in.read<i64>();
       }
+      notice = n;
+      break;
+    }
+    case Kind::state_part: {
+      StatePart n;
+      n.tick = in.read<u64>();
+      n.state_hash = in.read<u64>();
+      n.info_bytes = in.read<u32>();
+      n.total_bytes = in.read<u32>();
+      n.offset = in.read<u32>();
+      n.bytes = in.read_bytes(std::min(in.remaining(), kMaxStatePartBytes));
       notice = n;
       break;
     }

@@ -44,6 +44,20 @@ struct RosterChange {
   std::array<char, 24> name{};
 };
 
+/// To one session: a piece of the whole state after `tick`, which frames' tick payloads go
+/// on from. Together the pieces are `info_bytes` of what the battle is made of (a
+/// battle_created payload), then a snapshot.
+struct StatePart {
+  Tick tick = 0;
+  u64 state_hash = 0;
+  u32 info_bytes = 0;
+  u32 total_bytes = 0;
+  u32 offset = 0;
+  Bytes bytes;  ///< a view into memory of whoever made or decoded the notice
+};
+inline constexpr std::size_t kMaxStatePartBytes = 4096;
+inline constexpr std::size_t kMaxStatePartNoticeBytes = kMaxStatePartBytes + 64;
+
 inline constexpr std::size_t kScoreboardEntries = 10;
 
 /// To all, about once a second: best first.
@@ -56,10 +70,10 @@ struct ScoreboardNotice {
   std::array<Entry, kScoreboardEntries> entries{};
 };
 
-using Notice =
-    std::variant<SeatGranted, SeatRefused, CommandRefused, SeatTaken, RosterChange, ScoreboardNotice>;
+using Notice = std::variant<SeatGranted, SeatRefused, CommandRefused, SeatTaken, RosterChange,
+                            ScoreboardNotice, StatePart>;
 
-/// Largest encoded notice, bytes.
+/// Largest encoded notice but for a StatePart, bytes.
 inline constexpr std::size_t kMaxNoticeBytes = 192;
 
 void encode_notice(const Notice& notice, ByteWriter& out);

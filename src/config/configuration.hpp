@@ -26,6 +26,16 @@ struct Battle {
   u32 input_ring_slots = 16384;
   u32 reconnect_grace_s = 60;
   u32 max_ticks_behind = 2;
+  u32 count = 1;
+  u32 most = 0;
+  u32 shards = 1;
+  std::string sync_model = "state_broadcast";
+  u32 send_hz = 62;
+  u32 max_hold_ticks = 32;
+  u32 max_late_ticks = 32;
+  u32 step_budget_ms = 100;
+  std::string on_failure = "restart";
+  u32 max_failures = 3;
 };
 
 struct Journal {
@@ -33,6 +43,7 @@ struct Journal {
   u32 max_outstanding_ticks = 8;
   u32 snapshot_every_ticks = 512;
   u32 keep_snapshots = 3;
+  u32 inline_snapshot_kib = 64;
 };
 
 struct Broadcast {

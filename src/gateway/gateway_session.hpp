@@ -5,14 +5,20 @@
 
 #include "base/ids.hpp"
 #include "broadcast/client_view.hpp"
+#include "gateway/desync.hpp"
+#include "gateway/lockstep_view.hpp"
 #include "gateway/token_bucket.hpp"
 #include "transport/session.hpp"
 #include "wire/frame.hpp"
+#include "wire/messages.hpp"
 
 namespace drumline::gateway {
 
+class BattleFeed;
+
 enum class SessionState : u8 {
   greeting,  ///< open; its Hello has not come
+  waiting,   ///< said Hello; a battle is being made for it
   seating,   ///< asked a battle for a seat; the answer comes with a battle frame
   playing,
   watching,
@@ -27,7 +33,8 @@ struct GatewaySession {
   SessionId id;
   transport::Session* transport;
   SessionState state = SessionState::greeting;
-  u32 battle = 0;  ///< index of the battle link; valid from seating on
+  BattleFeed* feed = nullptr;  ///< of its battle; not null while seating, playing and watching
+  world::SyncModel model = world::SyncModel::state_broadcast;
   PlayerSlot player = kNoPlayer;
   EntityId entity;
   u32 highest_sequence = 0;  ///< of the commands handed to the battle
@@ -36,8 +43,19 @@ struct GatewaySession {
   TimeNs excess_since = 0;
   wire::FrameReader reader;
   TokenBucket commands;
-  /// What the client was sent and holds. Made when the seat is granted.
+  wire::Hello hello;        ///< while waiting
+  bool has_claim = false;   ///< on a seat of the feed's battle, until it is answered
+  Tick next_state_tick = 0;  ///< no state frame before it
+  /// What the client was sent and holds, by its model: made when the seat is granted.
   std::unique_ptr<broadcast::ClientView> view;
+  std::unique_ptr<LockstepView> lockstep;
+  std::unique_ptr<StateUpload> upload;  ///< of its own state, after a desync
+  TimeNs next_desync_report = 0;        ///< a further one before it is not recorded
 };
+
+/// Playing or watching.
+constexpr bool is_in_battle(SessionState state) {
+  return state == SessionState::playing || state == SessionState::watching;
+}
 
 }  // namespace drumline::gateway

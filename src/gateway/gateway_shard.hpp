@@ -1,25 +1,27 @@
-// One gateway shard: the sessions of one I/O thread. Takes what transports hear
-// and turns it into battle inputs; takes durable battle frames and turns each
-// into one datagram a client. Owns no socket and no thread.
+// One gateway shard: the sessions of one I/O thread. Takes what transports hear and
+// turns it into battle inputs; takes durable battle frames and turns each into one
+// datagram a client. Owns no socket and no thread.
+//
+// gateway_shard.cpp: sessions come and go. greeting.cpp: who gets into which battle.
+// commands.cpp: what clients say. delivery.cpp: what battles say.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "auth/ticket.hpp"
 #include "base/counter.hpp"
 #include "base/log.hpp"
-#include "battle/descriptor.hpp"
-#include "battle/inbound.hpp"
+#include "battle/directory.hpp"
 #include "battle/notices.hpp"
-#include "broadcast/cell_cache.hpp"
-#include "broadcast/client_view.hpp"
 #include "env/clock.hpp"
+#include "gateway/battle_feed.hpp"
 #include "gateway/gateway_session.hpp"
-#include "gateway/members.hpp"
-#include "gateway/roster.hpp"
 #include "transport/session.hpp"
 #include "wire/messages.hpp"
 
@@ -36,6 +38,7 @@ struct GatewayOptions {
   broadcast::InterestSettings interest;
   i64 greeting_timeout_ns = 5 * kSecondNs;
   i64 ticket_lifetime_ns = 10 * 60 * kSecondNs;
+  u32 max_state_uploads = 4;  ///< of clients' own states after desyncs, at a time
 };
 
 /// Counted on the shard's thread, read by any.
@@ -49,21 +52,28 @@ struct GatewayCounters {
   Counter closed_flood, closed_bad, closed_idle;
   Counter client_frames_sent, client_frames_dropped, client_frame_bytes;
   Counter battle_frames, battle_frames_malformed, laps;
+  Counter desyncs;            ///< clients in lockstep that said another state hash
+  Counter lockstep_restarts;  ///< states sent anew: after desyncs, and to clients that fell behind
+  Counter sync_acks_unknown;  ///< of ticks that were never sent, or are long over
 };
 
-/// The frames of a battle reach the shard through deliver(); its inputs leave by `inbound`.
-struct BattleLink {
-  std::shared_ptr<const battle::BattleDescriptor> descriptor;  ///< shared by all shards, immutable
-  battle::InboundRing* inbound = nullptr;                      ///< this shard is its only producer
+/// What a shard needs of the node; all of it outlives the shard.
+struct GatewayLinks {
+  battle::BattleDirectory* directory = nullptr;
+  std::span<battle::InboundRing* const> inbound;  ///< to each battle shard; this shard is their only producer
+  /// A player seeks a battle of that game ("": any), and none has room. One is made, unless
+  /// it cannot be: not_found (no such game is served here), exhausted (no further battle
+  /// may run). Any thread may call it.
+  std::function<Result<void>(const std::string& game)> want_battle;
+  DesyncSink on_desync;
 };
 
 /// One thread.
 class GatewayShard final : public transport::SessionHandler {
  public:
-  GatewayShard(const GatewayOptions& options, const auth::TicketSealer& tickets, const env::Clock& clock);
+  GatewayShard(const GatewayOptions& options, GatewayLinks links, const auth::TicketSealer& tickets,
+               const env::Clock& clock);
   ~GatewayShard() override;
-
-  void add_battle(BattleLink link);
 
   void on_open(transport::Session& session) override;
   void on_reliable(transport::Session& session, Bytes bytes) override;
@@ -76,6 +86,8 @@ class GatewayShard final : public transport::SessionHandler {
   /// The frame ring overtook this shard: what it missed cannot be known, so its
   /// sessions are closed and come back by their tokens.
   void on_lapped();
+  /// Seats those who waited for a battle that has come; cheap when none has.
+  void on_battles_changed();
   /// Ends sessions that did not greet in time; sends the roster changes gathered.
   void on_timer(TimeNs now);
   /// When on_timer wants to be called next.
@@ -86,26 +98,55 @@ class GatewayShard final : public transport::SessionHandler {
   const GatewayCounters& counters() const { return counters_; }
 
  private:
-  struct Battle;
-
+  // gateway_shard.cpp
   GatewaySession* find(const transport::Session& session);
   GatewaySession* find(SessionId id);
-  void on_payload(GatewaySession& session, Bytes payload);
-  void on_command(GatewaySession& session, Bytes payload);
-  void on_message(GatewaySession& session, Bytes payload);
-  void on_hello(GatewaySession& session, const wire::Hello& hello);
-  void resume(GatewaySession& session, Battle& battle, const wire::Hello& hello);
-  bool forward(Battle& battle, const battle::Inbound& inbound);
-  void refuse_hello(GatewaySession& session, transport::CloseCode code, const std::string& reason);
+  BattleFeed* find_feed(BattleId id);
+  BattleFeed& feed_of(const battle::BattleDirectory::Entry& entry);
+  bool forward(BattleFeed& feed, const battle::Inbound& inbound);
+  void forward(GatewaySession& session, battle::Inbound::Kind kind);
+  void release(GatewaySession& session);
+  void release_claim(GatewaySession& session);
+  void forget_unused_feeds();
   void send(GatewaySession& session, const wire::ServerMessage& message);
   void say_goodbye(GatewaySession& session, transport::CloseCode code, const std::string& reason,
                    u32 retry_after_ms);
-  void welcome(GatewaySession& session, Battle& battle, Tick tick, u32 seat_generation, bool resumed);
-  void on_notice(Battle& battle, SessionId to, const battle::Notice& notice, Tick tick);
-  void send_states(Battle& battle, Tick tick);
-  void release(GatewaySession& session);
+
+  // greeting.cpp
+  void on_hello(GatewaySession& session, const wire::Hello& hello);
+  bool find_battle(GatewaySession& session, const wire::Hello& hello);
+  void wait_for_battle(GatewaySession& session, const wire::Hello& hello);
+  void enter(GatewaySession& session, const wire::Hello& hello);
+  void join(GatewaySession& session, const wire::Hello& hello);
+  void resume(GatewaySession& session, const wire::Hello& hello);
+  void refuse_hello(GatewaySession& session, transport::CloseCode code, const std::string& reason);
+  void admit(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
+  void welcome(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
+
+  // commands.cpp
+  void on_payload(GatewaySession& session, Bytes payload);
+  void on_command(GatewaySession& session, Bytes payload);
+  void on_acknowledgements(GatewaySession& session, const wire::CommandAcks& acks);
+  bool within_limits(GatewaySession& session, TimeNs now);
+  void on_message(GatewaySession& session, Bytes payload);
+  void on_leave(GatewaySession& session);
+  void on_desync(GatewaySession& session, Tick tick, u64 hash, u64 expected);
+  void on_state_part(GatewaySession& session, const wire::StatePart& part);
+  void restart_lockstep(GatewaySession& session);
+  void finish_upload(GatewaySession& session);
+
+  // delivery.cpp
+  void on_notice(BattleFeed& feed, SessionId to, const battle::Notice& notice, Tick tick);
+  void on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick);
+  void on_state(GatewaySession& session, const battle::StatePart& part);
+  void send_to_members(BattleFeed& feed);
+  std::size_t assemble(GatewaySession& session, const Members::Member& member, Tick tick);
+  u32 send_period_of(const GatewaySession& session) const;
+  void send_large_ticks(GatewaySession& session, std::size_t budget);
+  void end_battle(BattleFeed& feed);
 
   GatewayOptions options_;
+  GatewayLinks links_;
   const auth::TicketSealer& tickets_;
   const env::Clock& clock_;
   broadcast::InterestPlan interest_;
@@ -114,7 +155,10 @@ class GatewayShard final : public transport::SessionHandler {
   std::vector<std::optional<GatewaySession>> sessions_;  ///< by session index
   std::vector<u32> generations_;                         ///< by session index; outlives the session
   std::vector<u32> free_;
-  std::vector<std::unique_ptr<Battle>> battles_;
+  std::unordered_map<BattleId, std::unique_ptr<BattleFeed>> feeds_;
+  u64 directory_version_ = 0;
+  u32 waiting_ = 0;  ///< sessions that wait for a battle to be made
+  u32 uploads_ = 0;
   std::vector<std::byte> message_;   ///< scratch for one reliable message
   std::vector<std::byte> datagram_;  ///< scratch for one state frame
   TimeNs next_timer_ = 0;

@@ -51,6 +51,11 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   sink.counter("drumline_client_frame_bytes_total", "Bytes of the state frames sent", c.client_frame_bytes,
                labels);
   sink.counter("drumline_battle_frames_total", "Battle frames delivered", c.battle_frames, labels);
+  sink.counter("drumline_desyncs_total", "Clients in lockstep that said another state hash", c.desyncs, labels);
+  sink.counter("drumline_lockstep_restarts_total", "States sent anew to clients in lockstep", c.lockstep_restarts,
+               labels);
+  sink.counter("drumline_sync_acks_unknown_total", "Acknowledgements of ticks that were never sent or are long over",
+               c.sync_acks_unknown, labels);
   sink.counter("drumline_battle_frames_malformed_total", "Battle frames or notices that did not parse",
                c.battle_frames_malformed, labels);
   sink.counter("drumline_frame_ring_laps_total", "Times that the shard fell a whole frame ring behind",
@@ -109,55 +114,99 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   }
 }
 
+constexpr i64 kAnswerTimeoutNs = kSecondNs;
+
+template <class T>
+Result<T> answer_in_time(std::future<Result<T>> future) {
+  // A little more than what the battle is given, so that it is the one that says so.
+  if (future.wait_for(std::chrono::nanoseconds(kAnswerTimeoutNs + kSecondNs / 2)) != std::future_status::ready) {
+    return Error{ErrorCode::timeout, "the battle did not answer in time: is the journal writable?"};
+  }
+  return future.get();
+}
+
+/// Per-battle series up to so many battles; beyond, a scrape would be mostly them.
+constexpr std::size_t kMaxBattlesInMetrics = 64;
+
+void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard, const std::string& number) {
+  const ShardCounters& shard = battle_shard.counters();
+  const PipelineCounters& pipeline = battle_shard.pipeline().counters();
+  const telemetry::Labels labels{{"shard", number}};
+  sink.gauge("drumline_battles", "Battles running", pipeline.battles, labels);
+  sink.gauge("drumline_players", "Seats taken in all battles", pipeline.players, labels);
+  sink.counter("drumline_battles_created_total", "New battles", pipeline.battles_created, labels);
+  sink.counter("drumline_battles_ended_total", "Battles that are over", pipeline.battles_ended, labels);
+  sink.counter("drumline_battle_failures_total", "Times that a battle's rules threw, asserted or used up their budget",
+               pipeline.battles_failed, labels);
+  sink.gauge("drumline_tick", "Tick of the shard's first battle", pipeline.tick, labels);
+  sink.counter("drumline_ticks_total", "Ticks run by the shard", pipeline.ticks, labels);
+  sink.counter("drumline_battle_ticks_total", "Ticks of all battles", pipeline.battle_ticks, labels);
+  sink.counter("drumline_ticks_skipped_total", "Ticks left out: always 0, a late tick is run late", 0.0, labels);
+  sink.counter("drumline_ticks_late_total", "Ticks that started more than a tick after their deadline",
+               shard.late_ticks, labels);
+  sink.counter("drumline_schedule_shifts_total", "Times that the schedule was moved because of overload",
+               shard.schedule_shifts, labels);
+  sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits, labels);
+  sink.counter("drumline_tick_allocations_total", "Heap allocations made in ticks", shard.allocations, labels);
+  sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime, labels);
+  const std::span<const double> usual = telemetry::tick_time_bounds_s();
+  sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start", shard.lateness_ns, usual,
+                    labels);
+  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, step and hash of a tick", pipeline.step_ns, usual, labels);
+  sink.histogram_ns("drumline_tick_encode_seconds", "Journaling and encoding of a tick", pipeline.encode_ns, usual,
+                    labels);
+  sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns, usual, labels);
+  sink.histogram_ns("drumline_battle_install_seconds", "Taking a battle in between two ticks", pipeline.install_ns,
+                    usual, labels);
+  sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs, labels);
+  sink.counter("drumline_inputs_astray_total", "Entries for battles that did not run (any more)",
+               pipeline.inputs_astray, labels);
+  sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes, labels);
+  sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
+               pipeline.notices_delayed, labels);
+}
+
+void collect_battle(telemetry::MetricSink& sink, const battle::BattleEntry& battle) {
+  const battle::ActorCounters& c = *battle.counters;
+  const telemetry::Labels labels{{"battle", std::to_string(battle.descriptor->id.value)}};
+  const auto with = [&](const char* key, const char* value) {
+    telemetry::Labels more = labels;
+    more.push_back({key, value});
+    return more;
+  };
+  const char* const commands = "Commands by what became of them";
+  sink.counter("drumline_battle_commands_total", commands, c.commands_accepted, with("outcome", "accepted"));
+  sink.counter("drumline_battle_commands_total", commands, c.commands_refused, with("outcome", "refused"));
+  sink.counter("drumline_battle_commands_total", commands, c.commands_repeated, with("outcome", "repeated"));
+  sink.counter("drumline_battle_commands_total", commands, c.commands_stray, with("outcome", "stray"));
+  sink.counter("drumline_battle_commands_held_total", "Commands that came before the tick they were meant for",
+               c.commands_held, labels);
+  sink.counter("drumline_battle_commands_late_total", "Commands that came after it, and were applied all the same",
+               c.commands_late, labels);
+  const char* const tells = "Messages from outside by what became of them";
+  sink.counter("drumline_battle_tells_total", tells, c.tells_accepted, with("outcome", "accepted"));
+  sink.counter("drumline_battle_tells_total", tells, c.tells_refused, with("outcome", "refused"));
+  sink.counter("drumline_battle_inputs_dropped_total", "Inputs beyond what a tick may hold", c.inputs_dropped, labels);
+  sink.counter("drumline_battle_joins_total", "Players seated", c.joins, labels);
+  sink.counter("drumline_battle_leaves_total", "Players gone for good", c.leaves, labels);
+  sink.counter("drumline_battle_drops_total", "Players whose connection was lost", c.drops, labels);
+  sink.counter("drumline_battle_reconnects_total", "Players that came back", c.reconnects, labels);
+}
+
 }  // namespace
 
 void Server::collect_metrics(telemetry::MetricSink& sink) const {
-  const ShardCounters& shard = battles_->counters();
-  const PipelineCounters& pipeline = battles_->pipeline().counters();
-  sink.gauge("drumline_tick", "Tick of the first battle", pipeline.tick);
-  sink.gauge("drumline_players", "Seats taken in all battles", pipeline.players);
-  sink.gauge("drumline_battles", "Battles running",
-             static_cast<double>(battles_->pipeline().battles().size()));
-  sink.counter("drumline_ticks_total", "Ticks run by the shard", pipeline.ticks);
-  sink.counter("drumline_ticks_skipped_total", "Ticks left out: always 0, a late tick is run late", 0.0);
-  sink.counter("drumline_ticks_late_total", "Ticks that started more than a tick after their deadline",
-               shard.late_ticks);
-  sink.counter("drumline_schedule_shifts_total", "Times that the schedule was moved because of overload",
-               shard.schedule_shifts);
-  sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits);
-  sink.counter("drumline_tick_allocations_total", "Heap allocations made in ticks", shard.allocations);
-  sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime);
-  sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start",
-                    shard.lateness_ns);
-  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, step and hash of a tick", pipeline.step_ns);
-  sink.histogram_ns("drumline_tick_encode_seconds", "Journaling and encoding of a tick", pipeline.encode_ns);
-  sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns);
-  sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs);
-  sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes);
-  sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
-               pipeline.notices_delayed);
-  for (const RunningBattle& running : battles_->pipeline().battles()) {
-    const battle::ActorCounters& c = running.actor->counters();
-    const telemetry::Labels labels{{"battle", std::to_string(running.actor->battle().info().id.value)}};
-    const auto with = [&](const char* key, const char* value) {
-      telemetry::Labels more = labels;
-      more.push_back({key, value});
-      return more;
-    };
-    const char* const commands = "Commands by what became of them";
-    sink.counter("drumline_battle_commands_total", commands, c.commands_accepted,
-                 with("outcome", "accepted"));
-    sink.counter("drumline_battle_commands_total", commands, c.commands_refused, with("outcome", "refused"));
-    sink.counter("drumline_battle_commands_total", commands, c.commands_repeated,
-                 with("outcome", "repeated"));
-    sink.counter("drumline_battle_commands_total", commands, c.commands_stray, with("outcome", "stray"));
-    sink.counter("drumline_battle_inputs_dropped_total", "Inputs beyond what a tick may hold",
-                 c.inputs_dropped, labels);
-    sink.counter("drumline_battle_joins_total", "Players seated", c.joins, labels);
-    sink.counter("drumline_battle_leaves_total", "Players gone for good", c.leaves, labels);
-    sink.counter("drumline_battle_drops_total", "Players whose connection was lost", c.drops, labels);
-    sink.counter("drumline_battle_reconnects_total", "Players that came back", c.reconnects, labels);
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    collect_shard(sink, *shards_[shard], std::to_string(shard));
   }
+  const auto battles = directory_.all();
+  if (battles.size() <= kMaxBattlesInMetrics) {
+    for (const auto& battle : battles) collect_battle(sink, *battle);
+  }
+  sink.counter("drumline_battles_restarted_total", "Battles started again after their rules failed",
+               static_cast<double>(control_->restarted()));
+  sink.counter("drumline_battles_given_up_total", "Battles ended as their rules failed",
+               static_cast<double>(control_->given_up()));
   sink.histogram_ns("drumline_journal_commit_seconds", "From a batch's taking to its durability",
                     committer_->commit_latency_ns());
   const auto count = [](u64 value) { return static_cast<double>(value); };
@@ -167,11 +216,15 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
                count(committer_->fenced_segments()));
   sink.gauge("drumline_journal_read_only", "1: no space, battles stand still until there is",
              committer_->state() == journal::WriterState::read_only ? 1 : 0);
-  sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(snapshots_->written()));
-  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way",
-               count(snapshots_->skipped()));
-  sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written",
-               count(snapshots_->failed()));
+  u64 written = 0, skipped = 0, failed = 0;
+  for (const auto& snapshots : snapshots_) {
+    written += snapshots->written();
+    skipped += snapshots->skipped();
+    failed += snapshots->failed();
+  }
+  sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(written));
+  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way", count(skipped));
+  sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written", count(failed));
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
     collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));
   }
@@ -181,10 +234,13 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
 
 telemetry::ServerStats Server::stats() {
   telemetry::ServerStats stats;
-  const PipelineCounters& pipeline = battles_->pipeline().counters();
-  const Histogram& lateness = battles_->counters().lateness_ns;
-  stats.tick = static_cast<u64>(pipeline.tick.value());
-  stats.players = static_cast<u64>(pipeline.players.value());
+  Histogram lateness;
+  for (const auto& shard : shards_) {
+    const PipelineCounters& pipeline = shard->pipeline().counters();
+    lateness.merge(shard->counters().lateness_ns);
+    stats.tick = std::max(stats.tick, static_cast<u64>(pipeline.tick.value()));
+    stats.players += static_cast<u64>(pipeline.players.value());
+  }
   u64 frames = 0;
   for (const auto& gateway : gateways_) {
     stats.sessions += static_cast<u64>(gateway->gateway_counters().sessions.value());
@@ -229,6 +285,35 @@ Result<void> Server::open_admin() {
   sources.console = [this]() -> telemetry::ConsoleInfo {
     return {report_.websocket.port, options_.configuration.values.gateway.websocket_path, "/token",
             options_.configuration.values.battle.game, battle::version()};
+  };
+  sources.battles = [this] {
+    std::vector<telemetry::BattleInfo> battles;
+    for (const auto& entry : directory_.all()) {
+      const battle::BattleDescriptor& descriptor = *entry->descriptor;
+      battles.push_back({descriptor.id.value, descriptor.game,
+                         std::string(world::sync_model_name(descriptor.sync.model)), entry->tick.load(),
+                         entry->seated.load(), descriptor.max_players, entry->shard, entry->failures.load(),
+                         entry->open.load()});
+    }
+    return battles;
+  };
+  // Of those that wait: the admin thread serves one request at a time, so not for long.
+  sources.create_battle = [this]() -> Result<u64> {
+    auto made = answer_in_time(control_->create());
+    if (!made) return std::move(made).error();
+    return made->value;
+  };
+  sources.end_battle = [this](u64 battle) {
+    return control_->dispose(BattleId{battle}, "ended through the admin endpoint");
+  };
+  sources.tell = [this](u64 battle, Bytes message) { return control_->tell(BattleId{battle}, message); };
+  sources.ask = [this](u64 battle, Bytes question) {
+    return answer_in_time(control_->ask(BattleId{battle}, question, clock_.now() + kAnswerTimeoutNs));
+  };
+  sources.snapshot = [this](u64 battle) -> Result<std::vector<std::byte>> {
+    auto taken = answer_in_time(control_->snapshot(BattleId{battle}, clock_.now() + kAnswerTimeoutNs));
+    if (!taken) return std::move(taken).error();
+    return std::move(taken->content);
   };
   if (values.security.dev_tokens) {
     sources.issue_token = [this](telemetry::Seat seat,

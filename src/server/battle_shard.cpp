@@ -1,5 +1,8 @@
 #include "server/battle_shard.hpp"
 
+#include <optional>
+#include <string>
+
 #include "base/allocations.hpp"
 #include "env/thread.hpp"
 
@@ -47,12 +50,15 @@ void BattleShard::wait_for_disk() {
 }
 
 void BattleShard::run() {
-  env::set_thread_name("battle-0");
+  env::set_thread_name("battle-" + std::to_string(options_.index));
   env::set_timer_slack(1);
   if (options_.cpu >= 0) env::pin_thread(static_cast<u32>(options_.cpu));
   if (options_.realtime_priority > 0 && env::set_realtime_priority(options_.realtime_priority)) {
     counters_.realtime.set(1);
   }
+
+  std::optional<env::Watchdog::Guard> guard;
+  if (options_.watchdog != nullptr) pipeline_->set_guard(&guard.emplace(*options_.watchdog));
 
   TimeNs deadline = clock_.now() + kTickNs;
   while (!stopping_.load(std::memory_order_acquire)) {
@@ -79,6 +85,7 @@ void BattleShard::run() {
       deadline += behind_ns;
     }
   }
+  pipeline_->set_guard(nullptr);
 }
 
 }  // namespace drumline::server

@@ -13,9 +13,11 @@
 namespace drumline::server {
 
 struct BattleShardOptions {
+  u32 index = 0;
   int cpu = -1;               ///< -1: not pinned
   int realtime_priority = 0;  ///< SCHED_FIFO priority; 0: normal
   u32 max_ticks_behind = 2;   ///< further behind, the schedule is moved
+  env::Watchdog* watchdog = nullptr;  ///< keeps rules in bounds; outlives the shard; null: nothing does
 };
 
 /// Counted on the shard's thread, read by any.
@@ -42,7 +44,7 @@ class BattleShard {
   /// Any thread. Finishes the tick under way and ends the thread.
   void stop();
 
-  /// Any thread, but for battles(): theirs is the shard's thread.
+  /// Any thread.
   const TickPipeline& pipeline() const { return *pipeline_; }
   const ShardCounters& counters() const { return counters_; }
 

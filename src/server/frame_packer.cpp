@@ -1,11 +1,9 @@
 #include "server/frame_packer.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace drumline::server {
-
-FramePacker::FramePacker(BroadcastRing& ring, std::size_t pack_bytes, const env::Clock& clock)
-    : ring_(ring), pack_bytes_(pack_bytes), clock_(clock) {}
 
 void FramePacker::begin(u64 journal_sequence) {
   DRUM_ASSERT(pack_.empty());
@@ -13,10 +11,11 @@ void FramePacker::begin(u64 journal_sequence) {
 }
 
 MutableBytes FramePacker::room(std::size_t bytes) {
-  DRUM_ASSERT(bytes + sizeof(FrameEnvelope) <= pack_bytes_);
   if (!pack_.empty() && used_ + bytes > pack_.size()) flush();
   if (pack_.empty()) {
-    pack_ = ring_.begin(pack_bytes_);
+    // No more than needed: what is begun evicts the oldest frames.
+    const std::size_t pack = std::min<std::size_t>(kPackBytes, ring_.max_frame_bytes());
+    pack_ = ring_.begin(std::max(bytes + sizeof(FrameEnvelope), pack));
     used_ = sizeof(FrameEnvelope);
   }
   return pack_.subspan(used_, bytes);

@@ -21,12 +21,15 @@ static_assert(sizeof(FrameEnvelope) % 8 == 0);
 /// One battle thread's.
 class FramePacker {
  public:
-  /// `pack_bytes`: the most that one frame of the ring holds, as the ring was made for.
-  FramePacker(BroadcastRing& ring, std::size_t pack_bytes, const env::Clock& clock);
+  /// Small battle frames share a frame of the ring up to this size, if the ring allows.
+  static constexpr std::size_t kPackBytes = 64 << 10;
+
+  FramePacker(BroadcastRing& ring, const env::Clock& clock) : ring_(ring), clock_(clock) {}
 
   /// The next frames depend on this journal write.
   void begin(u64 journal_sequence);
-  /// Room for a battle frame of at most `bytes`, which are at most pack_bytes less the envelope.
+  /// Room for a battle frame of at most `bytes`, which with the envelope are no more than
+  /// the ring's largest frame.
   MutableBytes room(std::size_t bytes);
   /// The first `size` bytes of the room are a frame; 0: there is none.
   void commit(std::size_t size);
@@ -35,7 +38,6 @@ class FramePacker {
 
  private:
   BroadcastRing& ring_;
-  const std::size_t pack_bytes_;
   const env::Clock& clock_;
   u64 journal_sequence_ = 0;
   MutableBytes pack_;      ///< empty: none is begun

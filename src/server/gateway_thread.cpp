@@ -9,7 +9,7 @@
 #include "base/log.hpp"
 #include "env/random.hpp"
 #include "env/thread.hpp"
-#include "server/frame_envelope.hpp"
+#include "server/frame_packer.hpp"
 
 namespace drumline::server {
 namespace {
@@ -30,25 +30,26 @@ constexpr i64 kRoundNs = kMillisecondNs;
 
 struct GatewayThread::Impl {
   Impl(const GatewayThreadOptions& o, const auth::TicketSealer& tickets, const env::Clock& system_clock,
-       BroadcastRing::Consumer& frame_source, std::function<u64()> durable_source, env::Wakeup event)
+       gateway::GatewayLinks links, std::vector<FrameSource> frame_sources, env::Wakeup event)
       : options(o),
         clock(system_clock),
-        frames(frame_source),
-        durable(std::move(durable_source)),
+        sources(std::move(frame_sources)),
+        laps_seen(sources.size()),
         wakeup(std::move(event)),
-        shard(o.gateway, tickets, system_clock) {}
+        shard(o.gateway, std::move(links), tickets, system_clock) {}
 
   void arm_socket();
   void arm_wakeup();
   void receive();
   void show_frames(Histogram& schedule_ns);
+  void show_frames(std::size_t source, Histogram& schedule_ns);
   void duty_cycle(Histogram& schedule_ns);
   void publish_counters();
 
   GatewayThreadOptions options;
   const env::Clock& clock;
-  BroadcastRing::Consumer& frames;
-  std::function<u64()> durable;
+  std::vector<FrameSource> sources;
+  std::vector<u64> laps_seen;  ///< by source
   env::Wakeup wakeup;
   gateway::GatewayShard shard;
   env::SystemRandom random;
@@ -60,7 +61,6 @@ struct GatewayThread::Impl {
   std::unique_ptr<transport::WebSocketListener> websocket;
   asio::posix::stream_descriptor socket_events{io};
   asio::posix::stream_descriptor wakeup_events{io};
-  u64 laps_seen = 0;
   TimeNs next_round = 0;  ///< when packets and timers are looked at again
   bool socket_armed = false;
   std::atomic<bool> stopping{false};
@@ -74,11 +74,11 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
                                                              const transport::TokenVerifier& verify_token,
                                                              const auth::TicketSealer& tickets,
                                                              const env::Clock& clock,
-                                                             BroadcastRing::Consumer& frames,
-                                                             std::function<u64()> durable) {
+                                                             gateway::GatewayLinks links,
+                                                             std::vector<FrameSource> frames) {
   auto wakeup = env::Wakeup::create();
   if (!wakeup) return std::move(wakeup).error();
-  auto impl = std::make_unique<Impl>(options, tickets, clock, frames, std::move(durable), std::move(*wakeup));
+  auto impl = std::make_unique<Impl>(options, tickets, clock, std::move(links), std::move(frames), std::move(*wakeup));
 
   env::Network::BindOptions bind;
   bind.reuse_port = options.share_port;
@@ -111,10 +111,6 @@ GatewayThread::~GatewayThread() {
   // The descriptors belong to the socket and the wakeup, which close them.
   impl_->socket_events.release();
   impl_->wakeup_events.release();
-}
-
-void GatewayThread::add_battle(gateway::BattleLink link) {
-  impl_->shard.add_battle(std::move(link));
 }
 
 void GatewayThread::start() {
@@ -179,28 +175,35 @@ void GatewayThread::Impl::receive() {
   next_round = clock.now() + kRoundNs;
 }
 
-// The one place where "durable before visible" is decided.
 void GatewayThread::Impl::show_frames(Histogram& schedule_ns) {
+  for (std::size_t source = 0; source < sources.size(); ++source) show_frames(source, schedule_ns);
+}
+
+// The one place where "durable before visible" is decided.
+void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns) {
+  BroadcastRing::Consumer& frames = *sources[source].frames;
   while (const auto bytes = frames.peek()) {
     DRUM_ASSERT(bytes->size() > sizeof(FrameEnvelope));
     FrameEnvelope envelope;
     std::memcpy(&envelope, bytes->data(), sizeof envelope);
     const u64 laps = frames.lapped();
-    if (laps != laps_seen) {
-      laps_seen = laps;
+    if (laps != laps_seen[source]) {
+      laps_seen[source] = laps;
       frames.release();
       shard.on_lapped();
       frames.skip_to_end();
       break;
     }
-    if (envelope.journal_sequence > durable()) {
+    if (envelope.journal_sequence > sources[source].durable()) {
       // Shown next time; the frame must not stay pinned while the disk works.
       frames.release_unread();
       break;
     }
     const TimeNs now = clock.now();
     quic->advance(now);
-    shard.deliver(bytes->subspan(sizeof envelope));
+    const bool whole =
+        for_each_packed(bytes->subspan(sizeof envelope), [&](Bytes frame) { shard.deliver(frame); });
+    DRUM_ASSERT(whole);
     schedule_ns.record(static_cast<u64>(now - envelope.published_at));
     frames.release();
   }
@@ -208,6 +211,7 @@ void GatewayThread::Impl::show_frames(Histogram& schedule_ns) {
 
 void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns) {
   show_frames(schedule_ns);
+  shard.on_battles_changed();
   const TimeNs now = clock.now();
   if (now >= next_round) {
     if (quic->deadline() <= now) {

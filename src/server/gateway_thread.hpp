@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/broadcast_ring.hpp"
 #include "base/histogram.hpp"
@@ -27,6 +28,13 @@ struct GatewayThreadOptions {
   int cpu = -1;  ///< -1: not pinned
 };
 
+/// The frames of one battle shard.
+struct FrameSource {
+  BroadcastRing::Consumer* frames = nullptr;
+  /// Up to which of the shard's journal writes effects may be shown.
+  std::function<u64()> durable;
+};
+
 /// What the transports count, as of at most a quarter of a second ago.
 struct TransportCounters {
   transport::QuicCounters quic;
@@ -38,18 +46,14 @@ struct TransportCounters {
 class GatewayThread {
  public:
   /// Binds the sockets and readies everything; start() then runs it. What is
-  /// passed by reference outlives the thread. `durable` tells up to which journal
-  /// write effects may be shown.
+  /// passed by reference, and what `links` and `frames` point to, outlives the thread.
   static Result<std::unique_ptr<GatewayThread>> create(const GatewayThreadOptions& options,
                                                        const transport::TokenVerifier& verify_token,
                                                        const auth::TicketSealer& tickets,
-                                                       const env::Clock& clock,
-                                                       BroadcastRing::Consumer& frames,
-                                                       std::function<u64()> durable);
+                                                       const env::Clock& clock, gateway::GatewayLinks links,
+                                                       std::vector<FrameSource> frames);
   ~GatewayThread();
 
-  /// Before start().
-  void add_battle(gateway::BattleLink link);
   void start();
 
   /// Any thread: new frames, or more of them durable.

@@ -4,6 +4,7 @@
 
 #include "battle/build_info.hpp"
 #include "battle/journal_records.hpp"
+#include "world/snapshot.hpp"
 
 namespace drumline::server {
 namespace {
@@ -17,15 +18,30 @@ constexpr std::size_t kMessageRoomBytes = 64 << 10;
 constexpr u32 kSmallBattlePlayers = 64;
 
 std::size_t message_capacity(u32 max_players) {
-  return std::clamp<std::size_t>(std::size_t{max_players} * 256, 4 << 10, 256 << 10);
+  // A piece of the state must fit.
+  return std::clamp<std::size_t>(std::size_t{max_players} * 256, 2 * battle::kMaxStatePartNoticeBytes, 256 << 10);
 }
 
 }  // namespace
+
+void RunningBattle::send_state_to(SessionId session) {
+  stop_sending_state_to(session);
+  parts.push_back({session});
+}
+
+void RunningBattle::stop_sending_state_to(SessionId session) {
+  std::erase_if(parts, [&](const PartFeed& feed) { return feed.session == session; });
+}
 
 std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::size_t tick_payload_bytes) {
   const std::size_t state = with_state ? battle.encoder->frame_bytes_most() : 0;
   return sizeof(broadcast::BattleFrameHeader) + state + std::min(battle.messages.size_bytes(), kMessageRoomBytes) +
          (tick_payload_bytes + 7) / 8 * 8 + 64;
+}
+
+std::size_t max_frame_room_bytes(const RunningBattle& battle) {
+  return frame_room_bytes(battle, true, battle::max_tick_bytes(battle.battle().limits().inputs)) +
+         kMessageRoomBytes;
 }
 
 Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Battle> battle,
@@ -38,6 +54,7 @@ Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Batt
   running->game = &game;
   running->info = battle::encode_created({info, 0});
   running->seats.resize(info.max_players);
+  running->max_snapshot_bytes = world::max_snapshot_bytes(battle->world());
   running->encode_period_ticks = info.max_players <= kSmallBattlePlayers ? info.sync.send_period_ticks : 1;
   broadcast::EncoderSettings encoder;
   encoder.battle = info.id;

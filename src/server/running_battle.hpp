@@ -11,6 +11,16 @@
 
 namespace drumline::server {
 
+/// A session's way to the whole state: what it was sent of it so far.
+struct PartFeed {
+  SessionId session;
+  std::shared_ptr<const std::vector<std::byte>> bytes{};  ///< null until the next tick's end
+  Tick tick = 0;
+  u64 state_hash = 0;
+  u32 info_bytes = 0;
+  u32 offset = 0;
+};
+
 struct RunningBattle {
   std::shared_ptr<battle::BattleEntry> entry;
   const world::Game* game = nullptr;
@@ -21,27 +31,36 @@ struct RunningBattle {
   broadcast::MessageQueue messages;         ///< notices on their way into a frame
   battle::LastGood last_good;
   u32 encode_period_ticks = 1;  ///< state is encoded in every so-many-th tick
-  u32 relays = 0;               ///< gateway sessions in lockstep that want the ticks relayed
+  std::size_t max_snapshot_bytes = 0;
+  Tick last_inline_snapshot = 0;
+  u32 relays = 0;               ///< sessions in lockstep that want the ticks relayed
+  std::vector<PartFeed> parts;  ///< of those that have just come, or have lost their way
   u32 failures = 0;             ///< in a row, without a while of good ticks between
   Tick failed_at = 0;           ///< of the last failure
 
   // Of the tick under way.
   battle::TickOutcome outcome;
-  Bytes tick_payload;  ///< as journaled; a view into the batch, until it is submitted
-  bool failed = false;
-  bool ended = false;  ///< its last frame is to be sent
+  std::vector<std::byte> tick_payload;  ///< as journaled, when it is relayed
+  bool failed = false;                  ///< its rules have failed: it stands still
+  bool ended = false;                   ///< its last frame is to be sent
+  std::string end_reason;
 
   explicit RunningBattle(std::size_t message_bytes) : messages(message_bytes) {}
 
   const battle::Battle& battle() const { return actor->battle(); }
   BattleId id() const { return battle().info().id; }
+  /// The whole state to a session, from the next tick's end on; what it has of another is void.
+  void send_state_to(SessionId session);
+  void stop_sending_state_to(SessionId session);
   bool relays_ticks() const {
     return relays > 0 || battle().info().sync.model == world::SyncModel::lockstep;
   }
 };
 
-/// The most that one tick's frame takes.
+/// Room for a frame of the battle as it is now.
 std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::size_t tick_payload_bytes);
+/// The most that this ever is.
+std::size_t max_frame_room_bytes(const RunningBattle& battle);
 
 struct RunningBattleSettings {
   world::Fixed cell_size{};  ///< 0: chosen by the number of players

@@ -16,11 +16,17 @@ namespace {
 
 constexpr int kBattlePriority = 10;
 constexpr int kJournalPriority = 11;
-/// Codes that a game may use; what is above is told as "unknown".
-constexpr u16 kRefusalCodes = 200;
+constexpr std::size_t kMaxRulesDocumentBytes = 1 << 20;
+/// Room in a batch for a record's head and what else is in it.
+constexpr std::size_t kRecordRoomBytes = 8 << 10;
 
 i64 seconds(u32 value) {
   return i64{value} * kSecondNs;
+}
+
+/// Every so-many-th tick, for about so many a second.
+u32 send_period_ticks(u32 hz) {
+  return std::max<u32>(1, static_cast<u32>(kSecondNs / kTickNs) / hz);
 }
 
 /// Whether this process may run threads with real-time priority.
@@ -61,11 +67,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
   auto lock = env::FolderLock::take(server->options_.data);
   if (!lock) return std::move(lock).error();
   server->lock_ = std::move(*lock);
-  for (const auto step : {&Server::prepare_identity, &Server::open_battles, &Server::open_admin}) {
+  for (const auto step :
+       {&Server::prepare_identity, &Server::open_battles, &Server::open_admin, &Server::start_threads}) {
     if (auto done = (server.get()->*step)(); !done) return std::move(done).error();
   }
-  for (const auto& gateway : server->gateways_) gateway->start();
-  server->battles_->start();
   return server;
 }
 
@@ -98,73 +103,7 @@ Result<void> Server::prepare_identity() {
 
 // ---- battles: from the data folder to running ones
 
-Result<RunningBattle> Server::make_running(std::unique_ptr<battle::Battle> battle, bool recovered) {
-  const config::Configuration& values = options_.configuration.values;
-  RunningBattle running;
-  running.info = battle::encode_created({battle->info(), 0});
-  running.seats.resize(battle->info().max_players);
-  broadcast::EncoderSettings settings;
-  settings.battle = battle->info().id;
-  settings.instance = static_cast<u32>(random_.next_u64());
-  settings.expected_players = battle->info().max_players;
-  settings.cell_size = world::Fixed::from_int(values.broadcast.cell_size);
-  settings.key_period_ticks = values.broadcast.key_period_ticks;
-  settings.datagram_budget = values.broadcast.datagram_budget_bytes;
-  auto encoder = broadcast::CellEncoder::create(battle->world(), battle->rules().map_size(), settings);
-  if (!encoder) return std::move(encoder).error();
-  running.encoder = std::move(*encoder);
-  battle::ActorOptions actor;
-  actor.reconnect_grace_ticks = static_cast<Tick>(seconds(values.battle.reconnect_grace_s) / kTickNs);
-  running.actor = std::make_unique<battle::BattleActor>(std::move(battle), actor);
-  if (recovered) running.actor->drop_all();
-  return running;
-}
-
-Result<std::vector<RunningBattle>> Server::recover_or_create(recovery::Recovery& recovery) {
-  const config::Configuration& values = options_.configuration.values;
-  std::vector<RunningBattle> battles;
-  for (recovery::RecoveredBattle& recovered : recovery.battles) {
-    report_.recovered.push_back(recovered.report);
-    if (recovered.report.failure) return Error{*recovered.report.failure};
-    recovered.battle->set_epoch(Epoch{recovered.report.epoch.value + 1});
-    auto running = make_running(std::move(recovered.battle), true);
-    if (!running) return std::move(running).error();
-    battles.push_back(std::move(*running));
-  }
-  if (!battles.empty()) return battles;
-
-  const world::Game* const game = find_game(values.battle.game);
-  if (game == nullptr) {
-    std::string known;
-    for (const world::Game* candidate : options_.games) known += " " + std::string(candidate->name());
-    return Error{ErrorCode::invalid_argument,
-                 "battle.game is \"" + values.battle.game + "\"; this build serves:" + known};
-  }
-  battle::BattleInfo info;
-  info.id = BattleId{1};
-  info.epoch = Epoch{1};
-  info.game = std::string(game->name());
-  info.build = battle::build_id();
-  info.max_commands_per_tick = values.battle.command_limit_per_tick;
-  info.seed = values.battle.seed != 0 ? values.battle.seed : random_.next_u64();
-  info.max_players = values.battle.max_players;
-  info.rules_document = std::string(game->default_rules());
-  if (!values.battle.rules_file.empty()) {
-    auto document = env::read_file(*files_, values.battle.rules_file, 1 << 20);
-    if (!document) return std::move(document).error().within("battle.rules_file");
-    info.rules_document = std::string(as_text(*document));
-  }
-  auto created = battle::Battle::create(*game, std::move(info));
-  if (!created) return std::move(created).error();
-  report_.created_battle = true;
-  auto running = make_running(std::move(*created), false);
-  if (!running) return std::move(running).error();
-  battles.push_back(std::move(*running));
-  return battles;
-}
-
 Result<void> Server::open_battles() {
-  const config::Configuration& values = options_.configuration.values;
   auto recovered = recovery::recover_data_folder(*files_, options_.data, lookup_, clock_);
   if (!recovered) return std::move(recovered).error();
   recovery::Recovery& recovery = *recovered;
@@ -178,27 +117,106 @@ Result<void> Server::open_battles() {
   for (const snapshot::DamagedSnapshot& damaged : recovery.damaged)
     report_.warnings.push_back(damaged.error.message);
 
-  auto battles = recover_or_create(recovery);
+  if (auto opened = open_control(recovery); !opened) return opened;
+  auto battles = take_in(recovery);
   if (!battles) return std::move(battles).error();
+  // A further battle is made like these, or like what the configuration says.
+  std::unique_ptr<RunningBattle> first;
+  if (battles->empty()) {
+    auto made = control_->make_first();
+    if (!made) return std::move(made).error();
+    first = std::move(*made);
+    report_.created_battle = true;
+  }
+  snapshot::SnapshotRoom snapshot_room;
+  std::size_t frame_room = FramePacker::kPackBytes;
+  std::size_t tick_room = 0;
+  const auto make_room = [&](const RunningBattle& battle) {
+    frame_room = std::max(frame_room, sizeof(FrameEnvelope) + max_frame_room_bytes(battle));
+    tick_room = std::max(tick_room, battle::max_tick_bytes(battle.battle().limits().inputs));
+    snapshot_room.info_bytes = std::max(snapshot_room.info_bytes, battle.info.size());
+    snapshot_room.content_bytes = std::max(snapshot_room.content_bytes, battle.max_snapshot_bytes);
+  };
+  for (const auto& battle : *battles) make_room(*battle);
+  if (first != nullptr) make_room(*first);
 
-  std::size_t room = 0;
-  for (const RunningBattle& battle : *battles) room = std::max(room, frame_room_bytes(battle));
+  const u32 shards = options_.configuration.values.battle.shards;
   BroadcastRing::Options ring;
-  ring.consumers = values.gateway.shards;
-  ring.max_frame_bytes = static_cast<u32>(room);
-  frames_ = std::make_unique<BroadcastRing>(ring);
-  for (u32 shard = 0; shard < values.gateway.shards; ++shard) {
-    inbound_.push_back(
-        std::make_unique<battle::InboundRing>(std::bit_ceil(std::size_t{values.battle.input_ring_slots})));
-  }
+  ring.consumers = options_.configuration.values.gateway.shards;
+  ring.max_frame_bytes = static_cast<u32>(frame_room);
+  for (u32 shard = 0; shard < shards; ++shard) frames_.push_back(std::make_unique<BroadcastRing>(ring));
+  control_->set_frame_room(frame_room - sizeof(FrameEnvelope));
   if (auto opened = open_gateways(); !opened) return opened;
-  for (RunningBattle& battle : *battles) {
-    const auto descriptor = describe(battle.actor->battle());
-    for (std::size_t shard = 0; shard < gateways_.size(); ++shard) {
-      gateways_[shard]->add_battle({descriptor, inbound_[shard].get()});
-    }
-  }
+  if (auto opened = open_journal(recovery, tick_room); !opened) return opened;
+  if (auto journaled = journal_resumption(*battles); !journaled) return journaled;
+  if (auto opened = open_shards(std::move(*battles), snapshot_room); !opened) return opened;
+  return first != nullptr ? control_->install(std::move(first)) : Result<void>();
+}
 
+Result<void> Server::open_control(const recovery::Recovery& recovery) {
+  const config::Configuration& values = options_.configuration.values;
+  const world::Game* const game = find_game(values.battle.game);
+  if (game == nullptr) {
+    std::string known;
+    for (const world::Game* candidate : options_.games) known += " " + std::string(candidate->name());
+    return Error{ErrorCode::invalid_argument,
+                 "battle.game is \"" + values.battle.game + "\"; this build serves:" + known};
+  }
+  BattleControlOptions control;
+  control.defaults.game = values.battle.game;
+  if (!values.battle.rules_file.empty()) {
+    auto document = env::read_file(*files_, values.battle.rules_file, 1 << 20);
+    if (!document) return std::move(document).error().within("battle.rules_file");
+    control.defaults.rules_document = std::string(as_text(*document));
+  }
+  control.defaults.seed = values.battle.seed;
+  control.defaults.max_players = values.battle.max_players;
+  control.defaults.max_commands_per_tick = values.battle.command_limit_per_tick;
+  control.defaults.sync.model = *world::parse_sync_model(values.battle.sync_model);
+  control.defaults.sync.send_period_ticks = static_cast<u8>(send_period_ticks(values.battle.send_hz));
+  control.running.cell_size = world::Fixed::from_int(values.broadcast.cell_size);
+  control.running.key_period_ticks = values.broadcast.key_period_ticks;
+  control.running.datagram_budget_bytes = values.broadcast.datagram_budget_bytes;
+  control.running.reconnect_grace_ticks = static_cast<Tick>(seconds(values.battle.reconnect_grace_s) / kTickNs);
+  control.running.max_hold_ticks = values.battle.max_hold_ticks;
+  control.running.max_late_ticks = values.battle.max_late_ticks;
+  control.keep = values.battle.count;
+  control.most = std::max(values.battle.count, values.battle.most);
+  control.max_failures = values.battle.max_failures;
+  control.restart_failed = values.battle.on_failure == "restart";
+  control.failures_folder = options_.data + "/failures";
+
+  BattleId highest{};
+  for (const recovery::RecoveredBattle& battle : recovery.battles) highest = std::max(highest, battle.report.id);
+  for (const BattleId disposed : recovery.disposed) highest = std::max(highest, disposed);
+  auto ids = BattleIds::open(*files_, options_.data + "/battle_ids", highest);
+  if (!ids) return std::move(ids).error();
+  std::vector<ShardMailbox*> mailboxes;
+  for (u32 shard = 0; shard < values.battle.shards; ++shard) {
+    mailboxes_.push_back(std::make_unique<ShardMailbox>());
+    mailboxes.push_back(mailboxes_.back().get());
+  }
+  control_ = std::make_unique<BattleControl>(std::move(control), lookup_, std::move(*ids), directory_, mailboxes,
+                                             *files_, random_, clock_);
+  return {};
+}
+
+Result<Server::Battles> Server::take_in(recovery::Recovery& recovery) {
+  Battles battles;
+  for (recovery::RecoveredBattle& recovered : recovery.battles) {
+    report_.recovered.push_back(recovered.report);
+    if (recovered.report.failure) return Error{*recovered.report.failure};
+    recovered.battle->set_epoch(Epoch{recovered.report.epoch.value + 1});
+    const u32 shard = static_cast<u32>(battles.size()) % static_cast<u32>(mailboxes_.size());
+    auto running = control_->take_in(std::move(recovered.battle), shard);
+    if (!running) return std::move(running).error();
+    battles.push_back(std::move(*running));
+  }
+  return battles;
+}
+
+Result<void> Server::open_journal(recovery::Recovery& recovery, std::size_t tick_room) {
+  const config::Configuration& values = options_.configuration.values;
   const std::string folder = recovery::journal_folder(options_.data);
   const u64 segment_bytes = u64{values.journal.segment_size_mib} << 20;
   auto source = std::make_unique<journal::ThreadedSegmentSource>(*files_, folder, segment_bytes);
@@ -208,69 +226,50 @@ Result<void> Server::open_battles() {
                     : journal::Writer::resume(*files_, clock_, folder, recovery.end,
                                               std::move(recovery.index), segment_bytes, std::move(source));
   if (!writer) return std::move(writer).error();
-  const bool realtime = values.threads.realtime != "off";
   if (values.threads.realtime == "on" && !may_be_realtime()) {
     return Error{ErrorCode::permission,
                  "threads.realtime is \"on\", but this process may not use real-time scheduling; give it "
                  "CAP_SYS_NICE or an rtprio limit, or set \"auto\""};
   }
   journal::GroupCommitterOptions commit;
+  commit.lanes = values.battle.shards;
   commit.outstanding = std::bit_ceil(std::size_t{values.journal.max_outstanding_ticks});
-  commit.batch_bytes = 64 << 10;
-  for (const RunningBattle& battle : *battles) {
-    commit.batch_bytes += battle::max_tick_bytes(battle.actor->battle().limits().inputs) + 4096;
-  }
-  commit.realtime_priority = realtime ? kJournalPriority : 0;
+  // Any single record fits; what many battles write in one tick may take several batches.
+  const std::size_t inline_snapshot = std::size_t{values.journal.inline_snapshot_kib} << 10;
+  commit.batch_bytes = (256 << 10) + std::max({tick_room, inline_snapshot, kMaxRulesDocumentBytes}) + kRecordRoomBytes;
+  commit.realtime_priority = values.threads.realtime != "off" ? kJournalPriority : 0;
   auto committer =
       journal::GroupCommitter::create(std::move(*writer), clock_, commit, [this] { on_durable(); });
   if (!committer) return std::move(committer).error();
   committer_ = std::move(*committer);
-  if (auto journaled = journal_start(*battles); !journaled) return journaled;
-
-  snapshot::SnapshotRoom snapshot_room;
-  for (const RunningBattle& battle : *battles) {
-    snapshot_room.info_bytes = std::max(snapshot_room.info_bytes, battle.info.size());
-    snapshot_room.content_bytes =
-        std::max(snapshot_room.content_bytes, world::max_snapshot_bytes(battle.actor->battle().world()));
-  }
-  auto snapshots = snapshot::SnapshotWriter::create(
-      snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)),
-      {values.journal.snapshot_every_ticks, values.journal.keep_snapshots}, 4, snapshot_room, true);
-  if (!snapshots) return std::move(snapshots).error();
-  snapshots_ = std::move(*snapshots);
-
-  std::vector<battle::InboundRing*> rings;
-  for (const auto& ring_of_shard : inbound_) rings.push_back(ring_of_shard.get());
-  auto pipeline =
-      std::make_unique<TickPipeline>(std::move(*battles), rings, *committer_, *snapshots_, *frames_, clock_);
-  const auto processors = env::allowed_processors();
-  BattleShardOptions shard;
-  shard.cpu = values.threads.pin && processors.size() > 1 ? static_cast<int>(processors.back()) : -1;
-  shard.realtime_priority = realtime ? kBattlePriority : 0;
-  shard.max_ticks_behind = values.battle.max_ticks_behind;
-  auto made = BattleShard::create(shard, std::move(pipeline), clock_);
-  if (!made) return std::move(made).error();
-  battles_ = std::move(*made);
-  ticking_.store(battles_.get());
   return {};
 }
 
-// A new battle is in the journal before its first tick is.
-Result<void> Server::journal_start(std::span<const RunningBattle> battles) {
-  journal::Batch* const batch = committer_->acquire();
-  DRUM_ASSERT(batch != nullptr);
-  for (const RunningBattle& running : battles) {
-    const battle::Battle& battle = running.actor->battle();
-    const journal::RecordInfo info{
-        report_.created_battle ? journal::RecordKind::battle_created : journal::RecordKind::note,
-        battle.info().id, battle.info().epoch, battle.tick()};
-    const auto payload = report_.created_battle
-                             ? battle::encode_created({battle.info(), battle.state_hash()})
-                             : battle::encode_text("resumed at tick " + std::to_string(battle.tick()) +
-                                                   " by build " + battle::build_id());
-    if (auto appended = batch->append(info, payload); !appended) return appended;
+/// Says in the journal who goes on, before the first tick does.
+Result<void> Server::journal_resumption(const Battles& battles) {
+  if (battles.empty()) return {};
+  u64 sequence = 0;
+  for (std::size_t next = 0; next < battles.size();) {
+    journal::Batch* const batch = committer_->acquire();
+    if (batch == nullptr) {
+      if (auto waited = wait_until_durable(sequence); !waited) return waited;
+      continue;
+    }
+    // Some kilobytes at a time: any batch has room for them.
+    for (u32 count = 0; count < 64 && next < battles.size(); ++count, ++next) {
+      const battle::Battle& battle = battles[next]->battle();
+      const journal::RecordInfo info{journal::RecordKind::note, battle.info().id, battle.info().epoch,
+                                     battle.tick()};
+      const auto payload = battle::encode_text("resumed at tick " + std::to_string(battle.tick()) + " by build " +
+                                               battle::build_id());
+      if (auto appended = batch->append(info, payload); !appended) return appended;
+    }
+    sequence = committer_->submit(batch);
   }
-  const u64 sequence = committer_->submit(batch);
+  return wait_until_durable(sequence);
+}
+
+Result<void> Server::wait_until_durable(u64 sequence) {
   while (committer_->durable_sequence() < sequence) {
     if (committer_->state() != journal::WriterState::open) {
       return Error{ErrorCode::unavailable, "the journal cannot be written: " + committer_->reason()};
@@ -280,30 +279,61 @@ Result<void> Server::journal_start(std::span<const RunningBattle> battles) {
   return {};
 }
 
-std::shared_ptr<const battle::BattleDescriptor> Server::describe(battle::Battle& battle) const {
-  auto descriptor = std::make_shared<battle::BattleDescriptor>();
-  descriptor->id = battle.info().id;
-  descriptor->epoch = battle.info().epoch;
-  descriptor->game = battle.info().game;
-  descriptor->build_id = battle::build_id();
-  descriptor->simulation_id = battle::simulation_id();
-  descriptor->rules_hash = battle.info().rules_hash();
-  descriptor->sync = battle.info().sync;
-  descriptor->max_players = battle.info().max_players;
-  descriptor->map_size = battle.rules().map_size();
-  const Bytes map = battle.rules().map_description();
-  descriptor->map_description.assign(map.begin(), map.end());
-  descriptor->schema = wire::wire_schema_of(battle.world());
-  for (const std::string_view name : find_game(battle.info().game)->event_names()) {
-    descriptor->event_names.emplace_back(name);
+Result<void> Server::open_shards(Battles battles, const snapshot::SnapshotRoom& room) {
+  const config::Configuration& values = options_.configuration.values;
+  const auto processors = env::allowed_processors();
+  watchdog_.emplace(i64{values.battle.step_budget_ms} * kMillisecondNs);
+  for (u32 shard = 0; shard < values.battle.shards; ++shard) {
+    PipelineOptions pipeline;
+    pipeline.lane = shard;
+    pipeline.snapshots = {values.journal.snapshot_every_ticks, values.journal.keep_snapshots};
+    pipeline.inline_snapshot_bytes = std::size_t{values.journal.inline_snapshot_kib} << 10;
+    auto snapshots = snapshot::SnapshotWriter::create(
+        snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)), pipeline.snapshots, 4, room,
+        true);
+    if (!snapshots) return std::move(snapshots).error();
+    snapshots_.push_back(std::move(*snapshots));
+    std::vector<battle::InboundRing*> rings;
+    for (const auto& gateway : inbound_) rings.push_back(gateway[shard].get());
+    auto path = std::make_unique<TickPipeline>(pipeline, rings, *committer_, *snapshots_.back(), *frames_[shard],
+                                               *mailboxes_[shard], *control_, clock_);
+    BattleShardOptions options;
+    options.index = shard;
+    // From the last one down: the first is where the kernel likes to work.
+    if (values.threads.pin && processors.size() > 1) {
+      options.cpu = static_cast<int>(processors[processors.size() - 1 - shard % processors.size()]);
+    }
+    options.realtime_priority = values.threads.realtime != "off" ? kBattlePriority : 0;
+    options.max_ticks_behind = values.battle.max_ticks_behind;
+    options.watchdog = &*watchdog_;
+    for (auto& battle : battles) {
+      if (battle != nullptr && battle->entry->shard == shard) path->add(std::move(battle));
+    }
+    auto made = BattleShard::create(options, std::move(path), clock_);
+    if (!made) return std::move(made).error();
+    shards_.push_back(std::move(*made));
   }
-  for (u16 code = 0; code < kRefusalCodes; ++code) {
-    const world::Refusal refusal{code};
-    descriptor->refusal_names.emplace_back(code < world::kFirstGameRefusal
-                                               ? world::engine_refusal_name(refusal)
-                                               : battle.rules().refusal_name(refusal));
+  ticking_.store(true);
+  return {};
+}
+
+Result<void> Server::start_threads() {
+  for (const auto& gateway : gateways_) gateway->start();
+  for (const auto& shard : shards_) shard->start();
+  control_->start();
+  // Who connects from here on finds a battle.
+  const TimeNs patience = clock_.now() + 10 * kSecondNs;
+  while (directory_.size() == 0) {
+    if (auto failed = failure()) return *failed;
+    if (clock_.now() >= patience) {
+      return Error{ErrorCode::timeout, "the first battle did not come to its first tick: the journal is " +
+                                           std::string(committer_->state() == journal::WriterState::open
+                                                           ? "open"
+                                                           : committer_->reason())};
+    }
+    env::sleep_until(clock_.now() + kMillisecondNs);
   }
-  return descriptor;
+  return {};
 }
 
 // ---- gateways
@@ -327,7 +357,14 @@ Result<void> Server::open_gateways() {
     return identity;
   };
 
+  const std::size_t ring_slots = std::bit_ceil(std::size_t{values.battle.input_ring_slots});
+  inbound_of_gateway_.resize(values.gateway.shards);
   for (u32 shard = 0; shard < values.gateway.shards; ++shard) {
+    auto& rings = inbound_.emplace_back();
+    for (u32 to = 0; to < values.battle.shards; ++to) {
+      rings.push_back(std::make_unique<battle::InboundRing>(ring_slots));
+      inbound_of_gateway_[shard].push_back(rings.back().get());
+    }
     GatewayThreadOptions options;
     options.gateway.shard = static_cast<u8>(shard);
     options.gateway.max_sessions = values.gateway.max_sessions;
@@ -335,8 +372,7 @@ Result<void> Server::open_gateways() {
     options.gateway.command_burst = values.gateway.commands_burst;
     options.gateway.datagram_budget_bytes = values.broadcast.datagram_budget_bytes;
     options.gateway.spectator_budget_bytes = values.broadcast.spectator_budget_bytes;
-    options.gateway.spectator_period_ticks =
-        std::max<u32>(1, static_cast<u32>(kSecondNs / kTickNs) / values.broadcast.spectator_send_hz);
+    options.gateway.spectator_period_ticks = send_period_ticks(values.broadcast.spectator_send_hz);
     // In quarters of a cell, and a quarter more, so that a cell at just that distance is in.
     options.gateway.interest.radius = 4 * values.broadcast.interest_radius + 1;
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);
@@ -361,8 +397,18 @@ Result<void> Server::open_gateways() {
     options.websocket.handshake_timeout_ms = i64{values.gateway.handshake_timeout_s} * 1000;
     options.websocket.idle_timeout_ms = i64{values.gateway.idle_timeout_s} * 1000;
     options.websocket.max_datagram_bytes = values.broadcast.spectator_budget_bytes;
-    auto gateway = GatewayThread::create(options, verify, *tickets_, clock_, frames_->consumer(shard),
-                                         [this] { return committer_->durable_sequence(); });
+    gateway::GatewayLinks links;
+    links.directory = &directory_;
+    links.inbound = inbound_of_gateway_[shard];
+    links.want_battle = [this](const std::string& game) { return control_->want_battle(game); };
+    links.on_desync = [this](gateway::DesyncReport report) { control_->report(std::move(report)); };
+    std::vector<FrameSource> frames;
+    for (u32 lane = 0; lane < values.battle.shards; ++lane) {
+      frames.push_back(
+          {&frames_[lane]->consumer(shard), [this, lane] { return committer_->durable_sequence(lane); }});
+    }
+    auto gateway =
+        GatewayThread::create(options, verify, *tickets_, clock_, std::move(links), std::move(frames));
     if (!gateway) return std::move(gateway).error();
     gateways_.push_back(std::move(*gateway));
     // Port 0 was free for the first shard; the others share what it got.
@@ -375,7 +421,8 @@ Result<void> Server::open_gateways() {
 
 void Server::on_durable() {
   for (const auto& gateway : gateways_) gateway->notify();
-  if (BattleShard* const shard = ticking_.load(std::memory_order_acquire)) shard->on_durable();
+  if (!ticking_.load(std::memory_order_acquire)) return;
+  for (const auto& shard : shards_) shard->on_durable();
 }
 
 std::optional<Error> Server::failure() const {
@@ -392,9 +439,10 @@ void Server::stop(i64 grace_ns) {
   // The battles tick on while the players hear the goodbye; their leaving is not
   // journaled as such: who comes back after the restart has his seat.
   for (const auto& gateway : gateways_) gateway->stop(grace_ns);
-  if (battles_) battles_->stop();
-  ticking_.store(nullptr);
-  snapshots_.reset();
+  if (control_) control_->stop();
+  for (const auto& shard : shards_) shard->stop();
+  ticking_.store(false);
+  snapshots_.clear();
   committer_.reset();
 }
 

@@ -16,6 +16,7 @@
 #include "env/folder_lock.hpp"
 #include "env/random.hpp"
 #include "recovery/recovery.hpp"
+#include "server/battle_control.hpp"
 #include "server/battle_shard.hpp"
 #include "server/gateway_thread.hpp"
 #include "telemetry/admin_pages.hpp"
@@ -37,7 +38,7 @@ struct StartReport {
   env::Address admin;
   bool made_certificates = false;
   std::string pki_folder;
-  bool created_battle = false;
+  bool created_battle = false;  ///< the folder held none that goes on
   std::vector<recovery::BattleReport> recovered;
   std::vector<std::string> warnings;  ///< torn tails that were cut, damaged snapshots passed over
   double recovery_ms = 0;
@@ -54,7 +55,10 @@ class Server {
   std::optional<Error> failure() const;
 
   /// For figures; any thread, what they say of threads applies.
-  const BattleShard& shard() const { return *battles_; }
+  std::span<const std::unique_ptr<BattleShard>> shards() const { return shards_; }
+  const battle::BattleDirectory& directory() const { return directory_; }
+  /// To make battles, end them and speak to them.
+  BattleControl& control() { return *control_; }
   std::span<const std::unique_ptr<GatewayThread>> gateways() const { return gateways_; }
   const journal::GroupCommitter& committer() const { return *committer_; }
 
@@ -65,17 +69,21 @@ class Server {
  private:
   explicit Server(ServerOptions options);
   Result<void> prepare_identity();
-  Result<void> open_gateways();
+  using Battles = std::vector<std::unique_ptr<RunningBattle>>;
   Result<void> open_battles();
-  Result<std::vector<RunningBattle>> recover_or_create(recovery::Recovery& recovery);
-  Result<RunningBattle> make_running(std::unique_ptr<battle::Battle> battle, bool recovered);
+  Result<void> open_control(const recovery::Recovery& recovery);
+  Result<Battles> take_in(recovery::Recovery& recovery);
+  Result<void> open_gateways();
+  Result<void> open_journal(recovery::Recovery& recovery, std::size_t tick_room);
+  Result<void> open_shards(Battles recovered, const snapshot::SnapshotRoom& room);
+  Result<void> journal_resumption(const Battles& battles);
+  Result<void> wait_until_durable(u64 sequence);
   Result<void> open_admin();
-  Result<void> journal_start(std::span<const RunningBattle> battles);
+  Result<void> start_threads();
   void on_durable();
   const world::Game* find_game(std::string_view name) const;
   void collect_metrics(telemetry::MetricSink& sink) const;
   telemetry::ServerStats stats();
-  std::shared_ptr<const battle::BattleDescriptor> describe(battle::Battle& battle) const;
 
   ServerOptions options_;
   StartReport report_;
@@ -90,13 +98,18 @@ class Server {
   TimeNs started_at_ = 0;
 
   // In the order of the path; stopped from the outside in.
-  std::vector<std::unique_ptr<battle::InboundRing>> inbound_;  ///< one a gateway shard
-  std::unique_ptr<BroadcastRing> frames_;
+  battle::BattleDirectory directory_;
+  std::vector<std::vector<std::unique_ptr<battle::InboundRing>>> inbound_;  ///< by gateway, by battle shard
+  std::vector<std::vector<battle::InboundRing*>> inbound_of_gateway_;
+  std::vector<std::unique_ptr<BroadcastRing>> frames_;  ///< by battle shard
   std::vector<std::unique_ptr<GatewayThread>> gateways_;
-  std::atomic<BattleShard*> ticking_{nullptr};  ///< for on_durable, which runs before the shard exists
+  std::atomic<bool> ticking_{false};  ///< for on_durable, which runs before the shards exist
   std::unique_ptr<journal::GroupCommitter> committer_;
-  std::unique_ptr<snapshot::SnapshotWriter> snapshots_;
-  std::unique_ptr<BattleShard> battles_;
+  std::vector<std::unique_ptr<snapshot::SnapshotWriter>> snapshots_;  ///< by battle shard
+  std::vector<std::unique_ptr<ShardMailbox>> mailboxes_;             ///< by battle shard
+  std::unique_ptr<BattleControl> control_;
+  std::optional<env::Watchdog> watchdog_;
+  std::vector<std::unique_ptr<BattleShard>> shards_;
   telemetry::MetricsRegistry metrics_;
   std::unique_ptr<telemetry::AdminServer> admin_;
   std::vector<telemetry::MetricsRegistry::Registration> registrations_;

@@ -15,11 +15,11 @@
 
 namespace drumline::server {
 
-/// A battle that is to run from the next tick on. With `replaces` it takes the place of
-/// one whose rules failed: it stands at that one's last good tick.
+/// A battle that is to run from the next tick on: a new one, whose creation is journaled
+/// then; or, with `replaces`, one that stands at the last good tick of the one of the same
+/// id whose rules failed, and takes its place.
 struct InstallBattle {
   std::unique_ptr<RunningBattle> battle;
-  bool created = false;  ///< new: its creation is journaled before its first tick
   bool replaces = false;
 };
 

@@ -6,124 +6,321 @@
 
 #include "base/log.hpp"
 #include "battle/journal_records.hpp"
-#include "server/frame_envelope.hpp"
+#include "env/thread.hpp"
 #include "world/snapshot.hpp"
 
 namespace drumline::server {
-namespace {
-
-/// Room for notices in a frame; what does not fit goes with the next one.
-constexpr std::size_t kMessageRoomBytes = 64 << 10;
-
-}  // namespace
-
-std::size_t frame_room_bytes(const RunningBattle& battle) {
-  return sizeof(FrameEnvelope) + battle.encoder->frame_bytes_most() + kMessageRoomBytes;
-}
 
 bool TickPipeline::run_tick() {
-  journal::Batch* const batch = committer_.acquire();
-  if (batch == nullptr) return false;
+  batch_ = committer_.acquire(options_.lane);
+  if (batch_ == nullptr) return false;
   const TimeNs begun = clock_.now();
 
-  receive_inputs();  // gateway → battle
-  for (RunningBattle& battle : battles_)
-    battle.outcome = battle.actor->step();  // validate, order, step, hash
+  receive_requests();  // control → battles
+  receive_inputs();    // gateways → battles
+  for (const auto& battle : battles_) step(*battle);  // validate, order, step, hash
   const TimeNs stepped = clock_.now();
 
-  append_finished_snapshots(*batch);
-  for (const RunningBattle& battle : battles_) append_to_journal(*batch, battle);
-  const u64 journal_sequence = committer_.submit(batch);  // battle → journal: one group commit for the shard
+  append_finished_snapshots();
+  for (const auto& battle : battles_) append_to_journal(*battle);
+  committer_.submit(std::exchange(batch_, nullptr), options_.lane);  // one group commit for the shard
 
-  for (RunningBattle& battle : battles_)
-    publish_frame(battle, journal_sequence);  // shown once that is durable
+  packer_.begin(committer_.submitted_sequence(options_.lane));
+  for (const auto& battle : battles_) publish_frame(*battle);  // shown once that is durable
+  packer_.flush();
   const TimeNs encoded = clock_.now();
 
-  for (const RunningBattle& battle : battles_) take_snapshot(battle);
-
-  counters_.ticks.add();
-  counters_.tick.set(static_cast<i64>(battles_.front().outcome.tick));
-  i64 players = 0;
-  for (const RunningBattle& battle : battles_) players += battle.actor->battle().seats().live_count();
-  counters_.players.set(players);
-  counters_.step_ns.record(static_cast<u64>(stepped - begun));
-  counters_.encode_ns.record(static_cast<u64>(encoded - stepped));
-  counters_.work_ns.record(static_cast<u64>(clock_.now() - begun));
+  for (const auto& battle : battles_) take_snapshot(*battle);
+  answer_requests();
+  end_battles();
+  count(begun, stepped, encoded);
   return true;
 }
 
-TickPipeline::TickPipeline(std::vector<RunningBattle> battles, std::span<battle::InboundRing* const> inbound,
+TickPipeline::TickPipeline(const PipelineOptions& options, std::span<battle::InboundRing* const> inbound,
                            journal::GroupCommitter& committer, snapshot::SnapshotWriter& snapshots,
-                           BroadcastRing& frames, const env::Clock& clock)
-    : battles_(std::move(battles)),
+                           BroadcastRing& frames, ShardMailbox& mailbox, BattleEvents& events,
+                           const env::Clock& clock)
+    : options_(options),
       inbound_(inbound.begin(), inbound.end()),
       committer_(committer),
       snapshots_(snapshots),
-      frames_(frames),
-      clock_(clock) {
-  covered_.reserve(battles_.size());
-  std::sort(battles_.begin(), battles_.end(), [](const RunningBattle& a, const RunningBattle& b) {
-    return a.actor->battle().info().id < b.actor->battle().info().id;
-  });
+      mailbox_(mailbox),
+      events_(events),
+      clock_(clock),
+      packer_(frames, clock) {
+  snapshot_.reserve(options.inline_snapshot_bytes);
+}
+
+RunningBattle* TickPipeline::find(BattleId id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+void TickPipeline::add(std::unique_ptr<RunningBattle> battle) {
+  const BattleId id = battle->id();
+  by_id_[id] = battle.get();
+  const auto at = std::lower_bound(battles_.begin(), battles_.end(), id,
+                                   [](const auto& other, BattleId wanted) { return other->id() < wanted; });
+  battles_.insert(at, std::move(battle));
+}
+
+// ---- what comes in
+
+void TickPipeline::receive_requests() {
+  if (mailbox_.empty()) return;
+  for (ShardRequest& request : mailbox_.take()) {
+    std::visit([this](auto& which) { receive(which); }, request);
+  }
+}
+
+void TickPipeline::receive(InstallBattle& install) {
+  const TimeNs begun = clock_.now();
+  const battle::Battle& battle = install.battle->battle();
+  const battle::BattleInfo& info = battle.info();
+  RunningBattle* const failed = find(info.id);
+  if (install.replaces) {
+    // It may have been disposed of meanwhile.
+    if (failed == nullptr || !failed->failed) return;
+    append({journal::RecordKind::note, info.id, info.epoch, battle.tick()},
+           battle::encode_text("started again at tick " + std::to_string(battle.tick())));
+    install.battle->actor->take_over(*failed->actor, failed->failures <= 1);
+    install.battle->relays = failed->relays;
+    for (const PartFeed& feed : failed->parts) install.battle->send_state_to(feed.session);
+    std::swap(install.battle->messages, failed->messages);
+    install.battle->failures = failed->failures;
+    install.battle->failed_at = failed->failed_at;
+    install.battle->last_inline_snapshot = failed->last_inline_snapshot;
+    by_id_[info.id] = install.battle.get();
+    *std::find_if(battles_.begin(), battles_.end(),
+                  [&](const auto& each) { return each.get() == failed; }) = std::move(install.battle);
+  } else {
+    DRUM_ASSERT(failed == nullptr);
+    append({journal::RecordKind::battle_created, info.id, info.epoch, battle.tick()},
+           battle::encode_created({info, battle.state_hash()}));
+    counters_.battles_created.add();
+    events_.on_installed(install.battle->entry);
+    add(std::move(install.battle));
+  }
+  counters_.install_ns.record(static_cast<u64>(clock_.now() - begun));
+}
+
+void TickPipeline::receive(DisposeBattle& dispose) {
+  RunningBattle* const battle = find(dispose.battle);
+  if (battle == nullptr || battle->ended) return;
+  battle->ended = true;
+  battle->end_reason = std::move(dispose.why);
+}
+
+void TickPipeline::receive(Tell& tell) {
+  RunningBattle* const battle = find(tell.battle);
+  if (battle == nullptr || battle->failed) return;
+  if (!battle->actor->tell(tell.message)) {
+    // Its turn comes with a later tick.
+    if (auto posted = mailbox_.post(std::move(tell)); !posted) counters_.inputs_astray.add();
+  }
+}
+
+void TickPipeline::receive(Ask& ask) {
+  asks_.push_back(std::move(ask));
+}
+
+void TickPipeline::receive(TakeSnapshot& take) {
+  snapshot_requests_.push_back(std::move(take));
 }
 
 void TickPipeline::receive_inputs() {
+  RunningBattle* last = nullptr;
   for (battle::InboundRing* const ring : inbound_) {
     const std::size_t count = ring->consume(ring->capacity(), [&](const battle::Inbound& inbound) {
-      const auto found = std::lower_bound(
-          battles_.begin(), battles_.end(), inbound.battle,
-          [](const RunningBattle& a, BattleId id) { return a.actor->battle().info().id < id; });
-      if (found == battles_.end() || found->actor->battle().info().id != inbound.battle) return;
-      found->actor->receive(inbound);
+      if (last == nullptr || last->id() != inbound.battle) last = find(inbound.battle);
+      if (last == nullptr) {
+        counters_.inputs_astray.add();
+      } else if (inbound.kind == battle::Inbound::Kind::watch) {
+        ++last->relays;
+        last->send_state_to(inbound.session);
+      } else if (inbound.kind == battle::Inbound::Kind::unwatch) {
+        last->relays -= std::min(last->relays, 1U);
+        last->stop_sending_state_to(inbound.session);
+      } else if (inbound.kind == battle::Inbound::Kind::resend_state) {
+        last->send_state_to(inbound.session);
+      } else if (last->failed && inbound.kind == battle::Inbound::Kind::command) {
+        counters_.inputs_astray.add();
+      } else {
+        last->actor->receive(inbound);
+      }
     });
     counters_.inputs.add(count);
   }
 }
 
-void TickPipeline::append_to_journal(journal::Batch& batch, const RunningBattle& running) {
-  const battle::Battle& battle = running.actor->battle();
-  const battle::TickOutcome& outcome = running.outcome;
-  const MutableBytes room = batch.open(battle::max_tick_bytes(outcome.accepted.size()));
-  // The server sizes a batch for every battle's largest tick.
+// ---- the step, in bounds
+
+void TickPipeline::step(RunningBattle& running) {
+  if (running.failed) return;
+  const auto run = [&running] {
+    running.outcome = running.actor->step();
+    if (!running.ended && running.battle().rules().finished()) {
+      running.ended = true;
+      running.end_reason = "it came to its end";
+    }
+    if (running.ended) running.actor->battle().rules().on_dispose();
+  };
+  if (guard_ == nullptr) {
+    run();
+  } else if (auto reason = guard_->run(run)) {
+    on_failed(running, std::move(*reason));
+    return;
+  }
+  counters_.battle_ticks.add();
+  const u32 seated = running.battle().seats().live_count();
+  players_ += seated;
+  running.entry->seated.store(seated, std::memory_order_relaxed);
+  running.entry->tick.store(running.outcome.tick, std::memory_order_relaxed);
+  if (running.ended) running.entry->open.store(false, std::memory_order_relaxed);
+}
+
+// The battle stands still from here on, until it is replaced or disposed of. What its
+// rules left behind is not looked at again: everything is made anew from its last good tick.
+void TickPipeline::on_failed(RunningBattle& running, std::string reason) {
+  counters_.battles_failed.add();
+  running.failed = true;
+  FailedBattle failed;
+  failed.entry = running.entry;
+  failed.game = running.game;
+  failed.info = running.battle().info();
+  failed.way = running.last_good.way();
+  failed.tick = failed.way.tick + 1;
+  failed.reason = std::move(reason);
+  const bool in_a_row =
+      running.failures > 0 && failed.tick - running.failed_at <= options_.forgive_after_ticks;
+  failed.failures = in_a_row ? running.failures + 1 : 1;
+  running.failed_at = failed.tick;
+  running.failures = failed.failures;
+  const auto candidates = running.actor->candidates();
+  failed.inputs.resize(battle::max_tick_bytes(candidates.size()));
+  ByteWriter inputs(failed.inputs);
+  battle::encode_tick(0, 0, candidates, inputs);
+  failed.inputs.resize(inputs.size());
+  append({journal::RecordKind::battle_failed, failed.info.id, failed.info.epoch, failed.tick},
+         battle::encode_failed(failed.reason, candidates));
+  log_error("battle {} failed in tick {}: {}", failed.info.id.value, failed.tick, failed.reason);
+  events_.on_failed(std::move(failed));
+}
+
+// ---- journal
+
+/// Room for a record in the tick's batch. What does not fit goes into a further one.
+MutableBytes TickPipeline::open_record(std::size_t max_bytes) {
+  MutableBytes room = batch_->open(max_bytes);
+  if (!room.empty()) return room;
+  committer_.submit(batch_, options_.lane);
+  batch_ = committer_.acquire(options_.lane);
+  while (batch_ == nullptr) {
+    // More in one tick than a whole batch, and no batch free: the disk decides now.
+    env::sleep_until(clock_.now() + 200 * kMicrosecondNs);
+    batch_ = committer_.acquire(options_.lane);
+  }
+  room = batch_->open(max_bytes);
   DRUM_ASSERT(!room.empty());
+  return room;
+}
+
+void TickPipeline::append(const journal::RecordInfo& info, Bytes payload) {
+  const MutableBytes room = open_record(std::max<std::size_t>(payload.size(), 1));
+  if (!payload.empty()) std::memcpy(room.data(), payload.data(), payload.size());
+  batch_->close(info, payload.size());
+}
+
+void TickPipeline::append_to_journal(RunningBattle& running) {
+  if (running.failed) {
+    // It has no further tick, but it may be given up.
+    if (running.ended) append_end(running, running.last_good.way().tick);
+    return;
+  }
+  const battle::Battle& battle = running.battle();
+  const battle::TickOutcome& outcome = running.outcome;
+  const journal::RecordInfo info{journal::RecordKind::tick, battle.info().id, battle.info().epoch, outcome.tick};
+  const MutableBytes room = open_record(battle::max_tick_bytes(outcome.accepted.size()));
   ByteWriter out(room);
   battle::encode_tick(outcome.state_hash, 0, outcome.accepted, out);
   DRUM_ASSERT(out.ok());
-  batch.close({journal::RecordKind::tick, battle.info().id, battle.info().epoch, outcome.tick}, out.size());
+  const Bytes payload = out.written();
+  batch_->close(info, payload.size());
+  running.last_good.note(battle, payload);
+  // A copy: the batch is the journal's from its submission on.
+  if (running.relays_ticks()) running.tick_payload.assign(payload.begin(), payload.end());
+  append_inline_snapshot(running);
+  if (running.ended) append_end(running, info.tick);
 }
 
-void TickPipeline::append_finished_snapshots(journal::Batch& batch) {
+void TickPipeline::append_end(const RunningBattle& running, Tick tick) {
+  const battle::BattleInfo& info = running.battle().info();
+  append({journal::RecordKind::battle_disposed, info.id, info.epoch, tick},
+         battle::encode_text(running.end_reason));
+}
+
+bool TickPipeline::keeps_snapshots_inline(const RunningBattle& running) const {
+  return running.max_snapshot_bytes <= options_.inline_snapshot_bytes;
+}
+
+void TickPipeline::append_inline_snapshot(RunningBattle& running) {
+  const battle::Battle& battle = running.battle();
+  if (running.ended || !keeps_snapshots_inline(running) ||
+      !options_.snapshots.due(battle.info().id, battle.tick())) {
+    return;
+  }
+  world::encode_snapshot(battle.world(), battle.info().game, snapshot_);
+  const MutableBytes room = open_record(battle::inline_snapshot_bytes(running.info.size(), snapshot_.size()));
+  ByteWriter out(room);
+  battle::encode_inline_snapshot({running.info, snapshot_}, out);
+  DRUM_ASSERT(out.ok());
+  batch_->close({journal::RecordKind::snapshot, battle.info().id, battle.info().epoch, battle.tick()}, out.size());
+  // The one before is durable for long: with it, nothing up to there is needed.
+  if (running.last_inline_snapshot != 0) {
+    committer_.request_prune({battle.info().id, running.last_inline_snapshot});
+  }
+  running.last_inline_snapshot = battle.tick();
+}
+
+void TickPipeline::append_finished_snapshots() {
   while (auto done = snapshots_.poll()) {
+    if (done->removed) continue;
     if (done->error) {
       counters_.snapshots_failed.add();
       log_warning("{}; the battle goes on, and recovery will start further back", done->error->message);
       continue;
     }
-    const MutableBytes room = batch.open(battle::kMaxSnapshotTakenBytes);
-    // The server leaves room for these beside every battle's largest tick.
-    DRUM_ASSERT(!room.empty());
-    ByteWriter out(room);
+    std::array<std::byte, battle::kMaxSnapshotTakenBytes> memory;
+    ByteWriter out(memory);
     battle::encode_snapshot_taken({done->header.state_hash, done->header.content_hash, std::move(done->name)},
                                   out);
     DRUM_ASSERT(out.ok());
-    batch.close(
-        {journal::RecordKind::snapshot_taken, done->header.battle, done->header.epoch, done->header.tick},
-        out.size());
-    if (done->oldest_kept != 0) let_journal_go(done->header.battle, done->oldest_kept);
+    append({journal::RecordKind::snapshot_taken, done->header.battle, done->header.epoch, done->header.tick},
+           out.written());
+    if (done->oldest_kept != 0) committer_.request_prune({done->header.battle, done->oldest_kept});
   }
 }
 
-// What every battle's oldest kept snapshot covers: a segment goes when none needs it.
-void TickPipeline::let_journal_go(BattleId battle, Tick up_to) {
-  const auto known = std::find_if(covered_.begin(), covered_.end(), [&](const journal::PruneUpTo& covered) {
-    return covered.battle == battle;
-  });
-  if (known != covered_.end())
-    known->tick = up_to;
-  else
-    covered_.push_back({battle, up_to});
-  committer_.request_prune(covered_);
+void TickPipeline::take_snapshot(const RunningBattle& running) {
+  const battle::Battle& battle = running.battle();
+  if (running.failed || running.ended || keeps_snapshots_inline(running) ||
+      !options_.snapshots.due(battle.info().id, battle.tick())) {
+    return;
+  }
+  snapshot::SnapshotJob* const job = snapshots_.acquire();
+  if (job == nullptr) return;
+  job->header.battle = battle.info().id;
+  job->header.epoch = battle.info().epoch;
+  job->header.tick = battle.tick();
+  job->header.state_hash = running.outcome.state_hash;
+  job->info = running.info;
+  job->content.clear();
+  world::encode_snapshot(battle.world(), battle.info().game, job->content);
+  snapshots_.submit(job);
 }
+
+// ---- broadcast
 
 void TickPipeline::queue_notices(RunningBattle& running) {
   std::size_t told = 0;
@@ -140,41 +337,201 @@ void TickPipeline::queue_notices(RunningBattle& running) {
   running.actor->notices_told(told);
 }
 
-void TickPipeline::publish_frame(RunningBattle& running, u64 journal_sequence) {
-  battle::BattleActor& actor = *running.actor;
-  const battle::Battle& battle = actor.battle();
-  queue_notices(running);
-  if (actor.take_resync_request()) running.encoder->request_full();
-  for (u32 slot = 0; slot < running.seats.size(); ++slot) {
-    running.seats[slot] = {battle.rules().entity_of(PlayerSlot{slot}), actor.processed_sequences()[slot]};
+// The state as it is after this tick, piece by piece, to sessions that are to run the
+// battle themselves: what follows they get tick by tick.
+void TickPipeline::queue_parts(RunningBattle& running) {
+  std::shared_ptr<const std::vector<std::byte>> newest;
+  for (PartFeed& feed : running.parts) {
+    if (feed.bytes == nullptr) {
+      if (newest == nullptr) {
+        running.battle().encode_snapshot(snapshot_);
+        auto bytes = std::make_shared<std::vector<std::byte>>(running.info);
+        bytes->insert(bytes->end(), snapshot_.begin(), snapshot_.end());
+        newest = std::move(bytes);
+      }
+      feed.bytes = newest;
+      feed.tick = running.outcome.tick;
+      feed.state_hash = running.outcome.state_hash;
+      feed.info_bytes = static_cast<u32>(running.info.size());
+    }
+    const Bytes left = Bytes(*feed.bytes).subspan(feed.offset);
+    battle::StatePart part;
+    part.tick = feed.tick;
+    part.state_hash = feed.state_hash;
+    part.info_bytes = feed.info_bytes;
+    part.total_bytes = static_cast<u32>(feed.bytes->size());
+    part.offset = feed.offset;
+    part.bytes = left.first(std::min<std::size_t>(left.size(), battle::kMaxStatePartBytes));
+    std::array<std::byte, battle::kMaxStatePartNoticeBytes> memory;
+    ByteWriter encoded(memory);
+    battle::encode_notice(part, encoded);
+    if (!running.messages.add(feed.session, encoded.written())) break;
+    feed.offset += static_cast<u32>(part.bytes.size());
   }
+  std::erase_if(running.parts, [](const PartFeed& feed) {
+    return feed.bytes != nullptr && feed.offset == feed.bytes->size();
+  });
+}
 
-  const MutableBytes room = frames_.begin(frame_room_bytes(running));
+/// Of a battle that is given up nothing is shown but that it is over: its state is not to be trusted.
+void TickPipeline::publish_end(RunningBattle& running) {
+  const broadcast::EncodeInput input{.world = running.battle().world(),
+                                     .messages = &running.messages,
+                                     .ended = true};
   const std::size_t size =
-      running.encoder->encode({battle.world(), running.outcome.state_hash, battle.seats().live_count(),
-                               running.seats, running.outcome.events, &running.messages},
-                              room.subspan(sizeof(FrameEnvelope)));
+      running.encoder->encode_without_state(input, packer_.room(frame_room_bytes(running, false, 0)));
   DRUM_ASSERT(size != 0);
-  const FrameEnvelope envelope{journal_sequence, clock_.now()};
-  std::memcpy(room.data(), &envelope, sizeof envelope);
-  frames_.publish(sizeof envelope + size);
+  packer_.commit(size);
+}
+
+void TickPipeline::publish_frame(RunningBattle& running) {
+  if (running.failed) {
+    if (running.ended) publish_end(running);
+    return;
+  }
+  battle::BattleActor& actor = *running.actor;
+  const battle::Battle& battle = running.battle();
+  const Tick tick = running.outcome.tick;
+  if (actor.take_resync_request()) {
+    running.encoder->request_full();
+    actor.announce_roster();
+  }
+  // Battles take turns, so that their states do not all fall on one tick.
+  const bool with_state = running.ended || (tick + battle.info().id.value) % running.encode_period_ticks == 0;
+  const bool relays = running.relays_ticks();
+  if (!with_state && !relays && !actor.has_news() && running.messages.empty()) {
+    running.encoder->skip(running.outcome.events, tick);
+    return;
+  }
+  queue_notices(running);
+  if (!running.parts.empty()) queue_parts(running);
+  broadcast::EncodeInput input{.world = battle.world(),
+                               .state_hash = running.outcome.state_hash,
+                               .players = battle.seats().live_count(),
+                               .events = running.outcome.events,
+                               .messages = &running.messages,
+                               .ended = running.ended};
+  if (relays) input.tick_payload = running.tick_payload;
+  const MutableBytes room = packer_.room(frame_room_bytes(running, with_state, input.tick_payload.size()));
+  std::size_t size = 0;
+  if (with_state) {
+    for (u32 slot = 0; slot < running.seats.size(); ++slot) {
+      running.seats[slot] = {battle.rules().entity_of(PlayerSlot{slot}), actor.processed_sequences()[slot]};
+    }
+    input.seats = running.seats;
+    size = running.encoder->encode(input, room);
+  } else {
+    size = running.encoder->encode_without_state(input, room);
+  }
+  DRUM_ASSERT(size != 0);
+  packer_.commit(size);
   counters_.frames.add();
   counters_.frame_bytes.add(size);
 }
 
-void TickPipeline::take_snapshot(const RunningBattle& running) {
-  const battle::Battle& battle = running.actor->battle();
-  if (!snapshots_.policy().due(battle.info().id, battle.tick())) return;
-  snapshot::SnapshotJob* const job = snapshots_.acquire();
-  if (job == nullptr) return;
-  job->header.battle = battle.info().id;
-  job->header.epoch = battle.info().epoch;
-  job->header.tick = battle.tick();
-  job->header.state_hash = running.outcome.state_hash;
-  job->info = running.info;
-  job->content.clear();
-  world::encode_snapshot(battle.world(), battle.info().game, job->content);
-  snapshots_.submit(job);
+// ---- answers and ends
+
+void TickPipeline::answer_requests() {
+  const u64 sequence = committer_.submitted_sequence(options_.lane);
+  const TimeNs now = clock_.now();
+  for (Ask& ask : asks_) {
+    RunningBattle* const battle = find(ask.battle);
+    Answer answer{sequence, std::move(ask.answer), {}};
+    if (now >= ask.deadline) {
+      answer.promise.set_value(Error{ErrorCode::timeout, "the battle came to the question after its deadline"});
+    } else if (battle == nullptr || battle->failed) {
+      answer.promise.set_value(Error{ErrorCode::not_found, "battle " + std::to_string(ask.battle.value) +
+                                                               " does not run here now"});
+    } else {
+      bool known = false;
+      const auto put = [&] { known = std::as_const(battle->battle().rules()).on_ask(ask.question, answer.bytes); };
+      std::optional<std::string> failed;
+      if (guard_ != nullptr)
+        failed = guard_->run(put);
+      else
+        put();
+      if (failed) {
+        answer.promise.set_value(Error{ErrorCode::internal, "the rules failed at the question: " + *failed});
+      } else if (!known || answer.bytes.size() > world::kMaxAnswerBytes) {
+        answer.promise.set_value(Error{ErrorCode::invalid_argument, "the game knows no such question"});
+      } else {
+        answers_.push_back(std::move(answer));
+      }
+    }
+  }
+  asks_.clear();
+  for (TakeSnapshot& take : snapshot_requests_) {
+    RunningBattle* const battle = find(take.battle);
+    if (battle == nullptr || battle->failed) {
+      take.snapshot.set_value(Error{ErrorCode::not_found, "battle " + std::to_string(take.battle.value) +
+                                                              " does not run here now"});
+      continue;
+    }
+    SnapshotAnswer answer{sequence, std::move(take.snapshot), {}};
+    answer.snapshot.tick = battle->outcome.tick;
+    answer.snapshot.state_hash = battle->outcome.state_hash;
+    answer.snapshot.info = battle->info;
+    battle->battle().encode_snapshot(answer.snapshot.content);
+    snapshot_answers_.push_back(std::move(answer));
+  }
+  snapshot_requests_.clear();
+  if (answers_.empty() && snapshot_answers_.empty()) return;
+  // Nobody hears of what a crash could undo.
+  const u64 durable = committer_.durable_sequence(options_.lane);
+  std::erase_if(answers_, [&](Answer& answer) {
+    if (answer.journal_sequence > durable) return false;
+    answer.promise.set_value(std::move(answer.bytes));
+    return true;
+  });
+  std::erase_if(snapshot_answers_, [&](SnapshotAnswer& answer) {
+    if (answer.journal_sequence > durable) return false;
+    answer.promise.set_value(std::move(answer.snapshot));
+    return true;
+  });
+}
+
+void TickPipeline::end_battles() {
+  remove_snapshots_of_the_ended();
+  const auto is_over = [](const auto& battle) { return battle->ended; };
+  if (std::none_of(battles_.begin(), battles_.end(), is_over)) return;
+  for (const auto& battle : battles_) {
+    if (!battle->ended) continue;
+    counters_.battles_ended.add();
+    ended_.push_back(
+        {committer_.submitted_sequence(options_.lane), battle->id(), !keeps_snapshots_inline(*battle)});
+    by_id_.erase(battle->id());
+    events_.on_ended(battle->id(), battle->end_reason);
+  }
+  std::erase_if(battles_, is_over);
+}
+
+// Not before their end is durable: until then they are the way back.
+void TickPipeline::remove_snapshots_of_the_ended() {
+  if (ended_.empty()) return;
+  const u64 durable = committer_.durable_sequence(options_.lane);
+  std::erase_if(ended_, [&](const Ended& ended) {
+    if (ended.journal_sequence > durable) return false;
+    if (ended.has_snapshot_files) {
+      snapshot::SnapshotJob* const job = snapshots_.acquire();
+      if (job == nullptr) return false;
+      job->header = {};
+      job->header.battle = ended.battle;
+      job->remove_all = true;
+      snapshots_.submit(job);
+    }
+    committer_.request_prune({ended.battle, journal::kBattleOver});
+    return true;
+  });
+}
+
+void TickPipeline::count(TimeNs begun, TimeNs stepped, TimeNs encoded) {
+  counters_.ticks.add();
+  counters_.battles.set(static_cast<i64>(battles_.size()));
+  counters_.players.set(std::exchange(players_, 0));
+  if (!battles_.empty()) counters_.tick.set(static_cast<i64>(battles_.front()->outcome.tick));
+  counters_.step_ns.record(static_cast<u64>(stepped - begun));
+  counters_.encode_ns.record(static_cast<u64>(encoded - stepped));
+  counters_.work_ns.record(static_cast<u64>(clock_.now() - begun));
 }
 
 }  // namespace drumline::server

@@ -74,6 +74,13 @@ bool SnapshotWriter::step() {
   full_.pop();
   SnapshotDone done;
   done.header = job->header;
+  if (job->remove_all) {
+    done.removed = true;
+    // What could not be removed is found again as a battle's that is over, and harms nobody.
+    (void)store_.remove_all(job->header.battle);
+    finish(job, std::move(done));
+    return true;
+  }
   done.header.content_bytes = job->content.size();
   done.header.content_hash = content_hash(job->content);
   done.header.info_bytes = static_cast<u32>(job->info.size());
@@ -86,12 +93,17 @@ bool SnapshotWriter::step() {
     failed_.add();
     done.error = std::move(written).error();
   }
+  finish(job, std::move(done));
+  return true;
+}
+
+void SnapshotWriter::finish(SnapshotJob* job, SnapshotDone done) {
+  job->remove_all = false;
   Finished* finished = done_.try_reserve();
   DRUM_ASSERT(finished != nullptr);
   finished->job = job;
   finished->done = std::move(done);
   done_.commit();
-  return true;
 }
 
 void SnapshotWriter::drive() {

@@ -27,6 +27,7 @@ struct SnapshotPolicy {
 /// Something to write; buffers are reused, so their capacity stays.
 struct SnapshotJob {
   SnapshotHeader header;
+  bool remove_all = false;  ///< write nothing: header.battle is over, and its snapshots go
   std::vector<std::byte> info;
   std::vector<std::byte> content;
 };
@@ -41,6 +42,7 @@ struct SnapshotRoom {
 struct SnapshotDone {
   SnapshotHeader header;  ///< with content's hash and size
   std::string name;
+  bool removed = false;        ///< it was a remove_all
   Tick oldest_kept = 0;        ///< the journal before it may go; 0 none
   std::optional<Error> error;  ///< the snapshot was not written; the battle goes on without
 };
@@ -72,6 +74,7 @@ class SnapshotWriter {
   SnapshotWriter(SnapshotStore store, SnapshotPolicy policy, std::size_t outstanding,
                  const SnapshotRoom& room, env::Wakeup wakeup);
   bool step();
+  void finish(SnapshotJob* job, SnapshotDone done);
   void run();
 
   SnapshotStore store_;

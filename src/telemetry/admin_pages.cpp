@@ -1,7 +1,10 @@
 #include "telemetry/admin_pages.hpp"
 
+#include <charconv>
+
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hpp"
 #include "base/log.hpp"
 
 namespace drumline::telemetry {
@@ -52,7 +55,72 @@ AdminResponse serve_token(const AdminSources& sources, const AdminRequest& reque
   return json_response(dump({{"token", issued->token}, {"expires_at", issued->expires_at_s}}));
 }
 
+AdminResponse serve_error(const Error& error) {
+  return error_response(error.code == ErrorCode::timeout ? 504 : status_of(error.code), error.message);
+}
+
+/// The battle that a request names, handed to `serve`.
+template <class Serve>
+AdminResponse with_battle(const AdminRequest& request, Serve serve) {
+  const std::string_view text = request.query_value("battle");
+  u64 battle = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), battle);
+  if (text.empty() || failure != std::errc{} || end != text.data() + text.size()) {
+    return error_response(400, "Say which battle: " + std::string(request.path) + "?battle=NUMBER; /battles lists them.");
+  }
+  return serve(battle);
+}
+
+AdminResponse serve_bytes(Result<std::vector<std::byte>> bytes) {
+  if (!bytes) return serve_error(bytes.error());
+  return {200, "application/octet-stream", std::string(as_text(*bytes))};
+}
+
+void add_battle_pages(AdminServer& server, const std::shared_ptr<const AdminSources>& sources) {
+  if (!sources->battles) return;
+  server.add_route("/battles",
+                   [sources](const AdminRequest&) { return json_response(to_json(sources->battles())); });
+  server.add_route("/battles/snapshot", [sources](const AdminRequest& request) {
+    return with_battle(request, [&](u64 battle) { return serve_bytes(sources->snapshot(battle)); });
+  });
+  server.add_action("/battles/create", [sources](const AdminRequest&) {
+    const auto made = sources->create_battle();
+    return made ? json_response(dump({{"battle", *made}})) : serve_error(made.error());
+  });
+  server.add_action("/battles/end", [sources](const AdminRequest& request) {
+    return with_battle(request, [&](u64 battle) {
+      const auto ended = sources->end_battle(battle);
+      return ended ? json_response(dump({{"battle", battle}})) : serve_error(ended.error());
+    });
+  });
+  server.add_action("/battles/tell", [sources](const AdminRequest& request) {
+    return with_battle(request, [&](u64 battle) {
+      const auto told = sources->tell(battle, as_bytes(request.body));
+      return told ? json_response(dump({{"battle", battle}})) : serve_error(told.error());
+    });
+  });
+  server.add_action("/battles/ask", [sources](const AdminRequest& request) {
+    return with_battle(request, [&](u64 battle) { return serve_bytes(sources->ask(battle, as_bytes(request.body))); });
+  });
+}
+
 }  // namespace
+
+std::string to_json(std::span<const BattleInfo> battles) {
+  auto list = nlohmann::ordered_json::array();
+  for (const BattleInfo& battle : battles) {
+    list.push_back({{"battle", battle.id},
+                    {"game", battle.game},
+                    {"sync_model", battle.sync_model},
+                    {"tick", battle.tick},
+                    {"players", battle.players},
+                    {"max_players", battle.max_players},
+                    {"shard", battle.shard},
+                    {"failures", battle.failures},
+                    {"open", battle.open}});
+  }
+  return dump({{"battles", list}});
+}
 
 std::string to_json(const ServerStats& stats) {
   return dump(
@@ -103,6 +171,7 @@ void add_admin_pages(AdminServer& server, AdminSources given) {
     server.add_route("/console.json",
                      [sources](const AdminRequest&) { return json_response(to_json(sources->console())); });
   }
+  add_battle_pages(server, sources);
   server.add_route("/token",
                    [sources](const AdminRequest& request) { return serve_token(*sources, request); });
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "telemetry/admin_server.hpp"
@@ -41,6 +43,20 @@ struct ConsoleInfo {
 };
 std::string to_json(const ConsoleInfo& info);
 
+/// One battle, for /battles.
+struct BattleInfo {
+  u64 id = 0;
+  std::string game;
+  std::string sync_model;
+  u64 tick = 0;
+  u32 players = 0;
+  u32 max_players = 0;
+  u32 shard = 0;
+  u32 failures = 0;
+  bool open = true;
+};
+std::string to_json(std::span<const BattleInfo> battles);
+
 enum class Seat : u8 { spectator, player };
 /// Longest name that /token takes, bytes.
 inline constexpr std::size_t kMaxTokenNameBytes = 23;
@@ -57,11 +73,20 @@ struct AdminSources {
   std::function<std::string()> configuration_json;
   std::function<ServerStats()> stats;
   std::function<ConsoleInfo()> console;
+  std::function<std::vector<BattleInfo>()> battles;
+  std::function<Result<u64>()> create_battle;
+  std::function<Result<void>(u64 battle)> end_battle;
+  std::function<Result<void>(u64 battle, Bytes message)> tell;
+  std::function<Result<std::vector<std::byte>>(u64 battle, Bytes question)> ask;
+  /// A battle's state after a tick, as docs/formats/snapshot.md says.
+  std::function<Result<std::vector<std::byte>>(u64 battle)> snapshot;
   /// Absent where development tokens are off: /token then says so (403).
   std::function<Result<IssuedToken>(Seat seat, const std::string& name)> issue_token;
 };
 
-/// Adds /live, /ready, /metrics, /config, /stats.json, /console.json and /token.
+/// Adds /live, /ready, /metrics, /config, /stats.json, /console.json, /token, /battles and
+/// /battles/snapshot; to be posted to: /battles/create, /battles/end, /battles/tell and
+/// /battles/ask.
 void add_admin_pages(AdminServer& server, AdminSources sources);
 
 }  // namespace drumline::telemetry

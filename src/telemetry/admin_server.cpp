@@ -70,11 +70,14 @@ struct AdminServer::Impl {
   Result<void> listen();
   void accept();
   void take(tcp::socket socket);
-  Answer answer(const http::request<http::empty_body>& request);
-  std::optional<Answer> refuse(const http::request<http::empty_body>& request, std::string_view path) const;
+  using Header = http::request_header<>;
+  Answer answer(const Header& request, std::string_view body);
+  std::optional<Answer> refuse(const Header& request, std::string_view path) const;
+  bool is_action(std::string_view path) const { return actions.find(path) != actions.end(); }
 
   AdminOptions options;
   std::map<std::string, Handler, std::less<>> routes;
+  std::map<std::string, Handler, std::less<>> actions;
   std::map<std::string_view, AdminAsset> assets;
   AdminCounters counters;
 
@@ -125,14 +128,38 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     if (ec) return close();
     const auto& request = parser_->get();
+    if (request.method() == http::verb::post) return read_body();
     const bool head = request.method() == http::verb::head;
-    // No path takes a body; after one, the next request could not be found.
+    // After a body that nobody reads, the next request could not be found.
     const bool has_body = parser_->content_length().value_or(0) > 0 || parser_->chunked();
     if (request.method() == http::verb::get && has_body) {
-      return send(refusal(413, "No path here takes a body."), true, false);
+      return send(refusal(413, "Only what is posted may have a body."), true, false);
     }
     const bool last = !request.keep_alive() || has_body;
-    send(server_.answer(request), last, head);
+    send(server_.answer(request, {}), last, head);
+  }
+
+  void read_body() {
+    // What would be refused anyway is refused before its body is taken.
+    const auto target = parse_request_target(std::string_view(parser_->get().target()));
+    if (!target || !server_.is_action(target->path) || server_.refuse(parser_->get(), target->path)) {
+      return send(server_.answer(parser_->get(), {}), true, false);
+    }
+    body_parser_.emplace(std::move(*parser_));
+    body_parser_->body_limit(server_.options.max_body_bytes);
+    http::async_read(stream_, buffer_, *body_parser_,
+                     [self = shared_from_this()](error_code ec, std::size_t) { self->on_body(ec); });
+  }
+
+  void on_body(error_code ec) {
+    if (ec == http::error::body_limit) {
+      return send(refusal(413, "At most " + std::to_string(server_.options.max_body_bytes) +
+                                   " bytes may be posted here."),
+                  true, false);
+    }
+    if (ec) return close();
+    const auto& request = body_parser_->get();
+    send(server_.answer(request, request.body()), !request.keep_alive(), false);
   }
 
   static Answer refusal(unsigned status, std::string sentence) {
@@ -198,6 +225,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<http::request_parser<http::string_body>> body_parser_;
   Answer answer_;
   std::optional<http::response<http::span_body<const char>>> response_;
   std::array<char, 2048> scrap_;
@@ -283,18 +311,18 @@ void AdminServer::Impl::take(tcp::socket socket) {
 }
 
 /// What stands in the way of an answer, the path aside.
-std::optional<Answer> AdminServer::Impl::refuse(const http::request<http::empty_body>& request,
-                                                std::string_view path) const {
+std::optional<Answer> AdminServer::Impl::refuse(const Header& request, std::string_view path) const {
   const auto refused = [](unsigned status, std::string sentence) {
     Answer answer;
     answer.response = error_response(status, std::move(sentence));
     return answer;
   };
   const auto field = [&](http::field name) { return std::string_view(request[name]); };
-  if (request.method() != http::verb::get && request.method() != http::verb::head) {
-    Answer answer = refused(405, "Only GET and HEAD are served here.");
+  const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
+  if (is_action(path) ? request.method() != http::verb::post : !reads) {
+    Answer answer = refused(405, is_action(path) ? "This path is to be posted to." : "Only GET and HEAD are served here.");
     answer.extra_name = "Allow";
-    answer.extra_value = "GET, HEAD";
+    answer.extra_value = is_action(path) ? "POST" : "GET, HEAD";
     return answer;
   }
   if (on_loopback) {
@@ -314,10 +342,17 @@ std::optional<Answer> AdminServer::Impl::refuse(const http::request<http::empty_
   if (path == "/token" && std::string_view(request["Sec-Fetch-Site"]) == "cross-site") {
     return refused(403, "Tokens are not given to pages of other sites.");
   }
+  // A browser says where a page is from that posts; a tool says nothing.
+  const std::string_view origin = field(http::field::origin);
+  const std::string_view host = field(http::field::host);
+  if (is_action(path) && !origin.empty() && origin != "http://" + std::string(host) &&
+      origin != "https://" + std::string(host)) {
+    return refused(403, "Pages of other sites may not do this.");
+  }
   return std::nullopt;
 }
 
-Answer AdminServer::Impl::answer(const http::request<http::empty_body>& request) {
+Answer AdminServer::Impl::answer(const Header& request, std::string_view body) {
   Answer answer;
   const auto target = parse_request_target(std::string_view(request.target()));
   if (!target) {
@@ -326,9 +361,10 @@ Answer AdminServer::Impl::answer(const http::request<http::empty_body>& request)
   }
   if (auto refusal = refuse(request, target->path)) return std::move(*refusal);
 
-  if (const auto route = routes.find(target->path); route != routes.end()) {
+  const auto& handlers = request.method() == http::verb::post ? actions : routes;
+  if (const auto route = handlers.find(target->path); route != handlers.end()) {
     try {
-      answer.response = route->second(AdminRequest{target->path, target->query});
+      answer.response = route->second(AdminRequest{target->path, target->query, body});
     } catch (const std::exception& error) {
       log_error("admin: {} failed: {}", target->path, printable(error.what()));
       answer.response = error_response(500, "This page failed; the log says why.");
@@ -370,6 +406,12 @@ void AdminServer::add_route(std::string path, Handler handler) {
   DRUM_ASSERT(!impl_->thread.joinable());
   DRUM_ASSERT(!path.empty() && path.front() == '/');
   impl_->routes.insert_or_assign(std::move(path), std::move(handler));
+}
+
+void AdminServer::add_action(std::string path, Handler handler) {
+  DRUM_ASSERT(!impl_->thread.joinable());
+  DRUM_ASSERT(!path.empty() && path.front() == '/');
+  impl_->actions.insert_or_assign(std::move(path), std::move(handler));
 }
 
 void AdminServer::add_assets(std::span<const AdminAsset> assets) {

@@ -1,4 +1,4 @@
-// The admin endpoint: health, metrics, configuration and the console page, over
+// The admin endpoint: health, metrics, configuration, the console page and battles, over
 // HTTP/1.1 on a thread of its own. Everything it serves is asked for through
 // callbacks, which run on that thread; docs/operations.md lists the paths.
 #pragma once
@@ -27,6 +27,7 @@ struct AdminOptions {
   std::string token;
   u32 max_connections = 64;
   std::size_t max_header_bytes = 8 * 1024;
+  std::size_t max_body_bytes = 1 << 20;  ///< of what is posted
   i64 request_timeout_ms = 10'000;  ///< to read a request, and to take its answer
   std::string content_security_policy =
       "default-src 'self'; connect-src 'self' ws: wss: https:; img-src 'self' data: blob:; "
@@ -38,6 +39,7 @@ struct AdminRequest {
   std::string_view path;
   /// Decoded; the first of a repeated key.
   const std::map<std::string, std::string, std::less<>>& query;
+  std::string_view body{};  ///< of an action
 
   std::string_view query_value(std::string_view key) const {
     const auto found = query.find(key);
@@ -82,6 +84,9 @@ class AdminServer {
   /// Before start(). GET and HEAD of exactly `path`; a later route of the same path
   /// replaces the earlier. What a handler throws is answered with status 500.
   void add_route(std::string path, Handler handler);
+  /// Before start(). POST of exactly `path`, with a body of at most max_body_bytes. Pages of
+  /// other sites are refused.
+  void add_action(std::string path, Handler handler);
   /// Before start(). Routes come before assets.
   void add_assets(std::span<const AdminAsset> assets);
 

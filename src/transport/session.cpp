@@ -37,6 +37,8 @@ const char* close_code_name(CloseCode code) {
       return "version";
     case CloseCode::internal:
       return "internal";
+    case CloseCode::battle_over:
+      return "battle_over";
   }
   return "unknown";
 }

@@ -29,6 +29,7 @@ enum class CloseCode : u32 {
   idle = 12,
   version = 13,  ///< protocol version or build not served
   internal = 14,
+  battle_over = 15,  ///< it came to its end, or was ended
 };
 const char* close_code_name(CloseCode code);
 

@@ -28,6 +28,8 @@ std::string_view engine_refusal_name(Refusal refusal) {
       return "dead";
     case kRefusedTooLate.code:
       return "too_late";
+    case kRefusedFailed.code:
+      return "battle_failed";
     default:
       return "unknown";
   }

@@ -36,6 +36,7 @@ export enum CloseCode {
   idle = 12,
   version = 13,
   internal = 14,
+  battle_over = 15,
 }
 
 /** WebSocket close codes of ours are 4000 + CloseCode. */

@@ -38,7 +38,7 @@ enum class PacketDrop : u8 {
 inline constexpr std::size_t kPacketDrops = 7;
 const char* packet_drop_name(PacketDrop drop);
 
-inline constexpr std::size_t kCloseCodes = 15;
+inline constexpr std::size_t kCloseCodes = 16;
 
 struct QuicCounters {
   u64 handshakes_started = 0;

@@ -94,7 +94,7 @@ std::string close_reason_text(CloseCode code, std::string_view reason) {
 
 CloseCode close_code_from_wire(u16 code) {
   if (code == 1000) return CloseCode::none;
-  if (code >= kCloseCodeBase && code <= kCloseCodeBase + static_cast<u16>(CloseCode::internal)) {
+  if (code >= kCloseCodeBase && code <= kCloseCodeBase + static_cast<u16>(CloseCode::battle_over)) {
     return static_cast<CloseCode>(code - kCloseCodeBase);
   }
   return CloseCode::idle;

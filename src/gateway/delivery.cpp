@@ -1,0 +1,200 @@
+// GatewayShard: what battles say.
+#include <algorithm>
+#include <cstring>
+
+#include "gateway/gateway_shard.hpp"
+
+namespace drumline::gateway {
+namespace {
+
+using transport::CloseCode;
+
+/// Whose frame it is; 0 when it is too short to say. The cache checks the rest.
+BattleId battle_of(Bytes frame) {
+  broadcast::BattleFrameHeader head;
+  if (frame.size() < sizeof head) return {};
+  std::memcpy(&head, frame.data(), sizeof head);
+  return BattleId{head.battle};
+}
+
+}  // namespace
+
+void GatewayShard::deliver(Bytes battle_frame) {
+  BattleFeed* const feed = find_feed(battle_of(battle_frame));
+  // Nobody here is in it, or seeks it.
+  if (feed == nullptr) return;
+  broadcast::CellCache& cache = feed->cache;
+  if (const auto absorbed = cache.absorb(battle_frame); !absorbed) {
+    counters_.battle_frames_malformed.add();
+    if (auto pass = log_limit_.allow(clock_.now()))
+      log_error("a battle frame is malformed: {}", absorbed.error().message);
+    return;
+  }
+  counters_.battle_frames.add();
+  if (cache.take_full_request()) {
+    battle::Inbound inbound;
+    inbound.kind = battle::Inbound::Kind::resync;
+    forward(*feed, inbound);
+  }
+  const Tick tick = cache.tick();
+  if (const Bytes payload = cache.tick_payload(); !payload.empty()) {
+    feed->ticks.add(tick, cache.state_hash(), payload);
+  }
+  cache.for_each_message([&](SessionId to, Bytes message) {
+    if (to != SessionId{} && session_shard(to) != options_.shard) return;
+    const auto notice = battle::decode_notice(message);
+    if (notice)
+      on_notice(*feed, to, *notice, tick);
+    else
+      counters_.battle_frames_malformed.add();
+  });
+  send_to_members(*feed);
+  const bool ended = cache.ended();
+  cache.release();
+  if (ended) end_battle(*feed);
+}
+
+// ---- each client's own
+
+void GatewayShard::send_to_members(BattleFeed& feed) {
+  const Tick tick = feed.cache.tick();
+  for (const Members::Member& member : feed.members) {
+    GatewaySession& session = *sessions_[member.session];
+    const std::size_t size = assemble(session, member, tick);
+    if (size == 0) continue;
+    if (session.transport->send_datagram(Bytes(datagram_).first(size))) {
+      counters_.client_frames_sent.add();
+      counters_.client_frame_bytes.add(size);
+    } else {
+      counters_.client_frames_dropped.add();
+    }
+  }
+}
+
+/// Writes the session's datagram of this tick to datagram_; its size, 0 when there is none.
+std::size_t GatewayShard::assemble(GatewaySession& session, const Members::Member& member, Tick tick) {
+  BattleFeed& feed = *session.feed;
+  const bool spectator = session.state == SessionState::watching;
+  const std::size_t budget =
+      std::min<std::size_t>(spectator ? options_.spectator_budget_bytes : options_.datagram_budget_bytes,
+                            session.transport->max_datagram_bytes());
+  if (session.lockstep != nullptr) {
+    if (session.lockstep->lost(feed.ticks)) restart_lockstep(session);
+    send_large_ticks(session, budget);
+    return session.lockstep->assemble(feed.ticks, datagram_, budget);
+  }
+  if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
+  session.next_state_tick = tick + send_period_of(session);
+  const std::size_t size = session.view->assemble(feed.cache, datagram_, budget);
+  return size != 0 && member.in_company ? broadcast::pad_state_frame(datagram_, size, budget) : size;
+}
+
+u32 GatewayShard::send_period_of(const GatewaySession& session) const {
+  return session.player == kNoPlayer ? options_.spectator_period_ticks
+                                     : session.feed->descriptor().sync.send_period_ticks;
+}
+
+/// Ticks with so many inputs that no datagram holds them.
+void GatewayShard::send_large_ticks(GatewaySession& session, std::size_t budget) {
+  const TickLog& log = session.feed->ticks;
+  while (const auto tick = session.lockstep->next_large(log, budget)) {
+    const Bytes payload = log.payload(*tick);
+    // The same shape as in a frame's entry: a length, then the payload.
+    wire::Ticks message;
+    message.first_tick = *tick;
+    message.bytes.resize(payload.size() + kMaxVarintBytes);
+    ByteWriter out(message.bytes);
+    out.write_varint(payload.size());
+    out.write_bytes(payload);
+    message.bytes.resize(out.size());
+    send(session, std::move(message));
+  }
+}
+
+// ---- notices
+
+void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notice& notice, Tick tick) {
+  if (const auto* change = std::get_if<battle::RosterChange>(&notice)) {
+    feed.roster.apply(*change);
+    return;
+  }
+  if (const auto* board = std::get_if<battle::ScoreboardNotice>(&notice)) {
+    wire::Scoreboard message{tick, {}};
+    for (u32 i = 0; i < board->count; ++i)
+      message.entries.push_back({board->entries[i].player, board->entries[i].score});
+    message_.clear();
+    wire::encode_message(wire::ServerMessage(std::move(message)), message_);
+    for (const Members::Member& member : feed.members)
+      sessions_[member.session]->transport->send_reliable(message_);
+    return;
+  }
+  if (const auto* granted = std::get_if<battle::SeatGranted>(&notice)) {
+    on_granted(feed, to, *granted, tick);
+    return;
+  }
+  GatewaySession* const session = find(to);
+  if (session == nullptr || session->state == SessionState::closing || session->feed != &feed) return;
+  if (const auto* refused = std::get_if<battle::SeatRefused>(&notice)) {
+    const bool full = refused->refusal == world::kRefusedNoSeat;
+    refuse_hello(
+        *session, CloseCode::battle_full,
+        full ? "the battle has no such seat, or no free one; try again later or without a reconnect token"
+             : feed.descriptor().refusal_name(refused->refusal));
+  } else if (const auto* command = std::get_if<battle::CommandRefused>(&notice)) {
+    send(*session, wire::Refused{command->refusal.code, feed.descriptor().refusal_name(command->refusal),
+                                 command->sequence});
+  } else if (std::get_if<battle::SeatTaken>(&notice) != nullptr) {
+    // The seat is the other session's now: the battle takes no notice of this one's drop.
+    say_goodbye(*session, CloseCode::replaced, "the same player connected again", 0);
+  } else if (const auto* part = std::get_if<battle::StatePart>(&notice)) {
+    on_state(*session, *part);
+  }
+}
+
+void GatewayShard::on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick) {
+  GatewaySession* const session = find(to);
+  if (session == nullptr || session->state != SessionState::seating || session->feed != &feed) {
+    // It went away while the battle made room: the seat is dropped again.
+    battle::Inbound inbound;
+    inbound.kind = battle::Inbound::Kind::drop;
+    inbound.player = granted.player;
+    inbound.session = to;
+    forward(feed, inbound);
+    return;
+  }
+  release_claim(*session);
+  session->state = SessionState::playing;
+  session->player = granted.player;
+  session->entity = granted.entity;
+  counters_.players.add(1);
+  admit(*session, tick, granted.seat_generation, granted.resumed);
+}
+
+/// The whole state, piece by piece, to a session in lockstep.
+void GatewayShard::on_state(GatewaySession& session, const battle::StatePart& part) {
+  if (session.lockstep == nullptr) return;
+  if (part.offset == 0) session.lockstep->begin(part.tick);
+  send(session, wire::SnapshotPart{part.tick,
+                                   part.state_hash,
+                                   part.info_bytes,
+                                   part.total_bytes,
+                                   part.offset,
+                                   {part.bytes.begin(), part.bytes.end()}});
+}
+
+// ---- the end
+
+void GatewayShard::end_battle(BattleFeed& feed) {
+  feed.ended = true;
+  for (auto& session : sessions_) {
+    if (!session || session->feed != &feed) continue;
+    if (session->state != SessionState::closing) {
+      say_goodbye(*session, CloseCode::battle_over, "the battle is over", 0);
+    }
+    if (session->upload != nullptr) finish_upload(*session);
+    session->feed = nullptr;
+  }
+  feeds_.erase(feed.id());
+}
+
+}  // namespace drumline::gateway

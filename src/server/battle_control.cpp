@@ -1,0 +1,369 @@
+#include "server/battle_control.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/hex.hpp"
+#include "base/log.hpp"
+#include "battle/build_info.hpp"
+#include "env/thread.hpp"
+#include "recovery/describe.hpp"
+
+namespace drumline::server {
+namespace {
+
+/// Of one run of the server: clients must not fill the disk.
+constexpr u32 kMaxDesyncReports = 100;
+
+Error not_here(BattleId battle) {
+  return {ErrorCode::not_found, "battle " + std::to_string(battle.value) + " does not run here"};
+}
+
+template <class T>
+std::future<Result<T>> answered(Error error) {
+  std::promise<Result<T>> promise;
+  promise.set_value(std::move(error));
+  return promise.get_future();
+}
+
+}  // namespace
+
+BattleControl::BattleControl(BattleControlOptions options, recovery::GameLookup games, BattleIds ids,
+                             battle::BattleDirectory& directory, std::span<ShardMailbox* const> mailboxes,
+                             env::FileSystem& files, env::Random& random, const env::Clock& clock)
+    : options_(std::move(options)),
+      games_(std::move(games)),
+      ids_(std::move(ids)),
+      directory_(directory),
+      mailboxes_(mailboxes.begin(), mailboxes.end()),
+      files_(files),
+      random_(random),
+      clock_(clock) {}
+
+BattleControl::~BattleControl() {
+  stop();
+}
+
+void BattleControl::start() {
+  thread_ = std::thread([this] { run(); });
+  post([] {});  // which tops the battles up
+}
+
+void BattleControl::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    tasks_.clear();
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void BattleControl::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    tasks_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+void BattleControl::run() {
+  env::set_thread_name("control");
+  for (;;) {
+    Task task;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+      if (stopping_) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+    keep_up();
+  }
+}
+
+// ---- making
+
+Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate& wanted, u32 shard) {
+  const world::Game* const game = games_(wanted.game);
+  if (game == nullptr) {
+    return Error{ErrorCode::invalid_argument, "this build serves no game '" + wanted.game + "'"};
+  }
+  auto id = ids_.next();
+  if (!id) return std::move(id).error();
+  battle::BattleInfo info;
+  info.id = *id;
+  info.epoch = Epoch{1};
+  info.game = wanted.game;
+  info.rules_document = wanted.rules_document.empty() ? std::string(game->default_rules()) : wanted.rules_document;
+  info.seed = wanted.seed != 0 ? wanted.seed : random_.next_u64();
+  info.max_players = wanted.max_players;
+  info.max_commands_per_tick = wanted.max_commands_per_tick;
+  info.build = battle::build_id();
+  info.sync = wanted.sync;
+  auto created = battle::Battle::create(*game, std::move(info));
+  if (!created) return std::move(created).error();
+  auto entry = std::make_shared<battle::BattleEntry>();
+  entry->descriptor = describe(*game, **created);
+  entry->shard = shard;
+  return make_running(std::move(*created), *game, std::move(entry), options_.running,
+                      static_cast<u32>(random_.next_u64()), false);
+}
+
+Result<std::unique_ptr<RunningBattle>> BattleControl::take_in(std::unique_ptr<battle::Battle> battle, u32 shard) {
+  const world::Game* const game = games_(battle->info().game);
+  DRUM_ASSERT(game != nullptr);
+  auto entry = std::make_shared<battle::BattleEntry>();
+  entry->descriptor = describe(*game, *battle);
+  entry->shard = shard;
+  entry->seated.store(battle->seated_count());
+  entry->tick.store(battle->tick());
+  auto running = make_running(std::move(battle), *game, entry, options_.running,
+                              static_cast<u32>(random_.next_u64()), true);
+  if (running) directory_.add(std::move(entry));
+  return running;
+}
+
+Result<std::unique_ptr<RunningBattle>> BattleControl::make_first() {
+  return make(options_.defaults, 0);
+}
+
+Result<void> BattleControl::install(std::unique_ptr<RunningBattle> battle) {
+  const BattleId id = battle->id();
+  if (max_frame_room_bytes(*battle) > frame_room_bytes_) {
+    return Error{ErrorCode::exhausted,
+                 "battle " + std::to_string(id.value) + " needs larger frames than this node's battles have"};
+  }
+  const u32 shard = battle->entry->shard;
+  if (auto posted = mailboxes_[shard]->post(InstallBattle{std::move(battle)}); !posted) return posted;
+  coming_.push_back(id);
+  return {};
+}
+
+u32 BattleControl::least_loaded_shard() const {
+  std::vector<u32> load(mailboxes_.size());
+  for (const auto& entry : directory_.all()) ++load[entry->shard];
+  return static_cast<u32>(std::min_element(load.begin(), load.end()) - load.begin());
+}
+
+std::size_t BattleControl::running_or_coming() const {
+  return directory_.size() + coming_.size();
+}
+
+Result<BattleId> BattleControl::create_now(const BattleTemplate& wanted) {
+  if (running_or_coming() >= options_.most) {
+    return Error{ErrorCode::exhausted, std::to_string(options_.most) +
+                                           " battles run here, as many as may (battle.most); try again later"};
+  }
+  const u32 shard = least_loaded_shard();
+  auto made = make(wanted, shard);
+  if (!made) return std::move(made).error();
+  const BattleId id = (*made)->id();
+  if (auto installed = install(std::move(*made)); !installed) return installed.error();
+  return id;
+}
+
+void BattleControl::keep_up() {
+  while (running_or_coming() < options_.keep) {
+    if (auto made = create_now(options_.defaults); !made) {
+      log_error("a battle cannot be made: {}", made.error().message);
+      return;
+    }
+  }
+}
+
+Result<void> BattleControl::want_battle(const std::string& game) {
+  if (!game.empty() && game != options_.defaults.game) {
+    return Error{ErrorCode::not_found, "no battle of the game \"" + game + "\" runs here"};
+  }
+  if (directory_.size() >= options_.most) {
+    return Error{ErrorCode::exhausted, "every seat is taken; try again later"};
+  }
+  // Those who ask at once get one battle, and ask again when it is full.
+  if (wanted_.exchange(true)) return {};
+  post([this] {
+    wanted_.store(false);
+    const auto all = directory_.all();
+    const bool there_is = std::any_of(all.begin(), all.end(), [](const auto& entry) { return entry->has_room(); });
+    if (there_is || !coming_.empty()) return;
+    if (auto made = create_now(options_.defaults); !made)
+      log_warning("a player found no battle: {}", made.error().message);
+  });
+  return {};
+}
+
+std::future<Result<BattleId>> BattleControl::create() {
+  auto promise = std::make_shared<std::promise<Result<BattleId>>>();
+  auto future = promise->get_future();
+  post([this, promise] {
+    auto made = create_now(options_.defaults);
+    if (!made)
+      promise->set_value(std::move(made).error());
+    else
+      pending_.push_back({*made, std::move(*promise)});
+  });
+  return future;
+}
+
+void BattleControl::on_installed(const std::shared_ptr<battle::BattleEntry>& entry) {
+  post([this, entry] {
+    const BattleId id = entry->descriptor->id;
+    std::erase(coming_, id);
+    directory_.add(entry);
+    std::erase_if(pending_, [&](Pending& pending) {
+      if (pending.battle != id) return false;
+      pending.promise.set_value(id);
+      return true;
+    });
+  });
+}
+
+void BattleControl::on_ended(BattleId battle, const std::string& why) {
+  post([this, battle, why] {
+    log_info("battle {} is over: {}", battle.value, why);
+    directory_.remove(battle);
+  });
+}
+
+// ---- mending
+
+void BattleControl::on_failed(FailedBattle failed) {
+  auto shared = std::make_shared<FailedBattle>(std::move(failed));
+  post([this, shared] { mend(*shared); });
+}
+
+void BattleControl::mend(const FailedBattle& failed) {
+  report(failed);
+  const BattleId id = failed.info.id;
+  ShardMailbox& mailbox = *mailboxes_[failed.entry->shard];
+  const auto give_up = [&](const std::string& why) {
+    given_up_.fetch_add(1, std::memory_order_relaxed);
+    failed.entry->open.store(false);
+    log_error("battle {} is given up: {}", id.value, why);
+    if (auto posted = mailbox.post(DisposeBattle{id, "its rules failed: " + failed.reason}); !posted) {
+      log_error("battle {} cannot be ended: {}", id.value, posted.error().message);
+    }
+  };
+  if (!options_.restart_failed) return give_up("battle.on_failure is \"stop\"");
+  if (failed.failures > options_.max_failures) {
+    return give_up("it failed " + std::to_string(failed.failures) + " times in a row");
+  }
+  auto battle = battle::go_back(*failed.game, failed.info, failed.way);
+  if (!battle) return give_up(battle.error().message);
+  auto running = make_running(std::move(*battle), *failed.game, failed.entry, options_.running,
+                              static_cast<u32>(random_.next_u64()), false);
+  if (!running) return give_up(running.error().message);
+  failed.entry->failures.fetch_add(1, std::memory_order_relaxed);
+  restarted_.fetch_add(1, std::memory_order_relaxed);
+  log_warning("battle {} is started again from tick {}, with state hash {}", id.value, failed.way.tick,
+              to_hex(failed.way.state_hash));
+  if (auto posted = mailbox.post(InstallBattle{std::move(*running), true}); !posted) {
+    give_up(posted.error().message);
+  }
+}
+
+// What a developer needs to see it happen again: docs/operations.md, "A battle failed".
+void BattleControl::report(const FailedBattle& failed) {
+  const std::string stem = options_.failures_folder + "/battle-" + std::to_string(failed.info.id.value) +
+                           "-tick-" + std::to_string(failed.tick);
+  nlohmann::ordered_json json{{"battle", failed.info.id.value},
+                              {"tick", failed.tick},
+                              {"reason", failed.reason},
+                              {"in_a_row", failed.failures},
+                              {"game", failed.info.game},
+                              {"rules_hash", to_hex(failed.info.rules_hash())},
+                              {"simulation_id", battle::simulation_id()},
+                              {"build_id", battle::build_id()},
+                              {"last_good_tick", failed.way.tick},
+                              {"last_good_hash", to_hex(failed.way.state_hash)}};
+  battle::TickRecord tick;
+  json["inputs"] = nlohmann::ordered_json::array();
+  if (battle::decode_tick(failed.inputs, tick)) {
+    for (const battle::Input& input : tick.inputs) json["inputs"].push_back(recovery::input_json(input));
+  }
+  write_report(stem, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void BattleControl::write_report(const std::string& stem, const std::string& json) {
+  auto written = files_.make_folder(options_.failures_folder);
+  if (written) written = env::write_file_atomic(files_, stem + ".json", as_bytes(json + "\n"));
+  if (!written) log_error("a report is not written: {}", written.error().message);
+}
+
+void BattleControl::report(gateway::DesyncReport desync) {
+  auto shared = std::make_shared<gateway::DesyncReport>(std::move(desync));
+  post([this, shared] {
+    const gateway::DesyncReport& report = *shared;
+    log_warning("battle {}: player {} at {} has state hash {} after tick {}, where the battle has {}",
+                report.battle.value, report.player.value, report.peer, to_hex(report.hash), report.tick,
+                to_hex(report.expected));
+    if (desync_reports_ >= kMaxDesyncReports) return;
+    ++desync_reports_;
+    const std::string stem = options_.failures_folder + "/desync-battle-" + std::to_string(report.battle.value) +
+                             "-tick-" + std::to_string(report.tick) + "-player-" +
+                             std::to_string(report.player.value);
+    const nlohmann::ordered_json json{{"battle", report.battle.value},
+                                      {"tick", report.tick},
+                                      {"player", report.player.value},
+                                      {"peer", report.peer},
+                                      {"hash", to_hex(report.hash)},
+                                      {"expected_hash", to_hex(report.expected)},
+                                      {"state_bytes", report.state.size()}};
+    write_report(stem, json.dump(2));
+    if (report.state.empty()) return;
+    if (auto written = env::write_file_atomic(files_, stem + ".state", report.state); !written)
+      log_error("a client's state is not written: {}", written.error().message);
+  });
+}
+
+// ---- the way in for others
+
+Result<u32> BattleControl::shard_of(BattleId battle) const {
+  const auto entry = directory_.find(battle);
+  if (entry == nullptr) return not_here(battle);
+  return entry->shard;
+}
+
+Result<void> BattleControl::dispose(BattleId battle, std::string why) {
+  auto shard = shard_of(battle);
+  if (!shard) return std::move(shard).error();
+  return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why)});
+}
+
+Result<void> BattleControl::tell(BattleId battle, Bytes message) {
+  if (message.size() > world::kMaxTellBytes) {
+    return Error{ErrorCode::invalid_argument, "a message of " + std::to_string(message.size()) +
+                                                  " bytes for a battle; at most " +
+                                                  std::to_string(world::kMaxTellBytes) + " are possible"};
+  }
+  auto shard = shard_of(battle);
+  if (!shard) return std::move(shard).error();
+  return mailboxes_[*shard]->post(Tell{battle, {message.begin(), message.end()}});
+}
+
+std::future<Result<std::vector<std::byte>>> BattleControl::ask(BattleId battle, Bytes question, TimeNs deadline) {
+  auto shard = shard_of(battle);
+  if (!shard) return answered<std::vector<std::byte>>(std::move(shard).error());
+  Ask ask{battle, {question.begin(), question.end()}, deadline, {}};
+  auto future = ask.answer.get_future();
+  if (auto posted = mailboxes_[*shard]->post(std::move(ask)); !posted) {
+    return answered<std::vector<std::byte>>(std::move(posted).error());
+  }
+  return future;
+}
+
+std::future<Result<BattleSnapshot>> BattleControl::snapshot(BattleId battle, TimeNs deadline) {
+  auto shard = shard_of(battle);
+  if (!shard) return answered<BattleSnapshot>(std::move(shard).error());
+  TakeSnapshot take{battle, deadline, {}};
+  auto future = take.snapshot.get_future();
+  if (auto posted = mailboxes_[*shard]->post(std::move(take)); !posted) {
+    return answered<BattleSnapshot>(std::move(posted).error());
+  }
+  return future;
+}
+
+}  // namespace drumline::server

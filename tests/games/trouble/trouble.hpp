@@ -1,0 +1,19 @@
+// A game that fails when it is told to. Messages (Rules::on_tell):
+//
+//   add N      adds to the sum; N 0 is refused
+//   throw      throws
+//   assert     fails an assertion
+//   loop       never returns
+//   poison N   the step throws in every tick from N ticks later on
+//   end        the battle comes to its end
+//
+// The question (Rules::on_ask) "sum" is answered by the sum's digits; "throw" throws.
+#pragma once
+
+#include "world/rules.hpp"
+
+namespace drumline::trouble {
+
+const world::Game& trouble_game();
+
+}  // namespace drumline::trouble

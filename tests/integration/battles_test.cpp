@@ -1,0 +1,229 @@
+// Many battles on one server: they are made, found, spoken to and ended, and what one of
+// them does wrong is its own affair.
+#include <filesystem>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "env/thread.hpp"
+#include "recovery/verify.hpp"
+#include "support/live_clients.hpp"
+#include "support/live_server.hpp"
+#include "support/temporary_folder.hpp"
+#include "trouble/trouble.hpp"
+
+namespace drumline {
+namespace {
+
+using testing::LiveClients;
+using testing::start_server;
+using testing::TemporaryFolder;
+
+constexpr double kPatienceS = 30;
+
+bool wait_for(const std::function<bool()>& done) {
+  const env::SystemClock clock;
+  const TimeNs end = clock.now() + static_cast<TimeNs>(kPatienceS * 1e9);
+  while (!done()) {
+    if (clock.now() > end) return false;
+    env::sleep_until(clock.now() + 2 * kMillisecondNs);
+  }
+  return true;
+}
+
+class Battles : public ::testing::Test {
+ protected:
+  void start(std::vector<config::Sources::Flag> flags) {
+    auto started = start_server(data_.path(), std::move(flags), trouble::trouble_game());
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    server_ = std::move(*started);
+  }
+  std::vector<battle::BattleDirectory::Entry> all() const { return server_->directory().all(); }
+  bool wait_for_battles(std::size_t count) {
+    return wait_for([&] { return all().size() == count; });
+  }
+  Tick tick_of(BattleId id) const {
+    const auto entry = server_->directory().find(id);
+    return entry == nullptr ? 0 : entry->tick.load();
+  }
+  void tell(BattleId id, std::string_view message) {
+    const auto told = server_->control().tell(id, as_bytes(message));
+    EXPECT_TRUE(told.ok()) << told.error().message;
+  }
+  /// The answer, or "error: …".
+  std::string ask(BattleId id, std::string_view question) {
+    const env::SystemClock clock;
+    const auto answer = server_->control().ask(id, as_bytes(question), clock.now() + 10 * kSecondNs).get();
+    return answer ? std::string(as_text(*answer)) : "error: " + answer.error().message;
+  }
+  u64 restarted() const { return server_->control().restarted(); }
+  std::vector<std::string> reports() const {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& file : std::filesystem::directory_iterator(data_.path() + "/failures", none)) {
+      names.push_back(file.path().filename().string());
+    }
+    return names;
+  }
+  void stop_and_verify(std::size_t min_battles) {
+    server_->stop(kSecondNs);
+    server_.reset();
+    const auto files = env::make_system_files();
+    const env::SystemClock clock;
+    const recovery::GameLookup lookup = [](std::string_view) { return &trouble::trouble_game(); };
+    const auto verified = recovery::verify_data_folder(*files, data_.path(), lookup, clock, {});
+    ASSERT_TRUE(verified.ok()) << verified.error().message;
+    EXPECT_TRUE(verified->differences.empty());
+    EXPECT_GE(verified->battles, min_battles);
+  }
+
+  TemporaryFolder data_;
+  std::unique_ptr<server::Server> server_;
+};
+
+TEST_F(Battles, what_is_told_is_applied_journaled_and_can_be_asked_for) {
+  start({{"test", "battle.count", "3"}});
+  ASSERT_TRUE(wait_for_battles(3));
+  const BattleId one = all()[0]->descriptor->id, two = all()[1]->descriptor->id;
+  tell(one, "add 5");
+  tell(one, "add 0");  // refused by the rules: no effect
+  tell(two, "add 7");
+  EXPECT_TRUE(wait_for([&] { return ask(one, "sum") == "5"; })) << ask(one, "sum");
+  EXPECT_TRUE(wait_for([&] { return ask(two, "sum") == "7"; }));
+  EXPECT_EQ(ask(one, "weather"), "error: the game knows no such question");
+  EXPECT_EQ(ask(one, "throw"), "error: the rules failed at the question: asked to throw");
+  EXPECT_EQ(ask(one, "sum"), "5");
+  EXPECT_EQ(ask(BattleId{99}, "sum"), "error: battle 99 does not run here");
+
+  const auto snapshot = server_->control().snapshot(one, env::SystemClock().now() + 10 * kSecondNs).get();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.error().message;
+  EXPECT_GT(snapshot->tick, 0U);
+  EXPECT_FALSE(snapshot->content.empty());
+
+  server_->stop(0);
+  server_.reset();
+  start({{"test", "battle.count", "3"}});
+  EXPECT_EQ(server_->report().recovered.size(), 3U);
+  EXPECT_EQ(ask(one, "sum"), "5");
+  EXPECT_EQ(ask(two, "sum"), "7");
+  stop_and_verify(3);
+}
+
+TEST_F(Battles, a_battle_whose_rules_fail_goes_on_from_its_last_good_tick_and_the_others_notice_nothing) {
+  start({{"test", "battle.count", "3"}, {"test", "battle.step_budget_ms", "200"}});
+  ASSERT_TRUE(wait_for_battles(3));
+  const BattleId bad = all()[1]->descriptor->id, good = all()[2]->descriptor->id;
+  client::ClientOptions options;
+  options.battle = bad;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 2, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  tell(bad, "add 3");
+  ASSERT_TRUE(wait_for([&] { return ask(bad, "sum") == "3"; }));
+
+  u64 failures = 0;
+  for (const char* const way : {"throw", "assert", "loop"}) {
+    const Tick before = tick_of(good);
+    tell(bad, way);
+    ++failures;
+    ASSERT_TRUE(wait_for([&] { return restarted() == failures; })) << way;
+    const Tick restarted_at = tick_of(bad);
+    ASSERT_TRUE(wait_for([&] { return tick_of(bad) > restarted_at + 10; })) << way;
+    ASSERT_TRUE(wait_for([&] { return tick_of(good) > before + 10; })) << way;
+    EXPECT_EQ(ask(bad, "sum"), "3") << way;
+  }
+  EXPECT_EQ(reports().size(), 3U);
+  // Its players are in it as before.
+  world::Command command;
+  command.action = world::Action::attack;
+  command.x = 10;
+  clients.client(0).send(command, 1, clients.now());
+  EXPECT_TRUE(clients.run_until([&] { return ask(bad, "sum") == "13"; }, kPatienceS));
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(clients.heard(i).drops.size(), 0U);
+  stop_and_verify(3);
+}
+
+TEST_F(Battles, a_battle_that_fails_again_and_again_is_given_up_and_replaced) {
+  start({{"test", "battle.count", "2"}, {"test", "battle.max_failures", "2"}});
+  ASSERT_TRUE(wait_for_battles(2));
+  const BattleId bad = all()[0]->descriptor->id, good = all()[1]->descriptor->id;
+  client::ClientOptions options;
+  options.battle = bad;
+  options.reconnect = false;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  tell(bad, "poison 5");
+  ASSERT_TRUE(clients.run_until([&] { return clients.client(0).closed(); }, kPatienceS));
+  ASSERT_FALSE(clients.heard(0).drop_codes.empty());
+  EXPECT_EQ(clients.heard(0).drop_codes.back(), transport::CloseCode::battle_over);
+  EXPECT_EQ(restarted(), 2U);
+  EXPECT_EQ(server_->control().given_up(), 1U);
+  ASSERT_TRUE(wait_for([&] { return server_->directory().find(bad) == nullptr && all().size() == 2; }));
+  const Tick before = tick_of(good);
+  EXPECT_TRUE(wait_for([&] { return tick_of(good) > before + 5; }));
+  stop_and_verify(2);
+
+  // What was given up does not come back.
+  start({{"test", "battle.count", "2"}});
+  EXPECT_EQ(server_->directory().find(bad), nullptr);
+}
+
+TEST_F(Battles, players_who_find_no_seat_get_further_battles_and_a_battle_that_ends_says_so) {
+  start({{"test", "battle.max_players", "2"}, {"test", "battle.most", "3"}});
+  client::ClientOptions options;
+  options.reconnect = false;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 6, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  EXPECT_EQ(all().size(), 3U);
+  for (const auto& entry : all()) EXPECT_EQ(entry->seated.load(), 2U);
+
+  LiveClients late(server_->report().quic, server_->report().pki_folder, 1, options);
+  ASSERT_TRUE(late.run_until([&] { return late.client(0).closed(); }, kPatienceS));
+  EXPECT_EQ(late.heard(0).drop_codes.back(), transport::CloseCode::battle_full);
+
+  const BattleId over = clients.heard(0).welcomes[0].battle;
+  tell(over, "end");
+  ASSERT_TRUE(clients.run_until(
+      [&] {
+        std::size_t closed = 0;
+        for (std::size_t i = 0; i < 6; ++i) closed += clients.client(i).closed() ? 1 : 0;
+        return closed == 2;
+      },
+      kPatienceS));
+  for (std::size_t i = 0; i < 6; ++i) {
+    const bool was_in_it = clients.heard(i).welcomes[0].battle == over;
+    EXPECT_EQ(clients.client(i).closed(), was_in_it) << i;
+    if (was_in_it) {
+      EXPECT_EQ(clients.heard(i).drop_codes.back(), transport::CloseCode::battle_over);
+    }
+  }
+  EXPECT_TRUE(wait_for([&] { return server_->directory().find(over) == nullptr; }));
+  stop_and_verify(3);
+}
+
+TEST_F(Battles, several_battle_and_gateway_threads_share_them) {
+  start({{"test", "battle.count", "4"},
+         {"test", "battle.shards", "2"},
+         {"test", "gateway.shards", "2"},
+         {"test", "battle.max_players", "2"}});
+  ASSERT_TRUE(wait_for_battles(4));
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 8);
+  ASSERT_TRUE(clients.run_until(
+      [&] {
+        if (!clients.all_playing()) return false;
+        for (std::size_t i = 0; i < 8; ++i) {
+          if (clients.heard(i).frames < 10 || !clients.heard(i).has_roster) return false;
+        }
+        return true;
+      },
+      kPatienceS));
+  u32 on_first = 0;
+  for (const auto& entry : all()) {
+    EXPECT_EQ(entry->seated.load(), 2U);
+    on_first += entry->shard == 0 ? 1 : 0;
+  }
+  EXPECT_EQ(on_first, 2U);
+  stop_and_verify(4);
+}
+
+}  // namespace
+}  // namespace drumline
