@@ -139,13 +139,14 @@ Result<void> BattleControl::install(std::unique_ptr<RunningBattle> battle) {
   }
   const u32 shard = battle->entry->shard;
   if (auto posted = mailboxes_[shard]->post(InstallBattle{std::move(battle)}); !posted) return posted;
-  coming_.push_back(id);
+  coming_.push_back({id, shard});
   return {};
 }
 
 u32 BattleControl::least_loaded_shard() const {
   std::vector<u32> load(mailboxes_.size());
   for (const auto& entry : directory_.all()) ++load[entry->shard];
+  for (const Coming& coming : coming_) ++load[coming.shard];
   return static_cast<u32>(std::min_element(load.begin(), load.end()) - load.begin());
 }
 
@@ -211,7 +212,7 @@ std::future<Result<BattleId>> BattleControl::create() {
 void BattleControl::on_installed(const std::shared_ptr<battle::BattleEntry>& entry) {
   post([this, entry] {
     const BattleId id = entry->descriptor->id;
-    std::erase(coming_, id);
+    std::erase_if(coming_, [&](const Coming& coming) { return coming.battle == id; });
     directory_.add(entry);
     std::erase_if(pending_, [&](Pending& pending) {
       if (pending.battle != id) return false;

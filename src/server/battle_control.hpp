@@ -134,7 +134,11 @@ class BattleControl final : public BattleEvents {
 
   // The thread's own.
   std::vector<Pending> pending_;   ///< made, and not running yet
-  std::vector<BattleId> coming_;
+  struct Coming {
+    BattleId battle;
+    u32 shard;
+  };
+  std::vector<Coming> coming_;
   u32 desync_reports_ = 0;
   std::thread thread_;
 };

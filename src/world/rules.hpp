@@ -78,8 +78,8 @@ inline constexpr Refusal kRefusedOutOfRange{7};
 inline constexpr Refusal kRefusedCooldown{8};
 inline constexpr Refusal kRefusedTooFast{9};  ///< faster than the rules allow
 inline constexpr Refusal kRefusedDead{10};
-inline constexpr Refusal kRefusedFailed{12};   ///< the rules failed at this or another input of its tick
 inline constexpr Refusal kRefusedTooLate{11};  ///< meant for a tick that is too long over
+inline constexpr Refusal kRefusedFailed{12};   ///< the rules failed at this or another input of its tick
 inline constexpr u16 kFirstGameRefusal = 100;
 std::string_view engine_refusal_name(Refusal refusal);
 

@@ -91,7 +91,7 @@ TEST_F(Battles, what_is_told_is_applied_journaled_and_can_be_asked_for) {
   EXPECT_TRUE(wait_for([&] { return ask(one, "sum") == "5"; })) << ask(one, "sum");
   EXPECT_TRUE(wait_for([&] { return ask(two, "sum") == "7"; }));
   EXPECT_EQ(ask(one, "weather"), "error: the game knows no such question");
-  EXPECT_EQ(ask(one, "throw"), "error: the rules failed at the question: asked to throw");
+  EXPECT_EQ(ask(one, "throw"), "error: the rules failed at the question: it threw: asked to throw");
   EXPECT_EQ(ask(one, "sum"), "5");
   EXPECT_EQ(ask(BattleId{99}, "sum"), "error: battle 99 does not run here");
 
