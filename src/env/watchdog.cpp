@@ -59,11 +59,13 @@ void Watchdog::Guard::end() {
 
 std::string Watchdog::Guard::threw(const char* what) {
   end();
+  unwound_ = true;
   return std::string("it threw: ") + what;
 }
 
 std::string Watchdog::Guard::broken_off() {
   end();
+  unwound_ = false;
   // The jump left the signal blocked, as its handler never returned.
   sigset_t mine;
   sigemptyset(&mine);

@@ -52,6 +52,10 @@ class Watchdog {
       return std::nullopt;
     }
 
+    /// Of the last run that failed: it threw, so that its destructors ran. What a run that
+    /// was broken off had under way was left as it was.
+    bool unwound() const { return unwound_; }
+
    private:
     friend class Watchdog;
     void begin();
@@ -70,6 +74,7 @@ class Watchdog {
     /// The run that is to be broken off.
     std::atomic<u64> condemned_{0};
     std::string failed_assertion_;
+    bool unwound_ = false;
     // The watchdog's own: the run that it saw last, and the thread's clock then.
     u64 seen_run_ = 0;
     i64 seen_cpu_ns_ = 0;

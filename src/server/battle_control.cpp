@@ -160,8 +160,10 @@ Result<BattleId> BattleControl::create_now(const BattleTemplate& wanted) {
                                            " battles run here, as many as may (battle.most); try again later"};
   }
   const u32 shard = least_loaded_shard();
+  const TimeNs begun = clock_.now();
   auto made = make(wanted, shard);
   if (!made) return std::move(made).error();
+  make_ns_.record(static_cast<u64>(clock_.now() - begun));
   const BattleId id = (*made)->id();
   if (auto installed = install(std::move(*made)); !installed) return installed.error();
   return id;
@@ -222,10 +224,11 @@ void BattleControl::on_installed(const std::shared_ptr<battle::BattleEntry>& ent
   });
 }
 
-void BattleControl::on_ended(BattleId battle, const std::string& why) {
-  post([this, battle, why] {
-    log_info("battle {} is over: {}", battle.value, why);
-    directory_.remove(battle);
+void BattleControl::on_ended(std::unique_ptr<RunningBattle> battle) {
+  auto shared = std::shared_ptr<RunningBattle>(std::move(battle));
+  post([this, shared] {
+    log_info("battle {} is over: {}", shared->id().value, shared->end_reason);
+    directory_.remove(shared->id());
   });
 }
 

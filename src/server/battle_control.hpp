@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/counter.hpp"
+#include "base/histogram.hpp"
 #include "battle/directory.hpp"
 #include "env/clock.hpp"
 #include "env/random.hpp"
@@ -87,13 +88,15 @@ class BattleControl final : public BattleEvents {
   /// Writes down that a client in lockstep has gone another way.
   void report(gateway::DesyncReport report);
 
+  /// Time to make a battle, without its installation.
+  const Histogram& make_ns() const { return make_ns_; }
   u64 restarted() const { return restarted_.load(std::memory_order_relaxed); }
   u64 given_up() const { return given_up_.load(std::memory_order_relaxed); }
 
   // ---- BattleEvents, on a shard's thread
   void on_installed(const std::shared_ptr<battle::BattleEntry>& entry) override;
   void on_failed(FailedBattle failed) override;
-  void on_ended(BattleId battle, const std::string& why) override;
+  void on_ended(std::unique_ptr<RunningBattle> battle) override;
 
  private:
   using Task = std::function<void()>;
@@ -126,6 +129,7 @@ class BattleControl final : public BattleEvents {
   std::atomic<u64> restarted_{0};
   std::atomic<u64> given_up_{0};
   std::atomic<bool> wanted_{false};
+  Histogram make_ns_;
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -24,6 +24,11 @@ std::size_t message_capacity(u32 max_players) {
 
 }  // namespace
 
+RunningBattle::~RunningBattle() {
+  // Not even a destructor: its memory is given up.
+  if (torn) static_cast<void>(actor.release());
+}
+
 void RunningBattle::send_state_to(SessionId session) {
   stop_sending_state_to(session);
   parts.push_back({session});

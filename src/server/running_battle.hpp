@@ -42,10 +42,12 @@ struct RunningBattle {
   battle::TickOutcome outcome;
   std::vector<std::byte> tick_payload;  ///< as journaled, when it is relayed
   bool failed = false;                  ///< its rules have failed: it stands still
+  bool torn = false;                    ///< … in the middle of something: nothing of them is to run again
   bool ended = false;                   ///< its last frame is to be sent
   std::string end_reason;
 
   explicit RunningBattle(std::size_t message_bytes) : messages(message_bytes) {}
+  ~RunningBattle();
 
   const battle::Battle& battle() const { return actor->battle(); }
   BattleId id() const { return battle().info().id; }

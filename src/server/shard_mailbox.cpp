@@ -1,5 +1,7 @@
 #include "server/shard_mailbox.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace drumline::server {
@@ -15,10 +17,13 @@ Result<void> ShardMailbox::post(ShardRequest request) {
   return {};
 }
 
-std::vector<ShardRequest> ShardMailbox::take() {
+std::vector<ShardRequest> ShardMailbox::take(std::size_t most) {
   const std::lock_guard lock(mutex_);
-  filled_.store(false, std::memory_order_release);
-  return std::exchange(requests_, {});
+  const auto end = requests_.begin() + static_cast<std::ptrdiff_t>(std::min(most, requests_.size()));
+  std::vector<ShardRequest> taken(std::make_move_iterator(requests_.begin()), std::make_move_iterator(end));
+  requests_.erase(requests_.begin(), end);
+  filled_.store(!requests_.empty(), std::memory_order_release);
+  return taken;
 }
 
 }  // namespace drumline::server

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -68,11 +69,12 @@ class ShardMailbox {
   Result<void> post(ShardRequest request);
   /// The shard's thread.
   bool empty() const { return !filled_.load(std::memory_order_acquire); }
-  std::vector<ShardRequest> take();
+  /// The oldest, `most` of them.
+  std::vector<ShardRequest> take(std::size_t most);
 
  private:
   std::mutex mutex_;
-  std::vector<ShardRequest> requests_;
+  std::deque<ShardRequest> requests_;
   std::atomic<bool> filled_{false};
 };
 

@@ -10,6 +10,12 @@
 #include "world/snapshot.hpp"
 
 namespace drumline::server {
+namespace {
+
+/// Requests that one tick takes in: a flood of them delays itself and no tick.
+constexpr std::size_t kRequestsPerTick = 128;
+
+}  // namespace
 
 bool TickPipeline::run_tick() {
   batch_ = committer_.acquire(options_.lane);
@@ -69,7 +75,7 @@ void TickPipeline::add(std::unique_ptr<RunningBattle> battle) {
 
 void TickPipeline::receive_requests() {
   if (mailbox_.empty()) return;
-  for (ShardRequest& request : mailbox_.take()) {
+  for (ShardRequest& request : mailbox_.take(kRequestsPerTick)) {
     std::visit([this](auto& which) { receive(which); }, request);
   }
 }
@@ -169,6 +175,7 @@ void TickPipeline::step(RunningBattle& running) {
   if (guard_ == nullptr) {
     run();
   } else if (auto reason = guard_->run(run)) {
+    running.torn = !guard_->unwound();
     on_failed(running, std::move(*reason));
     return;
   }
@@ -494,15 +501,17 @@ void TickPipeline::end_battles() {
   remove_snapshots_of_the_ended();
   const auto is_over = [](const auto& battle) { return battle->ended; };
   if (std::none_of(battles_.begin(), battles_.end(), is_over)) return;
-  for (const auto& battle : battles_) {
+  for (auto& battle : battles_) {
     if (!battle->ended) continue;
+    const TimeNs begun = clock_.now();
     counters_.battles_ended.add();
     ended_.push_back(
         {committer_.submitted_sequence(options_.lane), battle->id(), !keeps_snapshots_inline(*battle)});
     by_id_.erase(battle->id());
-    events_.on_ended(battle->id(), battle->end_reason);
+    events_.on_ended(std::move(battle));
+    counters_.end_ns.record(static_cast<u64>(clock_.now() - begun));
   }
-  std::erase_if(battles_, is_over);
+  std::erase(battles_, nullptr);
 }
 
 // Not before their end is durable: until then they are the way back.

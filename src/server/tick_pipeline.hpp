@@ -38,8 +38,9 @@ class BattleEvents {
   /// A new battle runs from this tick on: players may be sent to it.
   virtual void on_installed(const std::shared_ptr<battle::BattleEntry>& entry) = 0;
   virtual void on_failed(FailedBattle failed) = 0;
-  /// Its last frame is published and its end journaled.
-  virtual void on_ended(BattleId battle, const std::string& why) = 0;
+  /// Its last frame is published and its end journaled. To take it apart takes longer than
+  /// a tick likes.
+  virtual void on_ended(std::unique_ptr<RunningBattle> battle) = 0;
 };
 
 /// Counted on the tick's thread, read by any.
@@ -60,6 +61,7 @@ struct PipelineCounters {
   Histogram encode_ns;
   Histogram work_ns;  ///< a whole tick of the shard
   Histogram install_ns;  ///< taking a battle in at a tick's boundary
+  Histogram end_ns;      ///< letting go of one
 };
 
 struct PipelineOptions {
