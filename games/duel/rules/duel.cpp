@@ -10,6 +10,7 @@ class DuelGame final : public world::Game {
   std::string_view name() const override { return "duel"; }
   std::span<const std::string_view> event_names() const override { return kEventNames; }
   std::string_view default_rules() const override { return default_rules_document(); }
+  u32 most_players() const override { return kFighters; }
   Result<std::unique_ptr<world::Rules>> create(std::string_view rules_document,
                                                const world::BattleSettings& battle) const override {
     if (battle.max_players < kFighters) {

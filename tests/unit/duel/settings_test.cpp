@@ -53,7 +53,8 @@ TEST(duel_settings, numbers_that_do_not_go_together_are_named) {
             "duel rules: 'meter.start_points' is 90; it must be at most 80, which is 'meter.max_points'");
 }
 
-TEST(duel_settings, a_battle_takes_any_number_of_seats_from_two_on) {
+TEST(duel_settings, a_battle_takes_any_number_of_seats_from_two_on_and_wants_two) {
+  EXPECT_EQ(duel_game().most_players(), 2u);
   const auto create = [](u32 players) {
     const auto made = duel_game().create("", {.seed = 1, .max_players = players});
     return made.ok() ? std::string() : made.error().message;
