@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/assert.hpp"
+
 namespace drumline::lockstep {
 
 InputDelay::InputDelay(const InputDelayOptions& options)
     : options_(options),
       ticks_(std::clamp(options.start_ticks, options.min_ticks, options.max_ticks)),
-      calm_ns_(options.calm_ns) {}
+      calm_ns_(options.calm_ns) {
+  DRUM_ASSERT(options.min_ticks <= options.max_ticks);
+}
 
 // One tick more than the way takes, as the server's next tick is the first that a
 // command can be in time for.

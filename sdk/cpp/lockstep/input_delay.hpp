@@ -9,7 +9,7 @@
 namespace drumline::lockstep {
 
 struct InputDelayOptions {
-  /// Bounds of the delay. A server holds a command for 32 ticks at most.
+  /// Bounds of the delay, min_ticks <= max_ticks (asserted). A server holds a command for 32 ticks at most.
   u32 min_ticks = 1;
   u32 max_ticks = 24;
   u32 start_ticks = 8;          ///< until something was measured

@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace drumline::lockstep {
+namespace {
+
+/// 500 years: what is above it is nonsense, and would overflow nanoseconds.
+constexpr Tick kMostTick = Tick{1} << 39;
+
+}  // namespace
 
 LockstepClient::LockstepClient(const world::Game& game, const LockstepOptions& options,
                                LockstepListener& listener)
@@ -17,7 +23,7 @@ void LockstepClient::begin(const wire::Welcome& welcome) {
   state_ = State::waiting;
   battle_ = welcome.battle;
   player_ = welcome.player;
-  newest_tick_ = welcome.tick;
+  newest_tick_ = std::min(welcome.tick, kMostTick);
   last_apply_tick_ = 0;
   assembler_ = {};
   ticks_ = {};
@@ -34,6 +40,9 @@ Tick LockstepClient::whole_tick(u32 low) const {
 Result<void> LockstepClient::on_frame(Bytes datagram, TimeNs now) {
   if (auto decoded = decode_lockstep_frame(datagram, frame_); !decoded) return decoded;
   const Tick newest = whole_tick(frame_.newest_tick);
+  if (newest > kMostTick) {
+    return Error{ErrorCode::malformed, "a lockstep frame of tick " + std::to_string(newest)};
+  }
   newest_tick_ = std::max(newest_tick_, newest);
   clock_.note(newest, now);
   if (frame_.margin_ticks) delay_.on_margin(*frame_.margin_ticks, now);
@@ -64,6 +73,7 @@ Result<void> LockstepClient::start(const StateTransfer& transfer) {
   // It was sent before the server heard how far this client is.
   if (running() && transfer.tick <= rollback_->confirmed().tick()) return {};
   const auto context = [&] { return "the state after tick " + std::to_string(transfer.tick); };
+  if (transfer.tick > kMostTick) return Error{ErrorCode::malformed, context()};
   auto created = battle::decode_created(transfer.info(), battle_, Epoch{});
   if (!created) return std::move(created).error().within(context());
   std::array<std::unique_ptr<battle::Battle>, 2> battles;

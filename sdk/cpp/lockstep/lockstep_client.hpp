@@ -25,7 +25,7 @@ struct LockstepOptions {
   /// The player sees his commands at once, as long as what is shown is no more than so
   /// many ticks ahead of the server's word: 0 .. Rollback::kMaxTicks. What the input
   /// delay takes beyond that is felt. More is prompter for the distant; less is calmer,
-  /// as fewer guesses are taken back.
+  /// as fewer guesses are taken back. A spectator wants 0.
   u32 max_rollback_ticks = 8;
   InputDelayOptions input_delay{};
 };

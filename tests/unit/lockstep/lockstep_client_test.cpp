@@ -127,6 +127,79 @@ TEST(lockstep_client, a_planted_difference_is_reported_with_its_tick_and_mended_
   EXPECT_GE(player.hashes.rbegin()->first + 40, session.relay.battle().tick());
 }
 
+TEST(lockstep_client, on_any_network_nothing_differs) {
+  world::Rng rng(4);
+  for (u64 seed = 0; seed < 12; ++seed) {
+    const auto any_way = [&] {
+      return WayOptions{static_cast<i64>(rng.below(u64{120})) * kMillisecondNs,
+                        static_cast<i64>(rng.below(u64{60})) * kMillisecondNs,
+                        static_cast<u32>(rng.below(u64{30}))};
+    };
+    LockstepOptions options;
+    options.max_rollback_ticks = static_cast<u32>(rng.below(u64{Rollback::kMaxTicks + 1}));
+    Session session({any_way(), any_way()}, duel::duel_game(), options, seed);
+    for (int i = 0; i < 4; ++i) {
+      session.run(5);
+      session.ways[rng.below(u64{2})] = any_way();
+    }
+    for (u32 i = 0; i < 2; ++i) {
+      session.expect_equal_hashes(i);
+      EXPECT_EQ(session.relay.diverged(i), 0U);
+      EXPECT_LE(session.players[i].client.statistics().deepest_ticks, options.max_rollback_ticks);
+    }
+  }
+}
+
+TEST(lockstep_client, a_new_session_begins_from_the_state_anew) {
+  Session session({kGood, kBad});
+  session.run(5);
+  session.reconnect(1);
+  EXPECT_FALSE(session.players[1].client.running());
+  session.run(5);
+  const Player& player = session.players[1];
+  ASSERT_EQ(player.started.size(), 2U);
+  for (const auto& [tick, hash] : player.hashes) ASSERT_EQ(hash, session.relay.hash(tick)) << tick;
+  EXPECT_GE(player.hashes.rbegin()->first + 40, session.relay.battle().tick());
+  EXPECT_EQ(session.relay.diverged(1), 0U);
+}
+
+TEST(lockstep_client, after_a_long_silence_it_goes_on_from_the_state_anew) {
+  Session session({kGood, kGood});
+  session.run(5);
+  session.ways[1].loss_percent = 100;
+  session.run(3);
+  const Tick stuck = session.players[1].client.confirmed()->tick();
+  EXPECT_EQ(session.players[1].client.predicted()->tick(), stuck + 8) << "no further ahead than the limit";
+  session.run(2);
+  session.ways[1].loss_percent = 0;
+  session.run(5);
+  const Player& player = session.players[1];
+  ASSERT_EQ(player.started.size(), 2U);
+  EXPECT_GT(player.started[1], stuck);
+  for (const auto& [tick, hash] : player.hashes) ASSERT_EQ(hash, session.relay.hash(tick)) << tick;
+  EXPECT_GE(player.hashes.rbegin()->first + 40, session.relay.battle().tick());
+  session.expect_equal_hashes(0);
+}
+
+TEST(lockstep_client, numbers_without_sense_are_refused) {
+  Relay relay;
+  LockstepListener nobody;
+  LockstepClient client(duel::duel_game(), {}, nobody);
+  auto welcome = relay.welcome_for(0);
+  welcome.tick = ~Tick{0};
+  client.begin(welcome);
+  auto frame = relay.frame_for(0);
+  ASSERT_GE(frame.size(), 8U);
+  for (int i = 0; i < 400; ++i) {
+    const u32 low = static_cast<u32>(i) * 0x7FFF'FFF0U;
+    std::memcpy(frame.data() + 4, &low, sizeof low);
+    static_cast<void>(client.on_frame(frame, i * kTickNs));
+  }
+  auto parts = relay.state_for(0, wire::kMaxPartBytes);
+  parts[0].tick = ~Tick{0};
+  EXPECT_FALSE(client.on_snapshot_part(parts[0]).ok());
+}
+
 TEST(lockstep_client, ticks_come_by_the_reliable_channel_too) {
   Relay relay;
   LockstepListener nobody;

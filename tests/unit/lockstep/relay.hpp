@@ -84,6 +84,11 @@ class Relay {
     return bytes;
   }
 
+  /// It is so far behind that it is given the state anew.
+  bool lost(u32 player) const {
+    return battle_->tick() > 250 + std::max(clients_[player].acknowledged, clients_[player].given);
+  }
+
   /// Ticks as they are told when no datagram holds them.
   wire::Ticks ticks(Tick first, Tick last) {
     wire::Ticks message{first, std::vector<std::byte>(64 << 10)};

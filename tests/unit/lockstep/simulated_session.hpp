@@ -107,8 +107,10 @@ class Player final : public LockstepListener {
 class Session {
  public:
   explicit Session(std::array<WayOptions, 2> ways, const world::Game& second_game = duel::duel_game(),
-                   const LockstepOptions& options = {})
-      : ways(ways), players{Player(0, duel::duel_game(), options), Player(1, second_game, options)} {
+                   const LockstepOptions& options = {}, u64 seed = 77)
+      : ways(ways),
+        players{Player(0, duel::duel_game(), options), Player(1, second_game, options)},
+        rng_(seed) {
     for (u32 i = 0; i < 2; ++i) {
       players[i].player = PlayerSlot{i};
       players[i].client.begin(relay.welcome_for(i));
@@ -121,8 +123,21 @@ class Session {
       for (u32 i = 0; i < 2; ++i) exchange(i);
       if (now_ % kTickNs != 0) continue;
       relay.tick();
-      for (u32 i = 0; i < 2; ++i) to_client_[i].send(relay.frame_for(i), ways[i], rng_, now_);
+      for (u32 i = 0; i < 2; ++i) {
+        if (relay.lost(i)) give_state(i);
+        to_client_[i].send(relay.frame_for(i), ways[i], rng_, now_);
+      }
     }
+  }
+
+  /// The connection breaks and the same seat is taken by a new one.
+  void reconnect(u32 i) {
+    to_server_[i] = {};
+    to_client_[i] = {};
+    pongs_[i] = {};
+    parts_[i].clear();
+    players[i].client.begin(relay.welcome_for(i));
+    give_state(i);
   }
 
   void give_state(u32 i) {
@@ -174,7 +189,7 @@ class Session {
   }
 
   TimeNs now_ = 0;
-  world::Rng rng_{77};
+  world::Rng rng_;
   std::array<Way<Player::Packet>, 2> to_server_;
   std::array<Way<std::vector<std::byte>>, 2> to_client_;
   std::array<Way<TimeNs>, 2> pongs_;
