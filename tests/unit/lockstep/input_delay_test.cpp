@@ -97,6 +97,24 @@ TEST(input_delay, one_late_command_costs_one_tick_and_two_in_a_row_what_they_lac
   EXPECT_EQ(delay.ticks(), before + 7);
 }
 
+TEST(input_delay, a_way_with_rare_delays_is_not_tried_out_over_and_over) {
+  InputDelay delay({});
+  Way way{60 * kMillisecondNs, 0};
+  const auto minute = [&] {
+    const u64 before = delay.changes();
+    for (int i = 0; i < 15; ++i) {
+      way.run(delay, 4);
+      way.round_trip_ns += 64 * kMillisecondNs;
+      way.run(delay, 0.01);
+      way.round_trip_ns -= 64 * kMillisecondNs;
+    }
+    return delay.changes() - before;
+  };
+  minute();
+  minute();
+  EXPECT_LE(minute(), 6U);
+}
+
 TEST(input_delay, it_stays_within_its_bounds) {
   InputDelayOptions options;
   options.min_ticks = 3;

@@ -240,6 +240,53 @@ TEST(lockstep_client, before_the_state_is_whole_nothing_runs_and_no_tick_is_lost
   EXPECT_EQ(client.confirmed()->tick(), relay.battle().tick());
 }
 
+TEST(lockstep_client, ticks_that_come_before_the_state_of_a_later_session_are_kept_too) {
+  Relay relay;
+  LockstepListener nobody;
+  LockstepClient client(duel::duel_game(), {}, nobody);
+  client.begin(relay.welcome_for(0));
+  for (const auto& part : relay.state_for(0)) ASSERT_TRUE(client.on_snapshot_part(part).ok());
+  for (int i = 0; i < 2'000; ++i) relay.tick();
+  client.begin(relay.welcome_for(0));
+  const auto parts = relay.state_for(0);
+  for (int i = 0; i < 3; ++i) relay.tick();
+  ASSERT_TRUE(client.on_frame(relay.frame_for(0), 0).ok());
+  for (const auto& part : parts) ASSERT_TRUE(client.on_snapshot_part(part).ok());
+  ASSERT_TRUE(client.advance(0).ok());
+  EXPECT_EQ(client.confirmed()->tick(), relay.battle().tick());
+}
+
+TEST(lockstep_client, a_state_older_than_what_runs_changes_nothing) {
+  Relay relay;
+  LockstepListener nobody;
+  LockstepClient client(duel::duel_game(), {}, nobody);
+  client.begin(relay.welcome_for(0));
+  const auto parts = relay.state_for(0);
+  for (const auto& part : parts) ASSERT_TRUE(client.on_snapshot_part(part).ok());
+  for (int i = 0; i < 3; ++i) relay.tick();
+  ASSERT_TRUE(client.on_frame(relay.frame_for(0), 0).ok());
+  ASSERT_TRUE(client.advance(0).ok());
+  for (const auto& part : parts) ASSERT_TRUE(client.on_snapshot_part(part).ok());
+  EXPECT_EQ(client.confirmed()->tick(), relay.battle().tick());
+}
+
+TEST(lockstep_client, a_later_command_never_comes_before_an_earlier_one) {
+  Relay relay;
+  LockstepListener nobody;
+  LockstepOptions options;
+  options.max_rollback_ticks = 0;
+  LockstepClient client(duel::duel_game(), options, nobody);
+  client.begin(relay.welcome_for(0));
+  for (const auto& part : relay.state_for(0)) ASSERT_TRUE(client.on_snapshot_part(part).ok());
+  relay.tick();
+  ASSERT_TRUE(client.on_frame(relay.frame_for(0), 0).ok());
+  ASSERT_TRUE(client.advance(0).ok());
+  const u32 first = client.issue(walk(1, 1), 0).apply_tick;
+  client.on_round_trip(kMillisecondNs, 0);
+  ASSERT_LT(client.input_delay().ticks(), InputDelayOptions{}.start_ticks);
+  EXPECT_EQ(client.issue(walk(2, -1), 0).apply_tick, first);
+}
+
 TEST(lockstep_client, a_state_that_is_not_what_was_announced_is_refused) {
   Relay relay;
   LockstepListener nobody;

@@ -91,6 +91,17 @@ TEST_F(RollbackOfDuel, an_own_command_shows_in_its_tick_and_again_after_a_rollba
   EXPECT_EQ(rollback.statistics().late_commands, 0U);
 }
 
+TEST_F(RollbackOfDuel, a_command_for_a_tick_that_was_shown_already_is_put_in) {
+  const Tick start = now();
+  rollback.predict_to(start + 6);
+  rollback.schedule(walk(1, 1), start + 3);
+  rollback.predict_to(start + 6);
+  while (truth->tick() < start + 2) truth->step({});
+  truth->step(std::vector{input_of(kOwn, walk(1, 1))});
+  while (truth->tick() < start + 6) truth->step({});
+  EXPECT_EQ(rollback.predicted().state_hash(), truth->state_hash());
+}
+
 TEST_F(RollbackOfDuel, a_late_command_is_guessed_for_the_next_tick_until_it_comes) {
   const Tick start = now();
   rollback.schedule(walk(1, 1), start + 1);
