@@ -48,6 +48,7 @@ Result<void> run_broadcast(const Options& options, const Report& report);
 Result<void> run_tick(const Options& options, const Report& report);
 Result<void> run_hash(const Options& options, const Report& report);
 Result<void> run_snapshot(const Options& options, const Report& report);
+Result<void> run_rollback(const Options& options, const Report& report);
 Result<void> run_verify(const Options& options, const Report& report);
 Result<void> run_recovery(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);

@@ -26,9 +26,13 @@ class SampleTimes {
   /// machine do not count. For work that does not wait and takes microseconds.
   template <class Work>
   void time_on_core(Work work) {
+    add(on_core_ns(work));
+  }
+  template <class Work>
+  static double on_core_ns(Work work) {
     const double start = thread_ns();
     work();
-    add(thread_ns() - start);
+    return thread_ns() - start;
   }
   void add(double ns) {
     if (ns_.size() < ns_.capacity()) ns_.push_back(ns);

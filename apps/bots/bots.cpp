@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "auth/token.hpp"
+#include "bots/cast.hpp"
 #include "bots/squad.hpp"
 #include "env/thread.hpp"
 
@@ -33,8 +35,9 @@ Result<void> check(const BotsOptions& options) {
   }
   if (!(options.seconds >= 0)) return wrong("--seconds must not be negative");
   if (!(options.give_up_seconds > 0)) return wrong("the time to give up after must be positive");
-  if (options.game != "arena") {
-    return wrong(fmt::format("there is no bot for the game '{}'; there is one for arena", options.game));
+  if (const auto games = games_with_bots(); std::ranges::find(games, options.game) == games.end()) {
+    return wrong(fmt::format("there is no bot for the game '{}'; there are bots for {}", options.game,
+                             fmt::join(games, ", ")));
   }
   return {};
 }

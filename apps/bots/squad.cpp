@@ -33,6 +33,8 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
   if (!made) return std::move(made).error();
   squad->group_ = std::move(*made);
   squad->locker_.clock = &squad->clock_;
+  squad->cast_ = cast_for(options.game);
+  DRUM_ASSERT(squad->cast_ != nullptr);
 
   const double ticks_per_s = static_cast<double>(kSecondNs) / static_cast<double>(kTickNs);
   const Tick decision_ticks = static_cast<Tick>(std::max(1.0, std::round(ticks_per_s / options.send_hz)));
@@ -46,9 +48,9 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
     client.decoder.eager = false;
     client.decoder.events = false;
     client.interarrival_ns = &squad->interarrival_ns_;
-    ArenaPlayer& player = squad->players_.emplace_back(squad->locker_, options.seed + number, decision_ticks,
-                                                       Tick{number}, options.spectators);
-    squad->group_->add(client, player);
+    const PlayerOptions player{options.seed + number, decision_ticks, Tick{number}, options.spectators};
+    squad->players_.push_back(squad->cast_->make(squad->locker_, player));
+    squad->group_->add(client, *squad->players_.back());
   }
   return squad;
 }
@@ -139,10 +141,10 @@ void Squad::gather(bool expected) {
   gathered_.refused = locker_.refused;
   for (std::size_t i = 0; i < group_->size(); ++i) {
     const client::Client& client = group_->client(i);
-    if (players_[i].longest_gap_ns(now) > kStarvedNs) ++gathered_.starved;
+    if (players_[i]->longest_gap_ns(now) > kStarvedNs) ++gathered_.starved;
     const bool gone = client.lost() || (expected && !client.playing());
     if (!gone) continue;
-    ++(players_[i].ever_seated() ? gathered_.lost_for_good : gathered_.never_seated);
+    ++(players_[i]->ever_seated() ? gathered_.lost_for_good : gathered_.never_seated);
     ++gathered_.losses[client.last_error().empty() ? "no answer yet" : client.last_error()];
   }
 }

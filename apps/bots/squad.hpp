@@ -2,20 +2,21 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "base/counter.hpp"
-#include "bots/arena_player.hpp"
 #include "bots/bots.hpp"
+#include "bots/cast.hpp"
 #include "client/client_group.hpp"
 
 namespace drumline::bots {
 
 class Squad {
  public:
-  /// Bots number `first` to `first + count - 1` of those in `options`.
+  /// Bots number `first` to `first + count - 1` of those in `options`, of whose game
+  /// there are bots.
   static Result<std::unique_ptr<Squad>> create(const BotsOptions& options,
                                                const client::ClientGroupOptions& group, u32 first, u32 count);
   ~Squad();
@@ -50,7 +51,8 @@ class Squad {
   std::unique_ptr<env::Network> network_ = env::make_system_network();
   Locker locker_;
   Histogram interarrival_ns_;
-  std::deque<ArenaPlayer> players_;
+  std::unique_ptr<Cast> cast_;
+  std::vector<std::unique_ptr<Player>> players_;
   std::unique_ptr<client::ClientGroup> group_;  // after what its clients refer to
 
   std::thread thread_;

@@ -1,6 +1,7 @@
 // drumline bots: real clients with a brain.
 #include "bots/bots.hpp"
 
+#include "bots/cast.hpp"
 #include "command.hpp"
 
 namespace drumline::app {
@@ -25,7 +26,7 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
       ->check(CLI::Range(0.0, 62.5))
       ->capture_default_str();
   command->add_option("--game", options->game, "Game")
-      ->check(CLI::IsMember({"arena"}))
+      ->check(CLI::IsMember(bots::games_with_bots()))
       ->capture_default_str();
   command
       ->add_option("--pki", options->pki,

@@ -1,11 +1,12 @@
 #include "games.hpp"
 
 #include "arena/arena.hpp"
+#include "duel/duel.hpp"
 
 namespace drumline::app {
 
 const std::vector<const world::Game*>& games() {
-  static const std::vector<const world::Game*> all{&arena::arena_game()};
+  static const std::vector<const world::Game*> all{&arena::arena_game(), &duel::duel_game()};
   return all;
 }
 

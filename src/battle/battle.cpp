@@ -86,6 +86,13 @@ void Battle::set_epoch(Epoch epoch) {
   info_.epoch = epoch;
 }
 
+void Battle::copy_from(const Battle& other) {
+  DRUM_ASSERT(seen_.size() == other.seen_.size());
+  rules_->world().copy_from(other.world());
+  state_hash_ = other.state_hash_;
+  std::copy(other.seen_.begin(), other.seen_.end(), seen_.begin());
+}
+
 void Battle::encode_snapshot(std::vector<std::byte>& out) const {
   world::encode_snapshot(world(), info_.game, out);
 }

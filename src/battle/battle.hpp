@@ -81,6 +81,11 @@ class Battle {
   /// kMaxTellsPerTick; its message must outlive the outcome.
   TickOutcome step(std::span<const Input> candidates);
 
+  /// Takes over the whole state of another battle made from the same info, and what it
+  /// has seen of commands, so that both go on alike. Never allocates; for clients that
+  /// take predicted ticks back.
+  void copy_from(const Battle& other);
+
   Tick tick() const { return world().tick(); }
   /// Of the state as it stands.
   u64 state_hash() const { return state_hash_; }

@@ -100,7 +100,7 @@ Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate&
   info.game = wanted.game;
   info.rules_document = wanted.rules_document.empty() ? std::string(game->default_rules()) : wanted.rules_document;
   info.seed = wanted.seed != 0 ? wanted.seed : random_.next_u64();
-  info.max_players = wanted.max_players;
+  info.max_players = std::min(wanted.max_players, game->most_players());
   info.max_commands_per_tick = wanted.max_commands_per_tick;
   info.build = battle::build_id();
   info.sync = wanted.sync;

@@ -1,7 +1,9 @@
 #include "world/delta.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <memory>
 
 #include "world/hash.hpp"
 #include "world/msgpack.hpp"
@@ -13,103 +15,221 @@ namespace {
 constexpr std::string_view kFormat = "drumline.delta";
 constexpr u32 kDeltaVersion = 1;
 
+constexpr u32 kBlockRows = 64;  ///< rows of one word of a bitmap
+
+std::size_t bitmap_words(u32 used) {
+  return (std::size_t{used} + kBlockRows - 1) / kBlockRows;
+}
 std::size_t bitmap_bytes(u32 used) {
-  return (std::size_t{used} + 63) / 64 * 8;
+  return bitmap_words(used) * sizeof(u64);
 }
 
-bool bit(Bytes bitmap, u32 i) {
-  return ((static_cast<u8>(bitmap[i / 8]) >> (i % 8)) & 1) != 0;
+u64 load_word(Bytes bitmap, std::size_t word) {
+  u64 bits = 0;
+  std::memcpy(&bits, bitmap.data() + word * sizeof bits, sizeof bits);
+  return bits;
 }
 
 std::size_t count_bits(Bytes bitmap) {
   std::size_t count = 0;
-  for (const std::byte byte : bitmap) count += static_cast<std::size_t>(std::popcount(static_cast<u8>(byte)));
+  for (std::size_t word = 0; word * sizeof(u64) < bitmap.size(); ++word) {
+    count += static_cast<std::size_t>(std::popcount(load_word(bitmap, word)));
+  }
   return count;
 }
 
-// Which rows of a column differ, and their new values. Rows that the base does
-// not have count as zeros.
+// The lowest bit of each of eight bytes, gathered into eight bits. The products that
+// the multiplication adds up never meet in one bit.
+u64 gather_bits(const u8* flags) {
+  u64 bytes = 0;
+  std::memcpy(&bytes, flags, sizeof bytes);
+  return (bytes * 0x0102'0408'1020'4080) >> 56;
+}
+
+// One bit for each of a block's rows that differ. Plain loops over whole blocks, so that
+// the compiler makes vector code of them.
+template <class T>
+u64 differing_rows(const std::byte* base, const std::byte* now) {
+  std::array<T, kBlockRows> a;
+  std::array<T, kBlockRows> b;
+  std::memcpy(a.data(), base, sizeof a);
+  std::memcpy(b.data(), now, sizeof b);
+  T any = 0;
+  for (u32 i = 0; i < kBlockRows; ++i) any = static_cast<T>(any | (a[i] ^ b[i]));
+  if (any == 0) return 0;
+  std::array<u8, kBlockRows> flags;
+  for (u32 i = 0; i < kBlockRows; ++i) flags[i] = a[i] != b[i] ? 1 : 0;
+  u64 mask = 0;
+  for (u32 i = 0; i < kBlockRows; i += 8) mask |= gather_bits(&flags[i]) << i;
+  return mask;
+}
+
+// Which rows of a column differ, and their new values. Rows that the base does not have
+// count as zeros. The memory is kept from column to column.
 class RowDifference {
  public:
   void find(Bytes base, Bytes now, std::size_t size) {
-    const u32 used = static_cast<u32>(now.size() / size);
-    rows_.assign(bitmap_bytes(used), std::byte{0});
-    values_.clear();
-    constexpr u32 block = 64;
-    for (u32 start = 0; start < used; start += block) {
-      const u32 end = std::min(used, start + block);
-      const std::size_t offset = start * size;
-      const std::size_t bytes = (end - start) * size;
-      if (offset + bytes <= base.size() &&
-          std::memcmp(base.data() + offset, now.data() + offset, bytes) == 0) {
-        continue;
-      }
-      for (u32 row = start; row < end; ++row) take(base, now.subspan(row * size, size), row);
+    switch (size) {
+      case 1:
+        return find_rows<u8>(base, now);
+      case 2:
+        return find_rows<u16>(base, now);
+      case 4:
+        return find_rows<u32>(base, now);
+      default:
+        return find_rows<u64>(base, now);
     }
   }
 
   void write(MsgpackWriter& out) const {
-    if (values_.empty()) {
+    if (value_bytes_ == 0) {
       out.nil();
       return;
     }
     out.array(2);
-    out.binary(rows_);
-    out.binary(values_);
+    out.binary(std::as_bytes(std::span(rows_).first(words_)));
+    out.binary(Bytes(values_).first(value_bytes_));
   }
 
  private:
-  void take(Bytes base, Bytes value, u32 row) {
-    static constexpr std::array<std::byte, 8> zeros{};
-    const std::size_t offset = row * value.size();
-    const std::byte* old = offset < base.size() ? base.data() + offset : zeros.data();
-    if (std::memcmp(old, value.data(), value.size()) == 0) return;
-    rows_[row / 8] |= static_cast<std::byte>(1U << (row % 8));
-    values_.insert(values_.end(), value.begin(), value.end());
+  template <class T>
+  void find_rows(Bytes base, Bytes now) {
+    const u32 used = static_cast<u32>(now.size() / sizeof(T));
+    words_ = bitmap_words(used);
+    value_bytes_ = 0;
+    if (rows_.size() < words_) rows_.resize(words_);
+    // take() writes up to one block past the last value that counts.
+    const std::size_t room = (words_ + 1) * kBlockRows * sizeof(T);
+    if (values_.size() < room) values_.resize(room);
+    constexpr std::size_t block_bytes = kBlockRows * sizeof(T);
+    for (std::size_t word = 0; word < words_; ++word) {
+      const std::size_t offset = word * block_bytes;
+      if (offset + block_bytes <= base.size() && offset + block_bytes <= now.size()) {
+        take<T>(word, base.data() + offset, now.data() + offset);
+      } else {
+        std::array<std::byte, block_bytes> old{};
+        std::array<std::byte, block_bytes> block{};
+        copy_what_is_there(base, offset, old);
+        copy_what_is_there(now, offset, block);
+        // Rows of the base from `used` on do not count.
+        const std::size_t bytes = std::min(now.size() - offset, block_bytes);
+        std::memset(old.data() + bytes, 0, block_bytes - bytes);
+        take<T>(word, old.data(), block.data());
+      }
+    }
   }
 
-  std::vector<std::byte> rows_;
+  static void copy_what_is_there(Bytes from, std::size_t offset, MutableBytes to) {
+    if (offset >= from.size()) return;
+    std::memcpy(to.data(), from.data() + offset, std::min(from.size() - offset, to.size()));
+  }
+
+  template <class T>
+  void take(std::size_t word, const std::byte* base, const std::byte* now) {
+    const u64 mask = differing_rows<T>(base, now);
+    rows_[word] = mask;
+    if (mask == 0) return;
+    std::byte* out = values_.data() + value_bytes_;
+    const auto count = static_cast<std::size_t>(std::popcount(mask));
+    constexpr std::size_t sparse = kBlockRows / 4;
+    if (count == kBlockRows) {
+      std::memcpy(out, now, kBlockRows * sizeof(T));
+    } else if (count < sparse) {
+      for (u64 bits = mask; bits != 0; bits &= bits - 1, out += sizeof(T)) {
+        std::memcpy(out, now + static_cast<std::size_t>(std::countr_zero(bits)) * sizeof(T), sizeof(T));
+      }
+    } else {
+      // Every row is written, and the next one over it when it does not count: no branch to miss.
+      for (u32 i = 0; i < kBlockRows; ++i) {
+        std::memcpy(out, now + i * sizeof(T), sizeof(T));
+        out += ((mask >> i) & 1) * sizeof(T);
+      }
+    }
+    value_bytes_ += count * sizeof(T);
+  }
+
+  std::vector<u64> rows_;  ///< the first words_ of them count
   std::vector<std::byte> values_;
+  std::size_t words_ = 0;
+  std::size_t value_bytes_ = 0;
 };
 
-// Reads one column's difference and applies it to a copy of the base's rows.
-bool read_rows(codec::Fields& in, Bytes base, u32 used, std::size_t size, std::vector<std::byte>& out) {
-  out.assign(used * size, std::byte{0});
-  std::copy_n(base.begin(), std::min(base.size(), out.size()), out.begin());
+// One column's difference as it stands in the bytes; both empty when no row differs.
+struct Change {
+  Bytes rows;
+  Bytes values;
+};
+
+bool read_change(codec::Fields& in, u32 used, std::size_t size, Change& change) {
   if (in.in().take_nil()) return true;
   if (const u32 parts = in.in().array(); in.ok() && parts != 2) in.refuse("a change must be [rows, values]");
-  const Bytes rows = in.in().binary();
-  const Bytes values = in.in().binary();
+  change.rows = in.in().binary();
+  change.values = in.in().binary();
   if (in.failed()) return false;
+  const Bytes rows = change.rows;
   if (rows.size() != bitmap_bytes(used)) {
     in.refuse("the bitmap of rows has " + std::to_string(rows.size()) + " bytes instead of " +
               std::to_string(bitmap_bytes(used)));
     return false;
   }
-  for (u32 row = used; row < rows.size() * 8; ++row) {
-    if (!bit(rows, row)) continue;
-    in.refuse("row " + std::to_string(row) + " is changed, but only " + std::to_string(used) + " are used");
-    return false;
+  if (used % kBlockRows != 0) {
+    const u64 beyond = load_word(rows, bitmap_words(used) - 1) >> (used % kBlockRows);
+    if (beyond != 0) {
+      in.refuse("row " + std::to_string(used + static_cast<u32>(std::countr_zero(beyond))) +
+                " is changed, but only " + std::to_string(used) + " are used");
+      return false;
+    }
   }
-  if (values.size() != count_bits(rows) * size) {
-    in.refuse("there are " + std::to_string(values.size()) + " bytes of values for " +
+  if (change.values.size() != count_bits(rows) * size) {
+    in.refuse("there are " + std::to_string(change.values.size()) + " bytes of values for " +
               std::to_string(count_bits(rows)) + " rows of " + std::to_string(size));
     return false;
-  }
-  std::size_t taken = 0;
-  for (u32 row = 0; row < used; ++row) {
-    if (!bit(rows, row)) continue;
-    std::memcpy(out.data() + row * size, values.data() + taken, size);
-    taken += size;
   }
   return true;
 }
 
+template <class T>
+void put_rows(const Change& change, MutableBytes out) {
+  const std::byte* value = change.values.data();
+  for (std::size_t word = 0; word * sizeof(u64) < change.rows.size(); ++word) {
+    std::byte* block = out.data() + word * kBlockRows * sizeof(T);
+    const u64 mask = load_word(change.rows, word);
+    if (mask == ~u64{0}) {
+      std::memcpy(block, value, kBlockRows * sizeof(T));
+      value += kBlockRows * sizeof(T);
+      continue;
+    }
+    for (u64 bits = mask; bits != 0; bits &= bits - 1, value += sizeof(T)) {
+      std::memcpy(block + static_cast<std::size_t>(std::countr_zero(bits)) * sizeof(T), value, sizeof(T));
+    }
+  }
+}
+
+// The base's rows with the change applied; `out` has `used` rows of `size`.
+void apply_change(const Change& change, Bytes base, std::size_t size, MutableBytes out) {
+  const std::size_t kept = std::min(base.size(), out.size());
+  if (kept != 0) std::memcpy(out.data(), base.data(), kept);
+  if (kept != out.size()) std::memset(out.data() + kept, 0, out.size() - kept);
+  if (change.values.empty()) return;
+  switch (size) {
+    case 1:
+      return put_rows<u8>(change, out);
+    case 2:
+      return put_rows<u16>(change, out);
+    case 4:
+      return put_rows<u32>(change, out);
+    default:
+      return put_rows<u64>(change, out);
+  }
+}
+
 struct Decoded {
   codec::Rows rows;
-  std::vector<std::vector<std::byte>> columns;
+  Change generations;
+  std::vector<Change> columns;
 };
 
+// Checks one table's part; its rows are views into the bytes and not yet put together.
 bool read_table(codec::Fields& in, const TableBase& base, Decoded& out) {
   if (!in.map(5, "a table") || !in.key("name")) return false;
   const std::string_view name = codec::read_name(in);
@@ -130,13 +250,7 @@ bool read_table(codec::Fields& in, const TableBase& base, Decoded& out) {
   if (in.failed()) return false;
   out.rows.live.resize(live.size() / sizeof(u64));
   if (!live.empty()) std::memcpy(out.rows.live.data(), live.data(), live.size());
-  std::vector<std::byte> generations;
-  if (!in.key("generations") ||
-      !read_rows(in, std::as_bytes(base.generations()), out.rows.used, sizeof(u32), generations)) {
-    return false;
-  }
-  out.rows.generations.resize(out.rows.used);
-  if (!generations.empty()) std::memcpy(out.rows.generations.data(), generations.data(), generations.size());
+  if (!in.key("generations") || !read_change(in, out.rows.used, sizeof(u32), out.generations)) return false;
   if (!in.key("columns")) return false;
   const u32 columns = in.in().array();
   if (in.ok() && columns != base.column_count()) {
@@ -145,14 +259,40 @@ bool read_table(codec::Fields& in, const TableBase& base, Decoded& out) {
   if (in.failed()) return false;
   out.columns.resize(columns);
   for (u32 i = 0; i < columns; ++i) {
-    in.at("table " + base.name() + ", column " + std::string(base.fields()[i].name));
-    if (!read_rows(in, base.column_bytes(i), out.rows.used, field_size(base.fields()[i].type),
-                   out.columns[i])) {
-      return false;
-    }
-    out.rows.columns.emplace_back(out.columns[i]);
+    const FieldDescription& field = base.fields()[i];
+    if (read_change(in, out.rows.used, field_size(field.type), out.columns[i])) continue;
+    in.at("table " + base.name() + ", column " + std::string(field.name));
+    return false;
   }
   return in.ok();
+}
+
+std::size_t row_bytes(const TableBase& table) {
+  std::size_t size = 0;
+  for (const FieldDescription& field : table.fields()) size += field_size(field.type);
+  return size;
+}
+
+// Puts the later state's rows together, in `memory`, which the rows are views into.
+void build_rows(const World& base, std::vector<Decoded>& tables, std::unique_ptr<std::byte[]>& memory) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < tables.size(); ++i) size += tables[i].rows.used * row_bytes(base.table(i));
+  memory = std::make_unique_for_overwrite<std::byte[]>(size);
+  std::byte* next = memory.get();
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const TableBase& table = base.table(i);
+    Decoded& to = tables[i];
+    to.rows.generations.resize(to.rows.used);
+    apply_change(to.generations, std::as_bytes(table.generations()), sizeof(u32),
+                 std::as_writable_bytes(std::span(to.rows.generations)));
+    for (std::size_t c = 0; c < to.columns.size(); ++c) {
+      const std::size_t width = field_size(table.fields()[c].type);
+      const MutableBytes column(next, to.rows.used * width);
+      apply_change(to.columns[c], table.column_bytes(c), width, column);
+      to.rows.columns.emplace_back(column);
+      next += column.size();
+    }
+  }
 }
 
 }  // namespace
@@ -257,6 +397,8 @@ Result<void> apply_delta(Bytes bytes, std::string_view game, World& world) {
     in.refuse("bytes follow the end, from offset " + std::to_string(in.in().position()) + " on");
     return in.error();
   }
+  std::unique_ptr<std::byte[]> memory;
+  build_rows(world, decoded, memory);
   std::vector<codec::Rows> rows;
   rows.reserve(tables);
   for (Decoded& table : decoded) rows.push_back(std::move(table.rows));

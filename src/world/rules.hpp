@@ -185,6 +185,9 @@ class Game {
   virtual std::span<const std::string_view> event_names() const = 0;
   /// The rules document that is used when none is configured (TOML).
   virtual std::string_view default_rules() const = 0;
+  /// A new battle is given no more seats than this, however many are configured: what
+  /// is sized by seats (the map's grid, tables) then fits a game of few players.
+  virtual u32 most_players() const { return ~u32{0}; }
   /// `rules_document` is TOML. An error names the key, what it holds and what is
   /// allowed. The world is empty until on_create or a snapshot fills it.
   virtual Result<std::unique_ptr<Rules>> create(std::string_view rules_document,

@@ -21,6 +21,10 @@ i64 load(const std::byte* row) {
   return static_cast<i64>(value);
 }
 
+constexpr std::size_t live_words(u32 used) {
+  return (std::size_t{used} + 63) / 64;
+}
+
 bool all_zero(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
@@ -41,7 +45,7 @@ TableBase::TableBase(std::string name, u8 index, u32 capacity, std::vector<Field
   size = std::max(size, kColumnAlignment);
   memory_.reset(static_cast<std::byte*>(::operator new[](size, std::align_val_t{kColumnAlignment})));
   std::memset(memory_.get(), 0, size);
-  live_.resize((std::size_t{capacity_} + 63) / 64);
+  live_.resize(live_words(capacity_));
   generations_.resize(capacity_);
 }
 
@@ -104,10 +108,10 @@ void TableBase::clear() {
   ++replaced_count_;
 }
 
-bool TableBase::restore(u32 used, std::span<const u64> live, std::span<const u32> generations,
-                        std::span<const Bytes> columns) {
-  clear();
-  if (used > capacity_ || live.size() != (std::size_t{used} + 63) / 64 || generations.size() != used ||
+/// Whether restore() may take these rows.
+bool TableBase::fits(u32 used, std::span<const u64> live, std::span<const u32> generations,
+                     std::span<const Bytes> columns) const {
+  if (used > capacity_ || live.size() != live_words(used) || generations.size() != used ||
       columns.size() != fields_.size()) {
     return false;
   }
@@ -126,13 +130,66 @@ bool TableBase::restore(u32 used, std::span<const u64> live, std::span<const u32
       }
     }
   }
+  return true;
+}
+
+/// Writes the rows over what is there, and zeros over what the table had beyond them.
+/// `column(i)` is column i's `used` rows.
+template <class Column>
+void TableBase::put(u32 used, std::span<const u64> live, std::span<const u32> generations, Column column) {
   for (std::size_t i = 0; i < fields_.size(); ++i) {
-    if (!columns[i].empty()) std::memcpy(column_data(i), columns[i].data(), columns[i].size());
+    const std::size_t size = field_size(fields_[i].type);
+    const Bytes rows = column(i);
+    if (!rows.empty()) std::memcpy(column_data(i), rows.data(), rows.size());
+    if (used < used_) std::memset(column_data(i) + used * size, 0, (used_ - used) * size);
   }
   std::copy(live.begin(), live.end(), live_.begin());
   std::copy(generations.begin(), generations.end(), generations_.begin());
+  for (std::size_t word = live.size(); word < live_words(used_); ++word) live_[word] = 0;
+  for (u32 slot = used; slot < used_; ++slot) generations_[slot] = 0;
   used_ = used;
+}
+
+bool TableBase::restore(u32 used, std::span<const u64> live, std::span<const u32> generations,
+                        std::span<const Bytes> columns) {
+  if (!fits(used, live, generations, columns)) {
+    clear();
+    return false;
+  }
+  put(used, live, generations, [&](std::size_t i) { return columns[i]; });
+  lowest_free_ = live_count_ = 0;
   for (const u64 word : live) live_count_ += static_cast<u32>(std::popcount(word));
+  ++replaced_count_;
+  return true;
+}
+
+bool TableBase::has_rows_of(const TableBase& other) const {
+  if (used_ != other.used_ || live_count_ != other.live_count_) return false;
+  const auto same = [](auto a, auto b) {
+    return a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  };
+  if (!same(live_bits(), other.live_bits()) || !same(generations(), other.generations())) return false;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (!same(column_bytes(i), other.column_bytes(i))) return false;
+  }
+  return true;
+}
+
+void TableBase::copy_from(const TableBase& other) {
+  DRUM_ASSERT(has_shape_of(other));
+  if (has_rows_of(other)) return;
+  put(other.used_, other.live_bits(), other.generations(),
+      [&](std::size_t i) { return other.column_bytes(i); });
+  live_count_ = other.live_count_;
+  lowest_free_ = other.lowest_free_;
+  ++replaced_count_;
+}
+
+bool TableBase::has_shape_of(const TableBase& other) const {
+  if (capacity_ != other.capacity_ || fields_.size() != other.fields_.size()) return false;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (fields_[i].type != other.fields_[i].type) return false;
+  }
   return true;
 }
 

@@ -71,8 +71,13 @@ class TableBase {
                std::span<const Bytes> columns);
   /// Makes the table as it was when created: no rows, no generations.
   void clear();
-  /// How often restore() or clear() replaced the rows. Not state: it tells a cache
-  /// that was derived from rows which never change otherwise that they did.
+  /// Makes the table hold the rows of another one of the same shape. Never allocates. A
+  /// table that holds them already is not touched, and does not count as replaced.
+  void copy_from(const TableBase& other);
+  /// Equal capacity and field types.
+  bool has_shape_of(const TableBase& other) const;
+  /// How often restore(), clear() or copy_from() replaced the rows. Not state: it tells a
+  /// cache that was derived from rows which never change otherwise that they did.
   u64 replaced_count() const { return replaced_count_; }
 
   /// Calls visit(slot) for every live slot, ascending. Rows may be destroyed in
@@ -94,6 +99,12 @@ class TableBase {
   struct Free {
     void operator()(std::byte* memory) const;
   };
+
+  bool fits(u32 used, std::span<const u64> live, std::span<const u32> generations,
+            std::span<const Bytes> columns) const;
+  template <class Column>
+  void put(u32 used, std::span<const u64> live, std::span<const u32> generations, Column column);
+  bool has_rows_of(const TableBase& other) const;
 
   std::string name_;
   u8 index_;

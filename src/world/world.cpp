@@ -63,4 +63,11 @@ void World::note_table(const TableBase& table, u32 wanted_capacity) {
   if (schema_problem_.empty()) schema_problem_ = fields_problem(table);
 }
 
+void World::copy_from(const World& other) {
+  DRUM_ASSERT(tables_.size() == other.tables_.size());
+  for (std::size_t i = 0; i < tables_.size(); ++i) tables_[i]->copy_from(*other.tables_[i]);
+  tick_ = other.tick_;
+  rng_ = other.rng_;
+}
+
 }  // namespace drumline::world

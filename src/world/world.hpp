@@ -41,6 +41,12 @@ class World {
   TableBase& table(std::size_t i) { return *tables_[i]; }
   const TableBase& table(std::size_t i) const { return *tables_[i]; }
 
+  /// Takes over the whole state of another world of the same shape (asserted): tables,
+  /// tick and generator. Never allocates; for clients that save and take back ticks.
+  /// Tables whose rows differ count as replaced (TableBase::replaced_count()), the
+  /// others do not, so that what was derived from rows that never change stays good.
+  void copy_from(const World& other);
+
   Tick tick() const { return tick_; }
   void set_tick(Tick tick) { tick_ = tick; }
   Rng& rng() { return rng_; }

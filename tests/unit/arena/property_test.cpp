@@ -1,12 +1,14 @@
 // Random commands for many ticks: nothing breaks, everything repeats.
-#include "allocation_counter.hpp"
 #include "arena_battle.hpp"
 #include "random_input.hpp"
+#include "support/allocation_counter.hpp"
 #include "world/delta.hpp"
 #include "world/snapshot.hpp"
 
 namespace drumline::arena::testing {
 namespace {
+
+using drumline::testing::allocations;
 
 void expect_sound(Battle& battle) {
   const i64 side = battle.rules->map_size().width.raw;

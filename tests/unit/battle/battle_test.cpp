@@ -240,5 +240,23 @@ TEST_F(BattleStep, wrong_settings_are_refused_by_name) {
   EXPECT_NE(Battle::create(game, info).error().message.find("limit"), std::string::npos);
 }
 
+TEST_F(BattleStep, a_copy_goes_on_like_the_other) {
+  step({join(10), join(11)});
+  step({move(0, 5), move(1, 1)});
+  const auto copy = make(4);
+  copy->copy_from(*battle);
+  EXPECT_EQ(copy->tick(), 2U);
+  EXPECT_EQ(copy->state_hash(), battle->state_hash());
+  // What was taken back may be said again, and what was seen is a repeat in both.
+  step({move(0, 6, 3)});
+  const auto again = copy->step(given);
+  EXPECT_EQ(again.accepted.size(), 1U);
+  EXPECT_EQ(again.state_hash, battle->state_hash());
+  battle->copy_from(*copy);
+  EXPECT_EQ(step({move(0, 6), move(1, 200, 1000)}).duplicates, 1U);
+  copy->copy_from(*battle);
+  EXPECT_EQ(copy->step(std::vector{move(1, 200)}).duplicates, 1U) << "it was refused, but seen";
+}
+
 }  // namespace
 }  // namespace drumline::battle

@@ -169,5 +169,46 @@ TEST(table, restore_refuses_what_does_not_fit_and_leaves_the_table_empty) {
   EXPECT_TRUE(refused(used, one_dead, generations, columns)) << "a dead row with contents";
 }
 
+TEST(table, a_copy_has_the_rows_of_the_other_and_nothing_of_its_own) {
+  Rng rng(4);
+  SampleWorld one;
+  SampleWorld two;
+  for (int round = 0; round < 200; ++round) {
+    SampleWorld& from = round % 2 == 0 ? one : two;
+    SampleWorld& to = round % 2 == 0 ? two : one;
+    from.shake(rng, static_cast<u32>(rng.below(u64{60})));
+    to.shake(rng, static_cast<u32>(rng.below(u64{60})));
+    if (round % 10 == 0) from.bodies.clear();
+    to.world.copy_from(from.world);
+    ASSERT_EQ(hash_world(to.world), hash_world(from.world));
+    EXPECT_EQ(to.bodies.live_count(), from.bodies.live_count());
+    // Slots are given out alike from here on, and what lies beyond used() is zeros.
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(to.bodies.create(), from.bodies.create());
+    ASSERT_EQ(hash_world(to.world), hash_world(from.world));
+  }
+}
+
+TEST(table, only_a_copy_of_other_rows_counts_as_replaced) {
+  SampleWorld from;
+  SampleWorld to;
+  Rng rng(5);
+  from.shake(rng);
+  to.world.copy_from(from.world);
+  const u64 bodies = to.bodies.replaced_count();
+  const u64 marks = to.marks.replaced_count();
+  to.world.copy_from(from.world);
+  EXPECT_EQ(to.bodies.replaced_count(), bodies);
+  from.fill(from.bodies.create(), rng);
+  to.world.copy_from(from.world);
+  EXPECT_EQ(to.bodies.replaced_count(), bodies + 1);
+  EXPECT_EQ(to.marks.replaced_count(), marks);
+}
+
+TEST(table_death, a_copy_of_another_shape_is_asserted) {
+  SampleWorld large(1, 200);
+  SampleWorld small(1, 100);
+  EXPECT_DEATH(large.world.copy_from(small.world), "has_shape_of");
+}
+
 }  // namespace
 }  // namespace drumline::world

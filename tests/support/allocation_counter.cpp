@@ -1,4 +1,4 @@
-#include "allocation_counter.hpp"
+#include "support/allocation_counter.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -19,13 +19,13 @@ void* counted(std::size_t size, std::size_t alignment) {
 
 }  // namespace
 
-namespace drumline::arena::testing {
+namespace drumline::testing {
 
 u64 allocations() {
   return count.load(std::memory_order_relaxed);
 }
 
-}  // namespace drumline::arena::testing
+}  // namespace drumline::testing
 
 void* operator new(std::size_t size) {
   return counted(size, alignof(std::max_align_t));

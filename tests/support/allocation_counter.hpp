@@ -3,8 +3,8 @@
 
 #include "base/types.hpp"
 
-namespace drumline::arena::testing {
+namespace drumline::testing {
 
 u64 allocations();
 
-}  // namespace drumline::arena::testing
+}  // namespace drumline::testing
