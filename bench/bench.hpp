@@ -32,6 +32,7 @@ struct Figure {
 struct Options {
   double seconds = 3;  ///< how long to measure, each figure
   u32 players = 0;     ///< 0: the benchmark's own default
+  u32 count = 0;       ///< of battles or connections; 0: likewise
   double send_hz = 62.5;
   u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
   std::string folder;          ///< scratch folder on the disk to measure; made and removed by the caller
@@ -51,6 +52,7 @@ Result<void> run_snapshot(const Options& options, const Report& report);
 Result<void> run_rollback(const Options& options, const Report& report);
 Result<void> run_verify(const Options& options, const Report& report);
 Result<void> run_recovery(const Options& options, const Report& report);
+Result<void> run_battles(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);
 
 }  // namespace drumline::bench

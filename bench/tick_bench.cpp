@@ -1,8 +1,5 @@
 // The tick: its step by itself, and in a running server with real clients.
-#include <csignal>
-
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include "arena_load.hpp"
 #include "bench/bench.hpp"
@@ -11,40 +8,12 @@
 #include "env/clock.hpp"
 #include "env/thread.hpp"
 #include "server/server.hpp"
+#include "server_figures.hpp"
 #include "telemetry/process_stats.hpp"
 #include "world/hash.hpp"
 
 namespace drumline::bench {
 namespace {
-
-double process_cpu_s() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto s = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return s(usage.ru_utime) + s(usage.ru_stime);
-}
-
-Figure distribution(const char* name, const char* unit, const Histogram& values, double scale) {
-  Figure figure;
-  figure.name = name;
-  figure.unit = unit;
-  figure.value = values.mean() * scale;
-  figure.p50 = static_cast<double>(values.percentile(50)) * scale;
-  figure.p99 = static_cast<double>(values.percentile(99)) * scale;
-  figure.p999 = static_cast<double>(values.percentile(99.9)) * scale;
-  figure.n = values.count();
-  return figure;
-}
-
-Figure plain(const char* name, double value, const char* unit) {
-  Figure figure;
-  figure.name = name;
-  figure.value = value;
-  figure.unit = unit;
-  return figure;
-}
 
 Result<void> measure_step(const Options& options, const Report& report) {
   auto load = ArenaLoad::make(options.players != 0 ? options.players : 1000);
@@ -65,31 +34,6 @@ Result<void> measure_step(const Options& options, const Report& report) {
   if (hash == 0) figure.n = 0;
   report(figure);
   return {};
-}
-
-/// Counters at one moment; figures are differences of two.
-struct Moment {
-  Histogram lateness_ns, schedule_ns, commit_ns;
-  u64 allocations = 0, ticks = 0, shifts = 0, frames = 0, frame_bytes = 0, dropped = 0;
-  double cpu_s = 0;
-};
-
-Moment look(const server::Server& server) {
-  Moment at;
-  const server::ShardCounters& shard = server.shards().front()->counters();
-  at.lateness_ns = shard.lateness_ns;
-  at.allocations = shard.allocations.value();
-  at.shifts = shard.schedule_shifts.value();
-  at.ticks = server.shards().front()->pipeline().counters().ticks.value();
-  at.commit_ns = server.committer().commit_latency_ns();
-  for (const auto& gateway : server.gateways()) {
-    at.schedule_ns = gateway->schedule_ns();
-    at.frames += gateway->gateway_counters().client_frames_sent.value();
-    at.frame_bytes += gateway->gateway_counters().client_frame_bytes.value();
-    at.dropped += gateway->gateway_counters().client_frames_dropped.value();
-  }
-  at.cpu_s = process_cpu_s();
-  return at;
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ constexpr std::array kFamilies{
     Family{"rollback", "taking back and running again 8 ticks of a duel", bench::run_rollback},
     Family{"verify", "replay speed", bench::run_verify},
     Family{"recovery", "from a kill to a running battle", bench::run_recovery},
+    Family{"battles", "thousands of duels with two bots each; making and ending battles", bench::run_battles},
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
 };
 
@@ -91,6 +92,9 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
         ->capture_default_str();
     command->add_option("--players", options->players, "How many players (0: the benchmark's own default)")
         ->check(CLI::Range(0, 16'384))
+        ->capture_default_str();
+    command->add_option("--count", options->count, "How many battles (0: the benchmark's own default)")
+        ->check(CLI::Range(0, 20'000))
         ->capture_default_str();
     command
         ->add_option("--clients-per-port", options->clients_per_port,

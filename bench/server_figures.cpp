@@ -1,0 +1,59 @@
+#include "server_figures.hpp"
+
+#include <sys/resource.h>
+
+namespace drumline::bench {
+namespace {
+
+double process_cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto s = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return s(usage.ru_utime) + s(usage.ru_stime);
+}
+
+}  // namespace
+
+Figure distribution(const char* name, const char* unit, const Histogram& values, double scale) {
+  Figure figure;
+  figure.name = name;
+  figure.unit = unit;
+  figure.value = values.mean() * scale;
+  figure.p50 = static_cast<double>(values.percentile(50)) * scale;
+  figure.p99 = static_cast<double>(values.percentile(99)) * scale;
+  figure.p999 = static_cast<double>(values.percentile(99.9)) * scale;
+  figure.n = values.count();
+  return figure;
+}
+
+Figure plain(const char* name, double value, const char* unit) {
+  Figure figure;
+  figure.name = name;
+  figure.value = value;
+  figure.unit = unit;
+  return figure;
+}
+
+Moment look(const server::Server& server) {
+  Moment at;
+  for (const auto& shard : server.shards()) {
+    at.lateness_ns.merge(shard->counters().lateness_ns);
+    at.work_ns.merge(shard->pipeline().counters().work_ns);
+    at.allocations += shard->counters().allocations.value();
+    at.shifts += shard->counters().schedule_shifts.value();
+    at.ticks += shard->pipeline().counters().ticks.value();
+  }
+  at.commit_ns = server.committer().commit_latency_ns();
+  for (const auto& gateway : server.gateways()) {
+    at.schedule_ns.merge(gateway->schedule_ns());
+    at.frames += gateway->gateway_counters().client_frames_sent.value();
+    at.frame_bytes += gateway->gateway_counters().client_frame_bytes.value();
+    at.dropped += gateway->gateway_counters().client_frames_dropped.value();
+  }
+  at.cpu_s = process_cpu_s();
+  return at;
+}
+
+}  // namespace drumline::bench

@@ -1,0 +1,24 @@
+// Figures of a running server, for benchmarks that have one.
+#pragma once
+
+#include "bench/bench.hpp"
+#include "base/histogram.hpp"
+#include "server/server.hpp"
+
+namespace drumline::bench {
+
+/// Of values in ns, scaled to `unit`.
+Figure distribution(const char* name, const char* unit, const Histogram& values, double scale);
+Figure plain(const char* name, double value, const char* unit);
+
+/// Counters at one moment; figures are differences of two.
+struct Moment {
+  Histogram lateness_ns, work_ns, schedule_ns, commit_ns;
+  u64 allocations = 0, ticks = 0, shifts = 0, frames = 0, frame_bytes = 0, dropped = 0;
+  double cpu_s = 0;
+};
+
+/// All shards and gateways together.
+Moment look(const server::Server& server);
+
+}  // namespace drumline::bench
