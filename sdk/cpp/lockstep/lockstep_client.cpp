@@ -150,6 +150,12 @@ wire::SyncAck LockstepClient::sync() const {
   return {static_cast<u32>(rollback_->confirmed().tick()), rollback_->confirmed().state_hash()};
 }
 
+u32 LockstepClient::confirmed_sequence() const {
+  if (!running() || player_ == kNoPlayer) return 0;
+  const auto seat = rollback_->confirmed().seat(player_);
+  return seat ? seat->last_sequence : 0;
+}
+
 void LockstepClient::take_messages(std::vector<wire::ClientMessage>& out) {
   std::move(messages_.begin(), messages_.end(), std::back_inserter(out));
   messages_.clear();

@@ -39,12 +39,13 @@ class LockstepListener : public RollbackListener {
   virtual void on_mismatch(const HashMismatch&) {}
 };
 
-/// One thread. Game and listener outlive it. Use:
+/// One thread. Game and listener outlive it. Beside a client::Client:
 ///
-///     begin(welcome) in each session; on_…() for what is heard;
-///     each frame that is drawn: advance(now), take_messages(out), draw *predicted();
-///     the player acts: number his command, client.send(issue(command, now));
-///     sync() goes with every command, and at least every 100 ms.
+///     in the ClientListener's calls: begin(welcome), on_frame(), on_snapshot_part() …
+///     each frame that is drawn: advance(now), draw *predicted(), client.set_sync(sync()),
+///       client.confirm(confirmed_sequence()), client.tell() what take_messages() gives;
+///     the player acts: command.sequence = client.next_sequence(),
+///       client.send(issue(command, now)).
 ///
 /// An error of a call says that the server's bytes are of no use: end the session.
 class LockstepClient {
@@ -57,7 +58,7 @@ class LockstepClient {
   void begin(const wire::Welcome& welcome);
 
   Result<void> on_snapshot_part(const wire::SnapshotPart& part);
-  /// A datagram whose first byte is kLockstepFrameKind.
+  /// A datagram whose first byte is wire::kLockstepFrameKind.
   Result<void> on_frame(Bytes datagram, TimeNs now);
   Result<void> on_ticks(const wire::Ticks& ticks);
   /// A Ping took so long to be answered.
@@ -76,6 +77,8 @@ class LockstepClient {
 
   /// What was stepped last; nothing while nothing runs.
   wire::SyncAck sync() const;
+  /// The ticks contain every command of one's own up to this one; 0: none, or a spectator.
+  u32 confirmed_sequence() const;
   /// Moves what is to be said on the reliable channel to the end of `out`: after a
   /// mismatch a Desync and the client's own state in parts.
   void take_messages(std::vector<wire::ClientMessage>& out);

@@ -3,11 +3,10 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "wire/lockstep_frame.hpp"
 
 namespace drumline::lockstep {
 namespace {
-
-constexpr i8 kNoMargin = 127;
 
 Error malformed(const std::string& what) {
   return {ErrorCode::malformed, what};
@@ -22,10 +21,10 @@ Result<void> decode_lockstep_frame(Bytes datagram, LockstepFrame& out) {
   const i8 margin = in.read<i8>();
   const u8 count = in.read<u8>();
   out.newest_tick = in.read<u32>();
-  out.margin_ticks = margin == kNoMargin ? std::nullopt : std::optional<int>(margin);
+  out.margin_ticks = margin == wire::kNoMargin ? std::nullopt : std::optional<int>(margin);
   out.entries.clear();
   if (!in.ok()) return malformed("a lockstep frame ends within its head");
-  if (std::byte{kind} != kLockstepFrameKind) {
+  if (std::byte{kind} != wire::kLockstepFrameKind) {
     return malformed("a lockstep frame begins with " + std::to_string(kind));
   }
   for (u32 i = 0; i < count; ++i) {

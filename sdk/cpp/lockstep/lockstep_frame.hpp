@@ -12,8 +12,6 @@
 
 namespace drumline::lockstep {
 
-inline constexpr std::byte kLockstepFrameKind{0x02};
-
 struct LockstepFrame {
   struct Entry {
     u32 age_ticks = 0;  ///< before newest_tick

@@ -1,7 +1,7 @@
 #include "lockstep/lockstep_client.hpp"
 
-#include "planted_game.hpp"
 #include "simulated_session.hpp"
+#include "support/planted_duel.hpp"
 
 namespace drumline::lockstep::testing {
 namespace {
@@ -86,7 +86,7 @@ TEST(lockstep_client, a_way_that_gets_longer_makes_the_delay_longer_and_nothing_
 
 TEST(lockstep_client, a_planted_difference_is_reported_with_its_tick_and_mended_by_the_state) {
   constexpr Tick planted = 700;
-  const PlantedGame other_build(planted);
+  const drumline::testing::PlantedDuel other_build(planted);
   Session session({kGood, kBad}, other_build);
   session.run(30);
   EXPECT_TRUE(session.players[0].mismatches.empty());

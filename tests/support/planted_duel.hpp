@@ -6,11 +6,11 @@
 #include "duel/duel.hpp"
 #include "duel_view/duel_view.hpp"
 
-namespace drumline::lockstep::testing {
+namespace drumline::testing {
 
-class PlantedRules final : public world::Rules {
+class PlantedDuelRules final : public world::Rules {
  public:
-  PlantedRules(std::unique_ptr<world::Rules> rules, Tick planted)
+  PlantedDuelRules(std::unique_ptr<world::Rules> rules, const Tick& planted)
       : rules_(std::move(rules)), planted_(planted) {}
 
   world::World& world() override { return rules_->world(); }
@@ -40,12 +40,15 @@ class PlantedRules final : public world::Rules {
 
  private:
   std::unique_ptr<world::Rules> rules_;
-  Tick planted_;
+  const Tick& planted_;  ///< the game's
 };
 
-class PlantedGame final : public world::Game {
+/// Outlives its battles.
+class PlantedDuel final : public world::Game {
  public:
-  explicit PlantedGame(Tick planted) : planted_(planted) {}
+  /// 0: in none yet.
+  explicit PlantedDuel(Tick planted = 0) : planted_(planted) {}
+  void plant(Tick tick) { planted_ = tick; }
 
   std::string_view name() const override { return duel::duel_game().name(); }
   std::span<const std::string_view> event_names() const override { return duel::duel_game().event_names(); }
@@ -54,11 +57,12 @@ class PlantedGame final : public world::Game {
                                                const world::BattleSettings& settings) const override {
     auto rules = duel::duel_game().create(rules_document, settings);
     if (!rules) return rules;
-    return std::unique_ptr<world::Rules>(std::make_unique<PlantedRules>(std::move(rules).value(), planted_));
+    return std::unique_ptr<world::Rules>(
+        std::make_unique<PlantedDuelRules>(std::move(rules).value(), planted_));
   }
 
  private:
   Tick planted_;
 };
 
-}  // namespace drumline::lockstep::testing
+}  // namespace drumline::testing

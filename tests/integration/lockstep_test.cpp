@@ -1,0 +1,193 @@
+// Lockstep over real QUIC: two clients that run duel themselves, on a server that relays
+// their commands.
+#include <filesystem>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "client/client_group.hpp"
+#include "duel/duel.hpp"
+#include "duel_view/duel_view.hpp"
+#include "lockstep/lockstep_client.hpp"
+#include "support/live_server.hpp"
+#include "support/planted_duel.hpp"
+#include "support/temporary_folder.hpp"
+#include "world/rng.hpp"
+
+namespace drumline {
+namespace {
+
+using testing::PlantedDuel;
+using testing::start_server;
+using testing::TemporaryFolder;
+
+/// A whole client: what the server says goes to its LockstepClient, which is shown and played.
+class Player final : public client::ClientListener, public lockstep::LockstepListener {
+ public:
+  Player(const world::Game& game, const env::Clock& clock) : lockstep(game, {}, *this), clock_(clock) {}
+
+  void on_welcome(client::Client&, const wire::Welcome& welcome) override {
+    EXPECT_EQ(welcome.model, world::SyncModel::lockstep);
+    lockstep.begin(welcome);
+  }
+  void on_snapshot_part(client::Client&, const wire::SnapshotPart& part) override {
+    expect_ok(lockstep.on_snapshot_part(part));
+  }
+  void on_lockstep_frame(client::Client&, Bytes datagram) override {
+    expect_ok(lockstep.on_frame(datagram, clock_.now()));
+  }
+  void on_ticks(client::Client&, const wire::Ticks& ticks) override { expect_ok(lockstep.on_ticks(ticks)); }
+  void on_refused(client::Client&, const wire::Refused& refused) override { lockstep.on_refused(refused); }
+
+  void on_started(Tick tick) override { started.push_back(tick); }
+  void on_mismatch(const lockstep::HashMismatch& mismatch) override { mismatches.push_back(mismatch); }
+  void on_confirmed(const battle::TickOutcome& outcome) override {
+    hashes[outcome.tick] = outcome.state_hash;
+    for (const battle::Input& input : outcome.accepted) commands += input.kind == battle::InputKind::command;
+  }
+
+  void play(client::Client& client) {
+    if (!client.playing()) return;
+    const TimeNs now = clock_.now();
+    if (const i64 round_trip_ns = client.statistics().round_trip_ns; round_trip_ns != round_trip_ns_) {
+      round_trip_ns_ = round_trip_ns;
+      lockstep.on_round_trip(round_trip_ns, now);
+    }
+    expect_ok(lockstep.advance(now));
+    client.set_sync(lockstep.sync(), now);
+    client.confirm(lockstep.confirmed_sequence());
+    std::vector<wire::ClientMessage> messages;
+    lockstep.take_messages(messages);
+    for (const wire::ClientMessage& message : messages) client.tell(message);
+    if (!lockstep.running() || now < act_at_) return;
+    act_at_ = now + static_cast<i64>(50 + rng_.below(u64{150})) * kMillisecondNs;
+    world::Command command;
+    command.action = static_cast<world::Action>(rng_.below(u64{3}));
+    command.skill = static_cast<u8>(rng_.below(u64{duel::kSkillCount}));
+    command.x = (static_cast<i32>(rng_.below(u64{3})) - 1) * duel::kDirectionLimit;
+    command.sequence = client.next_sequence();
+    EXPECT_EQ(client.send(lockstep.issue(command, now), 1, now), command.sequence);
+  }
+
+  lockstep::LockstepClient lockstep;
+  std::vector<Tick> started;
+  std::vector<lockstep::HashMismatch> mismatches;
+  std::map<Tick, u64> hashes;
+  u64 commands = 0;
+
+ private:
+  static void expect_ok(const Result<void>& result) { EXPECT_TRUE(result.ok()) << result.error().message; }
+
+  const env::Clock& clock_;
+  world::Rng rng_{11};
+  i64 round_trip_ns_ = 0;
+  TimeNs act_at_ = 0;
+};
+
+/// Two players on a server of their own.
+struct Match {
+  explicit Match(const world::Game& second_game)
+      : players{Player(duel::duel_game(), clock), Player(second_game, clock)} {
+    auto started = start_server(data.path(), {{"test", "battle.sync_model", "lockstep"}}, duel::duel_game());
+    if (!started) {
+      ADD_FAILURE() << started.error().message;
+      return;
+    }
+    server = std::move(*started);
+    const transport::PkiPaths paths = transport::pki_paths(server->report().pki_folder);
+    client::ClientGroupOptions options;
+    options.server = server->report().quic;
+    options.tls = {paths.ca_certificate, paths.client_certificate, paths.client_key};
+    auto made = client::ClientGroup::create(options, *network, random, clock);
+    if (!made) {
+      ADD_FAILURE() << made.error().message;
+      return;
+    }
+    group = std::move(*made);
+    for (Player& player : players) {
+      client::ClientOptions client;
+      client.ping_interval_ns = 200 * kMillisecondNs;
+      group->add(client, player);
+    }
+    group->start();
+  }
+
+  template <class Done>
+  bool run_until(Done done, double seconds = 30) {
+    const TimeNs end = clock.now() + static_cast<TimeNs>(seconds * 1e9);
+    while (group != nullptr && clock.now() < end && !done()) {
+      group->poll();
+      TimeNs next = clock.now() + 10 * kMillisecondNs;
+      for (std::size_t i = 0; i < players.size(); ++i) {
+        players[i].play(group->client(i));
+        next = std::min(next, players[i].lockstep.deadline());
+      }
+      group->wait(next);
+    }
+    return done();
+  }
+
+  const TemporaryFolder data;
+  env::SystemClock clock;
+  env::SystemRandom random;
+  std::unique_ptr<env::Network> network = env::make_system_network();
+  std::unique_ptr<server::Server> server;
+  std::array<Player, 2> players;
+  std::unique_ptr<client::ClientGroup> group;
+};
+
+TEST(ServerLockstep, two_clients_run_the_battle_themselves_and_have_the_servers_hash_at_every_tick) {
+  Match match(duel::duel_game());
+  const auto played = [&](std::size_t i) { return match.players[i].hashes.size() >= 400; };
+  ASSERT_TRUE(match.run_until([&] { return played(0) && played(1); }));
+  std::size_t both = 0;
+  for (const auto& [tick, hash] : match.players[0].hashes) {
+    const auto other = match.players[1].hashes.find(tick);
+    if (other == match.players[1].hashes.end()) continue;
+    ++both;
+    ASSERT_EQ(other->second, hash) << tick;
+  }
+  EXPECT_GT(both, 300U);
+  for (const Player& player : match.players) {
+    EXPECT_TRUE(player.mismatches.empty());
+    EXPECT_EQ(player.started.size(), 1U);
+    EXPECT_GT(player.commands, 10U);
+    EXPECT_GT(player.lockstep.statistics().rollbacks, 0U) << "the other's commands are a surprise";
+    EXPECT_LE(player.lockstep.input_delay().ticks(), 12U) << "3 on an idle machine";
+  }
+}
+
+TEST(ServerLockstep, a_client_that_goes_another_way_is_written_down_and_given_the_state_anew) {
+  PlantedDuel other_build;
+  Match match(other_build);
+  Player& player = match.players[1];
+  ASSERT_TRUE(
+      match.run_until([&] { return player.hashes.size() >= 50 && match.players[0].lockstep.running(); }));
+  const Tick planted = player.hashes.rbegin()->first + 50;
+  other_build.plant(planted);
+  ASSERT_TRUE(match.run_until([&] { return player.started.size() == 2; }));
+  ASSERT_EQ(player.mismatches.size(), 1U);
+  EXPECT_EQ(player.mismatches[0].tick, planted);
+  EXPECT_EQ(player.mismatches[0].own_hash, player.hashes[planted]);
+  EXPECT_TRUE(match.players[0].mismatches.empty());
+  EXPECT_EQ(match.players[0].hashes[planted], player.mismatches[0].server_hash);
+  const auto written = [&] {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(match.data.path() + "/failures", none)) {
+      if (entry.path().filename().string().find("desync-") == 0) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(match.run_until(written, 10));
+  const Tick resumed = player.started[1];
+  ASSERT_TRUE(match.run_until([&] { return player.hashes.rbegin()->first > resumed + 100; }));
+  for (const auto& [tick, hash] : player.hashes) {
+    const auto other = match.players[0].hashes.find(tick);
+    if (tick != planted && other != match.players[0].hashes.end()) {
+      ASSERT_EQ(other->second, hash) << tick;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace drumline
