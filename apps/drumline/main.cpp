@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
     app::add_record(app, global, status);
     app::add_replay(app, global, status);
     app::add_inspect(app, global, status);
+    app::add_desync(app, global, status);
     app::add_bench(app, global, status);
     app::add_token(app, global, status);
     app::add_cert(app, global, status);

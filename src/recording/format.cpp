@@ -88,7 +88,7 @@ Result<RecordingHeader> decode_header(Bytes bytes) {
     return Error{ErrorCode::mismatch, "version " + std::to_string(version) + "; this build reads version " +
                                           std::to_string(kRecordingVersion)};
   }
-  if (header.snapshot_every == 0 || reserved != 0 || reserved_too != 0) {
+  if (header.snapshot_every == 0 || header.first_tick > kMaxTick || reserved != 0 || reserved_too != 0) {
     return Error{ErrorCode::corrupt, "offset 0: the header's fields are out of range"};
   }
   return header;

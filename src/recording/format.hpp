@@ -23,6 +23,8 @@ inline constexpr std::size_t kTrailerBytes = 32;
 inline constexpr std::size_t kIdBytes = 16;
 /// A larger block is refused unread.
 inline constexpr u64 kMaxBlockBytes = u64{1} << 30;
+/// Half a billion years: so that no tick of a file is near a u64's end.
+inline constexpr Tick kMaxTick = Tick{1} << 60;
 inline constexpr Tick kDefaultSnapshotEvery = 256;
 
 struct RecordingHeader {

@@ -144,7 +144,10 @@ Result<bool> RecordingReader::read_index() {
     return false;
   }
   auto index = decode_index(found->block.payload);
-  if (!index || index->blocks != found->block.number || index->snapshots.front().tick != first_tick_ ||
+  // Each tick has a block and each block its bytes, so that no loop over the ticks is
+  // longer than the file.
+  if (!index || index->blocks != found->block.number || index->blocks > size_ / kBlockHeaderBytes ||
+      index->last_tick - first_tick_ > index->blocks || index->snapshots.front().tick != first_tick_ ||
       index->snapshots.back().offset >= trailer->index_offset) {
     damage_.push_back({trailer->index_offset, "the index does not fit; the recording is read without it"});
     return false;

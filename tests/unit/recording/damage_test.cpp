@@ -142,6 +142,25 @@ TEST_F(RecordingDamage, without_its_index_it_is_read_block_by_block) {
   EXPECT_EQ((*reader)->damage()[0].offset, offset);
 }
 
+TEST_F(RecordingDamage, an_index_that_promises_more_than_the_file_holds_is_not_believed) {
+  const u64 offset = offset_of(BlockKind::index, kTicks);
+  auto bytes = whole;
+  const std::size_t payload = bytes.size() - kTrailerBytes - offset - kBlockHeaderBytes;
+  auto index = decode_index(Bytes(bytes).subspan(offset + kBlockHeaderBytes, payload)).value();
+  const u32 number = index.blocks;
+  index.last_tick = Tick{1} << 50;
+  const auto changed = encode_index(index);
+  std::copy(changed.begin(), changed.end(),
+            bytes.begin() + static_cast<std::ptrdiff_t>(offset + kBlockHeaderBytes));
+  encode_block_header(BlockKind::index, number, kTicks, changed,
+                      std::span(bytes).subspan(offset).first<kBlockHeaderBytes>());
+  test::put_file(files, kFile, bytes);
+  auto reader = RecordingReader::open(files, kFile);
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ((*reader)->last_tick(), Tick{kTicks});
+  EXPECT_FALSE((*reader)->damage().empty());
+}
+
 TEST_F(RecordingDamage, what_is_no_recording_is_refused) {
   for (const std::string& text : {std::string(), std::string("hello"), std::string(200, 'x')}) {
     test::put_file(files, kFile, as_bytes(text));
