@@ -19,7 +19,7 @@ constexpr int kLooksBack = 16;
 Result<bool> is_report(env::FileSystem& files, const std::string& path) {
   const auto is_folder = files.exists(recovery::journal_folder(path));
   if (!is_folder) return is_folder.error();
-  if (*is_folder) return false;
+  if (*is_folder || files.list(path)) return false;
   auto file = files.open(path, env::OpenMode::read);
   if (!file) return std::move(file).error();
   std::array<std::byte, 8> first{};

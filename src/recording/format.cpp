@@ -68,7 +68,7 @@ Result<RecordingHeader> decode_header(Bytes bytes) {
   }
   ByteReader in(bytes.first(kHeaderBytes));
   if (as_text(in.read_bytes(kRecordingMagic.size())) != kRecordingMagic) {
-    return Error{ErrorCode::malformed, "offset 0: it does not begin with DRUMREC1"};
+    return Error{ErrorCode::malformed, "offset 0: it does not begin with DRUMREC1, so it is no recording"};
   }
   const u32 version = in.read<u32>();
   RecordingHeader header;

@@ -181,6 +181,9 @@ Result<std::unique_ptr<recording::History>> open_history(env::FileSystem& files,
     if (!opened) return std::move(opened).error();
     return std::unique_ptr<recording::History>(std::move(opened).value());
   }
+  if (files.list(path)) {
+    return Error{ErrorCode::not_found, path + " holds no journal; give the folder that --data named"};
+  }
   auto opened = recording::RecordingReader::open(files, path);
   if (!opened) return std::move(opened).error();
   if (battle != BattleId{} && battle != (*opened)->info().id) {
