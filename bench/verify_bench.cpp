@@ -1,6 +1,7 @@
 // verify/speed: how much faster than real time a recorded battle of arena is replayed
 // and compared. recovery/battle: a crashed battle, from data folder to running,
-// with the most ticks to replay that the snapshot policy leaves.
+// with the most ticks to replay that the snapshot policy leaves. recording/*: the same
+// battle as a file.
 #include <vector>
 
 #include "arena/arena.hpp"
@@ -8,6 +9,8 @@
 #include "bench.hpp"
 #include "env/file.hpp"
 #include "journal/writer.hpp"
+#include "recording/reader.hpp"
+#include "recovery/print.hpp"
 #include "recovery/verify.hpp"
 #include "sample_times.hpp"
 #include "snapshot/writer.hpp"
@@ -107,6 +110,52 @@ Result<void> record(env::FileSystem& files, const env::Clock& clock, const std::
   return done;
 }
 
+Figure figure_ms(std::string name, SampleTimes& times) {
+  Figure figure{};
+  figure.name = std::move(name);
+  figure.unit = std::string("ms");
+  figure.value = times.mean_ns() / 1e6;
+  figure.p50 = times.percentile_ns(0.5) / 1e6;
+  figure.p99 = times.percentile_ns(0.99) / 1e6;
+  figure.n = times.count();
+  return figure;
+}
+
+/// recording/seek: to any tick of a recording that was just opened; recording/seek_worst:
+/// to a tick that is the furthest from the state before it.
+Result<void> run_seek(env::FileSystem& files, const std::string& data, const recovery::GameLookup& lookup,
+                      const Options& options, const Report& report) {
+  const std::string path = options.folder + "/battle.drec";
+  recovery::RecordOptions recording;
+  recording.out = path;
+  auto recorded = recovery::record_battle(files, data, lookup, recording, nullptr);
+  if (!recorded) return std::move(recorded).error();
+  world::Rng rng(1);
+  Result<void> failed;
+  const auto seek = [&](Tick tick) {
+    auto reader = recording::RecordingReader::open(files, path);
+    if (!reader) {
+      failed = std::move(reader).error();
+      return;
+    }
+    recording::Player player(**reader, arena::arena_game());
+    if (auto sought = player.seek(tick); !sought) failed = std::move(sought).error();
+    if (player.difference()) failed = *player.difference();
+  };
+  SampleTimes any;
+  sample_for(options.seconds / 4, any, [&] {
+    const Tick tick = rng.below(kTicks + 1);
+    any.time_on_core([&] { seek(tick); });
+  });
+  SampleTimes worst;
+  sample_for(options.seconds / 4, worst,
+             [&] { worst.time_on_core([&] { seek(2 * recording::kDefaultSnapshotEvery - 1); }); });
+  if (!failed) return failed;
+  report(figure_ms("recording/seek", any));
+  report(figure_ms("recording/seek_worst", worst));
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_verify(const Options& options, const Report& report) {
@@ -152,15 +201,8 @@ Result<void> run_verify(const Options& options, const Report& report) {
     });
   });
   if (!failed) return failed;
-  Figure recovery{};
-  recovery.name = "recovery/battle";
-  recovery.unit = std::string("ms");
-  recovery.value = recoveries.mean_ns() / 1e6;
-  recovery.p50 = recoveries.percentile_ns(0.5) / 1e6;
-  recovery.p99 = recoveries.percentile_ns(0.99) / 1e6;
-  recovery.n = recoveries.count();
-  report(recovery);
-  return {};
+  report(figure_ms("recovery/battle", recoveries));
+  return run_seek(*files, data, lookup, options, report);
 }
 
 }  // namespace drumline::bench

@@ -30,7 +30,7 @@ constexpr std::array kFamilies{
     Family{"hash", "state hash", bench::run_hash},
     Family{"snapshot", "full and delta snapshots of 3,000 entities", bench::run_snapshot},
     Family{"rollback", "taking back and running again 8 ticks of a duel", bench::run_rollback},
-    Family{"verify", "replay speed", bench::run_verify},
+    Family{"verify", "replay speed; seeking in a recording", bench::run_verify},
     Family{"recovery", "from a kill to a running battle", bench::run_recovery},
     Family{"battles", "thousands of duels with two bots each; making and ending battles", bench::run_battles},
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},

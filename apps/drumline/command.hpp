@@ -34,14 +34,19 @@ void catch_stop_signals();
 
 /// True when progress may be drawn: stderr is a terminal, and neither --quiet nor --json.
 bool shows_progress(const GlobalOptions& global);
+/// Draws a bar on stderr over the one before; `part` 0 .. 1.
+void draw_progress(double part, unsigned long long ticks);
+void clear_progress();
 
 /// Each adds its subcommand to the command line. `status` gets the exit status
 /// when the subcommand ran.
 void add_serve(CLI::App& app, const GlobalOptions& global, int& status);
 void add_bots(CLI::App& app, const GlobalOptions& global, int& status);
 void add_verify(CLI::App& app, const GlobalOptions& global, int& status);
+void add_record(CLI::App& app, const GlobalOptions& global, int& status);
 void add_replay(CLI::App& app, const GlobalOptions& global, int& status);
 void add_inspect(CLI::App& app, const GlobalOptions& global, int& status);
+void add_desync(CLI::App& app, const GlobalOptions& global, int& status);
 void add_bench(CLI::App& app, const GlobalOptions& global, int& status);
 void add_token(CLI::App& app, const GlobalOptions& global, int& status);
 void add_cert(CLI::App& app, const GlobalOptions& global, int& status);

@@ -36,6 +36,17 @@ bool shows_progress(const GlobalOptions& global) {
   return !global.quiet && !global.json && isatty(STDERR_FILENO) != 0;
 }
 
+void draw_progress(double part, unsigned long long ticks) {
+  constexpr int kWidth = 40;
+  const int done = static_cast<int>(part * kWidth);
+  std::fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %llu ticks", done, "########################################",
+               kWidth - done, "", part * 100, ticks);
+}
+
+void clear_progress() {
+  std::fprintf(stderr, "\r\033[K");
+}
+
 int fail(const Error& error) {
   std::fprintf(stderr, "drumline: %s\n", error.message.c_str());
   switch (error.code) {
@@ -83,8 +94,10 @@ int main(int argc, char** argv) {
     app::add_serve(app, global, status);
     app::add_bots(app, global, status);
     app::add_verify(app, global, status);
+    app::add_record(app, global, status);
     app::add_replay(app, global, status);
     app::add_inspect(app, global, status);
+    app::add_desync(app, global, status);
     app::add_bench(app, global, status);
     app::add_token(app, global, status);
     app::add_cert(app, global, status);

@@ -1,4 +1,4 @@
-// drumline verify: replays a data folder and compares every tick's state hash.
+// drumline verify: replays a data folder or a recording and compares every tick's state hash.
 #include "recovery/verify.hpp"
 
 #include <cstdio>
@@ -13,24 +13,36 @@
 namespace drumline::app {
 namespace {
 
-int verify(const std::string& data, const GlobalOptions& global) {
+struct VerifyArguments {
+  std::string path = "./data";
+  bool force = false;
+};
+
+Result<recovery::Verification> run(const VerifyArguments& arguments, bool progress) {
   const auto files = env::make_system_files();
   const env::SystemClock clock;
   const recovery::GameLookup lookup = [](std::string_view name) { return find_game(name); };
-  const bool progress = shows_progress(global);
   const auto show = [&](const recovery::VerifyProgress& at) {
-    if (!progress) return;
-    constexpr int kWidth = 40;
-    const int done = static_cast<int>(at.part * kWidth);
-    std::fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %llu ticks", done, "########################################",
-                 kWidth - done, "", at.part * 100, static_cast<unsigned long long>(at.ticks));
+    if (progress) draw_progress(at.part, at.ticks);
   };
-  const auto exists = files->exists(recovery::journal_folder(data));
-  if (!exists || !*exists) {
-    return fail({ErrorCode::not_found, data + " holds no journal; give the folder that --data named"});
+  const auto is_folder = files->exists(recovery::journal_folder(arguments.path));
+  if (is_folder && *is_folder)
+    return recovery::verify_data_folder(*files, arguments.path, lookup, clock, show);
+  if (const auto lists = files->list(arguments.path); lists.ok()) {
+    return Error{ErrorCode::not_found,
+                 arguments.path + " holds no journal; give the folder that --data named"};
   }
-  auto verified = recovery::verify_data_folder(*files, data, lookup, clock, show);
-  if (progress) std::fprintf(stderr, "\r\033[K");
+  std::vector<std::string> notes;
+  auto verified =
+      recovery::verify_recording(*files, arguments.path, lookup, clock, arguments.force, notes, show);
+  for (const std::string& note : notes) std::fprintf(stderr, "drumline: note: %s\n", note.c_str());
+  return verified;
+}
+
+int verify(const VerifyArguments& arguments, const GlobalOptions& global) {
+  const bool progress = shows_progress(global);
+  auto verified = run(arguments, progress);
+  if (progress) clear_progress();
   if (!verified) return fail(verified.error());
   const recovery::Verification& v = *verified;
   const double speed = v.milliseconds > 0 ? static_cast<double>(v.ticks) * 16 / v.milliseconds : 0;
@@ -46,6 +58,9 @@ int verify(const std::string& data, const GlobalOptions& global) {
       list.push_back({{"battle", d.battle.value}, {"tick", d.tick}, {"reason", d.error.message}});
     }
     json["first_differences"] = list;
+    auto places = nlohmann::ordered_json::array();
+    for (const recording::Damage& d : v.damage) places.push_back({{"offset", d.offset}, {"what", d.what}});
+    json["damage"] = places;
     std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else {
     for (const recovery::Difference& d : v.differences)
@@ -57,23 +72,28 @@ int verify(const std::string& data, const GlobalOptions& global) {
           t.segment, static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.offset),
           t.reason.c_str());
     }
+    for (const recording::Damage& d : v.damage) {
+      std::printf("damage: %s, offset %llu: %s\n", arguments.path.c_str(),
+                  static_cast<unsigned long long>(d.offset), d.what.c_str());
+    }
     for (const snapshot::DamagedSnapshot& s : v.damaged) std::printf("note: %s\n", s.error.message.c_str());
     std::printf("battles %llu, ticks %llu, differences %zu (%.0f ms, %.0f x real time)\n",
                 static_cast<unsigned long long>(v.battles), static_cast<unsigned long long>(v.ticks),
                 v.differences.size(), v.milliseconds, speed);
   }
-  return v.differences.empty() ? kDone : kFailedCheck;
+  return v.differences.empty() && v.damage.empty() ? kDone : kFailedCheck;
 }
 
 }  // namespace
 
 void add_verify(CLI::App& app, const GlobalOptions& global, int& status) {
-  auto data = std::make_shared<std::string>("./data");
-  CLI::App* command =
-      app.add_subcommand("verify", "Replays every battle of a data folder and compares each tick's hash");
-  command->add_option("DIR", *data, "Data folder")->capture_default_str();
-  command->footer("Example:\n  drumline verify ./data");
-  command->callback([data, &global, &status] { status = verify(*data, global); });
+  auto arguments = std::make_shared<VerifyArguments>();
+  CLI::App* command = app.add_subcommand(
+      "verify", "Replays every battle of a data folder, or a recording, and compares each tick's hash");
+  command->add_option("PATH", arguments->path, "Data folder or recording")->capture_default_str();
+  command->add_flag("--force", arguments->force, "Also a recording of another simulation");
+  command->footer("Example:\n  drumline verify ./data\n  drumline verify battle-1.drec");
+  command->callback([arguments, &global, &status] { status = verify(*arguments, global); });
 }
 
 }  // namespace drumline::app

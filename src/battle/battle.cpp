@@ -250,7 +250,7 @@ world::Refusal Battle::admit_tell(Input& input) {
   return refusal;
 }
 
-TickOutcome Battle::step(std::span<const Input> candidates) {
+TickOutcome Battle::step(std::span<const Input> candidates, StepObserver* observer) {
   TickOutcome outcome;
   if (candidates.size() > limits_.inputs) {
     outcome.overflow = static_cast<u32>(candidates.size() - limits_.inputs);
@@ -270,6 +270,7 @@ TickOutcome Battle::step(std::span<const Input> candidates) {
     if (refusal.accepted()) {
       accepted_.push_back(input);
       accepted_candidates_.push_back(next.index);
+      if (observer != nullptr) observer->on_input(input, accepted_.size() - 1);
     } else if (duplicate) {
       ++outcome.duplicates;
     } else {
@@ -279,6 +280,7 @@ TickOutcome Battle::step(std::span<const Input> candidates) {
   world::World& world = rules_->world();
   world.set_tick(world.tick() + 1);
   rules_->step(events_);
+  if (observer != nullptr) observer->on_step();
   state_hash_ = world::hash_world(world).combined;
 
   outcome.tick = world.tick();

@@ -55,6 +55,17 @@ struct TickOutcome {
   u32 overflow = 0;    ///< inputs beyond limits().inputs, dropped unseen
 };
 
+/// Looks on while a step runs, for tools that ask which input or what part of a tick
+/// changed something. It reads the battle and changes nothing.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  /// An input was applied; `index` is its place in TickOutcome::accepted.
+  virtual void on_input(const Input& input, std::size_t index) = 0;
+  /// The rules have stepped: the state is that of the tick's end.
+  virtual void on_step() = 0;
+};
+
 /// One thread at a time. A steady tick does not allocate.
 class Battle {
  public:
@@ -79,7 +90,8 @@ class Battle {
   /// duplicate), no more than info().max_commands_per_tick, and the entity the
   /// player's own, or 0 for that; then the rules decide. tell: no more than
   /// kMaxTellsPerTick; its message must outlive the outcome.
-  TickOutcome step(std::span<const Input> candidates);
+  /// `observer`, if any, is told of each input applied and of the end.
+  TickOutcome step(std::span<const Input> candidates, StepObserver* observer = nullptr);
 
   /// Takes over the whole state of another battle made from the same info, and what it
   /// has seen of commands, so that both go on alike. Never allocates; for clients that

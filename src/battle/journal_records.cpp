@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hex.hpp"
+
 namespace drumline::battle {
 namespace {
 
@@ -99,6 +101,29 @@ Result<void> decode_tick(Bytes payload, TickRecord& out) {
   if (auto inputs = decode_inputs(in, count, out.inputs); !inputs) return inputs;
   if (!in.at_end()) return does_not_parse("tick");
   return {};
+}
+
+std::string tick_name(BattleId battle, Tick tick) {
+  return "battle " + std::to_string(battle.value) + ", tick " + std::to_string(tick);
+}
+
+std::optional<Error> compare_tick(const Battle& battle, const TickRecord& recorded,
+                                  const TickOutcome& outcome) {
+  const std::string where = tick_name(battle.info().id, outcome.tick) + ": ";
+  const std::size_t wanted = recorded.inputs.size();
+  if (outcome.accepted.size() != wanted) {
+    const std::string why = outcome.refused.empty()
+                                ? std::string("a sequence seen before")
+                                : std::string(battle.rules().refusal_name(outcome.refused.front().refusal));
+    return Error{ErrorCode::mismatch, where + std::to_string(wanted - outcome.accepted.size()) + " of " +
+                                          std::to_string(wanted) +
+                                          " recorded inputs are refused now, the first for: " + why};
+  }
+  if (outcome.state_hash != recorded.state_hash) {
+    return Error{ErrorCode::mismatch, where + "the state hash is 0x" + to_hex(outcome.state_hash) +
+                                          ", recorded is 0x" + to_hex(recorded.state_hash)};
+  }
+  return std::nullopt;
 }
 
 void encode_snapshot_taken(const SnapshotRecord& record, ByteWriter& out) {

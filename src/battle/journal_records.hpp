@@ -2,6 +2,7 @@
 // Format: docs/formats/journal.md, "Payloads".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,13 @@ constexpr std::size_t max_tick_bytes(std::size_t inputs) {
 void encode_tick(u64 state_hash, u16 flags, std::span<const Input> inputs, ByteWriter& out);
 /// Replaces `out`, whose memory is reused.
 Result<void> decode_tick(Bytes payload, TickRecord& out);
+
+/// Nothing when a step with exactly the recorded inputs had the recorded outcome; else
+/// a mismatch that names battle, tick and what differs.
+std::optional<Error> compare_tick(const Battle& battle, const TickRecord& recorded,
+                                  const TickOutcome& outcome);
+/// "battle 3, tick 17"
+std::string tick_name(BattleId battle, Tick tick);
 
 /// Kind snapshot_taken.
 struct SnapshotRecord {

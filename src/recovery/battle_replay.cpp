@@ -14,7 +14,7 @@ BattleReplay::BattleReplay(BattleId id, const GameLookup& lookup, const snapshot
     : id_(id), lookup_(lookup), store_(store), begin_(begin), latest_start_(latest_start) {}
 
 std::string BattleReplay::where(Tick tick) const {
-  return fmt::format("battle {}, tick {}", id_.value, tick);
+  return battle::tick_name(id_, tick);
 }
 
 void BattleReplay::fail(Tick tick, Error error) {
@@ -155,19 +155,9 @@ std::optional<battle::TickOutcome> BattleReplay::feed_tick(const journal::Record
     outcome = battle_->step(tick_.inputs);
     ++replayed_;
     hashes_[tick % hashes_.size()] = outcome->state_hash;
-    if (outcome->accepted.size() != tick_.inputs.size()) {
-      const std::string why =
-          outcome->refused.empty()
-              ? std::string("a sequence seen before")
-              : std::string(battle_->rules().refusal_name(outcome->refused.front().refusal));
-      fail(tick, {ErrorCode::mismatch,
-                  fmt::format("{}: {} of {} journaled inputs are refused now, the first for: {}", where(tick),
-                              tick_.inputs.size() - outcome->accepted.size(), tick_.inputs.size(), why)});
-      return outcome;
-    }
-  }
-  if (battle_->state_hash() != tick_.state_hash) {
-    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, the journal has {}", where(tick),
+    if (auto difference = battle::compare_tick(*battle_, tick_, *outcome)) fail(tick, std::move(*difference));
+  } else if (battle_->state_hash() != tick_.state_hash) {
+    fail(tick, {ErrorCode::mismatch, fmt::format("{}: the state hash is {}, recorded is {}", where(tick),
                                                  hex(battle_->state_hash()), hex(tick_.state_hash))});
   }
   return outcome;

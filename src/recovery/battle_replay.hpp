@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,13 +11,13 @@
 #include "battle/battle.hpp"
 #include "battle/journal_records.hpp"
 #include "journal/format.hpp"
+#include "recording/player.hpp"
 #include "snapshot/store.hpp"
 #include "world/rules.hpp"
 
 namespace drumline::recovery {
 
-/// The rules module of that name, or null.
-using GameLookup = std::function<const world::Game*(std::string_view name)>;
+using recording::GameLookup;
 
 /// Which snapshot a replay begins at.
 enum class Begin {

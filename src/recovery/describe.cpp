@@ -1,5 +1,6 @@
 #include "recovery/describe.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -14,14 +15,27 @@ namespace {
 constexpr std::array<std::string_view, 6> kKinds{"command", "join", "drop", "reconnect", "leave", "tell"};
 constexpr std::array<std::string_view, 5> kActions{"attack", "move", "skill", "turn", "none"};
 
-std::string_view kind_name(battle::InputKind kind) {
+template <class E, std::size_t N>
+std::optional<E> named(const std::array<std::string_view, N>& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<E>(found - names.begin());
+}
+
+}  // namespace
+
+std::string_view input_kind_name(battle::InputKind kind) {
   return kKinds.at(static_cast<std::size_t>(kind));
+}
+std::optional<battle::InputKind> input_kind_of(std::string_view name) {
+  return named<battle::InputKind>(kKinds, name);
 }
 std::string_view action_name(world::Action action) {
   return kActions.at(static_cast<std::size_t>(action));
 }
-
-}  // namespace
+std::optional<world::Action> action_of(std::string_view name) {
+  return named<world::Action>(kActions, name);
+}
 
 std::string hex(u64 value) {
   return fmt::format("0x{:016x}", value);
@@ -32,7 +46,7 @@ std::string json_line(const Json& json) {
 }
 
 std::string input_text(const battle::Input& input) {
-  std::string text = fmt::format("{} player {}", kind_name(input.kind), input.player.value);
+  std::string text = fmt::format("{} player {}", input_kind_name(input.kind), input.player.value);
   if (input.kind == battle::InputKind::join) {
     text += fmt::format(" account {} name {}", hex(input.profile.account),
                         json_line(Json(std::string(input.profile.name_view()))));
@@ -51,7 +65,7 @@ std::string input_text(const battle::Input& input) {
 }
 
 Json input_json(const battle::Input& input) {
-  Json json{{"kind", kind_name(input.kind)}, {"player", input.player.value}};
+  Json json{{"kind", input_kind_name(input.kind)}, {"player", input.player.value}};
   if (input.kind == battle::InputKind::join) {
     json["account"] = hex(input.profile.account);
     json["name"] = std::string(input.profile.name_view());

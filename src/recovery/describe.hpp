@@ -1,6 +1,7 @@
 // Records, inputs and states in words, shared by replay and inspect.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +12,13 @@
 namespace drumline::recovery {
 
 using Json = nlohmann::ordered_json;
+
+/// "command", "join" …, and back.
+std::string_view input_kind_name(battle::InputKind kind);
+std::optional<battle::InputKind> input_kind_of(std::string_view name);
+/// "attack", "move" …, and back.
+std::string_view action_name(world::Action action);
+std::optional<world::Action> action_of(std::string_view name);
 
 /// "command player 3 #17 move x 120 y -5"
 std::string input_text(const battle::Input& input);

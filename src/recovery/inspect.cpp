@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
 #include "battle/journal_records.hpp"
+#include "recording/format.hpp"
 #include "recovery/describe.hpp"
 #include "recovery/print.hpp"
 #include "world/snapshot.hpp"
@@ -173,6 +175,15 @@ void Inspector::snapshot(Bytes bytes, const Result<snapshot::Snapshot>& read) {
 
 Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, bool json,
                               const LineSink& sink) {
+  auto file = files.open(path, env::OpenMode::read);
+  if (!file) return std::move(file).error();
+  std::array<std::byte, 8> first{};
+  const auto read = (*file)->read_at(0, first);
+  if (!read) return read.error();
+  if (as_text(Bytes(first).first(*read)) == recording::kRecordingMagic ||
+      path.ends_with(recording::kRecordingSuffix)) {
+    return inspect_recording(files, path, json, sink);
+  }
   auto bytes = env::read_file(files, path, kMaxInspectBytes);
   if (!bytes) return std::move(bytes).error();
   const std::string_view magic = as_text(Bytes(*bytes).first(std::min<std::size_t>(8, bytes->size())));
@@ -183,7 +194,7 @@ Result<InspectResult> inspect(env::FileSystem& files, const std::string& path, b
     inspector.segment(*bytes);
   } else {
     return Error{ErrorCode::invalid_argument,
-                 path + " is neither a journal segment (NNNNNNNN.seg) nor a snapshot (….snap)"};
+                 path + " is no journal segment (NNNNNNNN.seg), snapshot (….snap) or recording (….drec)"};
   }
   return inspector.result();
 }

@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "recording/writer.hpp"
 #include "recovery/describe.hpp"
+#include "recovery/folder_history.hpp"
 #include "recovery/print.hpp"
 
 namespace drumline::recovery {
@@ -56,75 +60,160 @@ void print_events(const battle::TickOutcome& outcome, std::span<const std::strin
   }
 }
 
-void print_hash(const battle::TickOutcome& outcome, bool equal, bool json, const LineSink& sink) {
+void print_hash(const battle::TickOutcome& outcome, std::optional<bool> equal, bool json,
+                const LineSink& sink) {
   if (json) {
-    sink(json_line(Json{{"tick", outcome.tick},
-                        {"state_hash", hex(outcome.state_hash)},
-                        {"inputs", outcome.accepted.size()},
-                        {"equal", equal}}));
+    Json line{
+        {"tick", outcome.tick}, {"state_hash", hex(outcome.state_hash)}, {"inputs", outcome.accepted.size()}};
+    if (equal) line["equal"] = *equal;
+    sink(json_line(line));
   } else {
     sink(fmt::format("tick {}  hash {}  inputs {}  {}", outcome.tick, hex(outcome.state_hash),
-                     outcome.accepted.size(), equal ? "equal" : "DIFFERENT"));
+                     outcome.accepted.size(),
+                     !equal   ? "past the recorded end"
+                     : *equal ? "equal"
+                              : "DIFFERENT"));
   }
+}
+
+void print_words(const char* kind, const std::string& words, bool json, const LineSink& sink) {
+  sink(json ? json_line(Json{{kind, words}}) : fmt::format("{}: {}", kind, words));
+}
+
+/// Prints what a run's ticks and its end are like.
+class Printer {
+ public:
+  Printer(const world::Game& game, const ReplayOptions& options, const LineSink& sink)
+      : game_(game), options_(options), sink_(sink) {}
+
+  void tick(const battle::TickOutcome& outcome, std::optional<bool> equal) const {
+    if (options_.print == ReplayPrint::hash) print_hash(outcome, equal, options_.json, sink_);
+    if (options_.print == ReplayPrint::events)
+      print_events(outcome, game_.event_names(), options_.json, sink_);
+  }
+
+  void end(const battle::Battle& battle) const {
+    if (options_.print != ReplayPrint::state) return;
+    if (options_.json) {
+      sink_(json_line(Json{{"battle", battle.info().id.value},
+                           {"game", battle.info().game},
+                           {"tick", battle.tick()},
+                           {"state_hash", hex(battle.state_hash())}}));
+    } else {
+      sink_(fmt::format("battle {}  game {}  tick {}  hash {}", battle.info().id.value, battle.info().game,
+                        battle.tick(), hex(battle.state_hash())));
+    }
+    print_state(battle.world(), options_.json, sink_);
+  }
+
+ private:
+  const world::Game& game_;
+  const ReplayOptions& options_;
+  const LineSink& sink_;
+};
+
+Result<ReplayResult> play(recording::History& history, const world::Game& game, const ReplayOptions& options,
+                          const LineSink& sink) {
+  const Printer printer(game, options, sink);
+  recording::Player player(history, game);
+  const Tick last = options.to_tick == 0 ? history.last_tick() : options.to_tick;
+  // The state of a tick is soonest reached from the last one kept before it.
+  const bool state_only = options.print == ReplayPrint::state && options.from_tick == 0;
+  const Tick from = std::max(options.from_tick, history.first_tick());
+  if (auto sought = player.seek(state_only ? last : from); !sought) return std::move(sought).error();
+  if (last < player.battle()->tick() || last > history.last_tick()) return player.seek(last).error();
+  for (const Error& error : player.passed_over()) print_words("note", error.message, options.json, sink);
+  if (player.difference() && !options.force) return Error(*player.difference());
+  while (player.battle()->tick() < last) {
+    auto played = player.next();
+    if (!played) return std::move(played).error();
+    printer.tick(played->outcome, !played->difference);
+    if (played->difference && !options.force) return std::move(*played->difference);
+  }
+  printer.end(*player.battle());
+  if (player.difference()) print_words("first difference", player.difference()->message, options.json, sink);
+  return ReplayResult{player.battle()->tick(), player.battle()->state_hash(), !player.difference()};
+}
+
+Result<ReplayResult> play_fork(env::FileSystem& files, recording::History& history, const world::Game& game,
+                               const ReplayOptions& options, const LineSink& sink) {
+  const Printer printer(game, options, sink);
+  const InputChanges& changes = *options.changes;
+  const Tick from = std::max(options.from_tick, history.first_tick());
+  auto fork = Fork::begin(history, game, changes, from);
+  if (!fork) return std::move(fork).error();
+  std::unique_ptr<recording::RecordingWriter> writer;
+  if (!options.out.empty()) {
+    auto begun = recording::RecordingWriter::begin(files, options.out, (*fork)->battle());
+    if (!begun) return std::move(begun).error();
+    writer = std::move(begun).value();
+  }
+  const Tick last =
+      options.to_tick == 0 ? std::max(history.last_tick(), changes.last_added()) : options.to_tick;
+  u64 added = 0;
+  u64 left_out = 0;
+  u64 refused = 0;
+  Tick first_changed = 0;
+  while ((*fork)->battle().tick() < last) {
+    auto forked = (*fork)->next();
+    if (!forked) return std::move(forked).error();
+    const battle::TickOutcome& outcome = forked->outcome;
+    const auto equal =
+        forked->recorded_hash ? std::optional(*forked->recorded_hash == outcome.state_hash) : std::nullopt;
+    printer.tick(outcome, equal);
+    for (const battle::RefusedInput& input : outcome.refused) {
+      print_words("refused",
+                  fmt::format("tick {}: {}: {}", outcome.tick, input_text(input.input),
+                              (*fork)->battle().rules().refusal_name(input.refusal)),
+                  options.json, sink);
+    }
+    added += forked->added;
+    left_out += forked->left_out;
+    refused += outcome.refused.size();
+    if (first_changed == 0 && equal != true) first_changed = outcome.tick;
+    if (writer == nullptr) continue;
+    if (auto done = writer->add((*fork)->battle(), outcome); !done) return std::move(done).error();
+  }
+  if (writer != nullptr) {
+    if (auto done = writer->finish(); !done) return std::move(done).error();
+  }
+  const battle::Battle& battle = (*fork)->battle();
+  printer.end(battle);
+  if (options.json) {
+    sink(json_line(Json{{"forked_from", from},
+                        {"tick", battle.tick()},
+                        {"state_hash", hex(battle.state_hash())},
+                        {"added", added},
+                        {"left_out", left_out},
+                        {"refused", refused},
+                        {"first_changed_tick", first_changed}}));
+  } else {
+    sink(fmt::format("forked from tick {}: {} inputs added, {} left out, {} refused; {}", from, added,
+                     left_out, refused,
+                     first_changed == 0 ? std::string("every tick as recorded")
+                                        : fmt::format("other than recorded from tick {} on", first_changed)));
+  }
+  return ReplayResult{battle.tick(), battle.state_hash(), first_changed == 0};
 }
 
 }  // namespace
 
-Result<ReplayResult> replay_battle(env::FileSystem& files, const std::string& data, const GameLookup& lookup,
+Result<ReplayResult> replay_battle(env::FileSystem& files, const std::string& path, const GameLookup& lookup,
                                    const ReplayOptions& options, const LineSink& sink) {
-  const snapshot::SnapshotStore store(files, snapshot_folder(data));
-  auto opened = journal::Reader::open(files, journal_folder(data));
-  if (!opened) return std::move(opened).error();
-  // The state of a tick is soonest reached from the last snapshot before it.
-  const bool state = options.print == ReplayPrint::state;
-  const Begin begin = state && options.to_tick != 0 ? Begin::newest : Begin::oldest;
-  const Tick last = options.to_tick == 0 ? ~Tick{0} : options.to_tick;
-  BattleReplay replay(options.battle, lookup, store, begin, last);
-  const world::Game* game = nullptr;
-  bool seen = false;
-  for (;;) {
-    auto next = (*opened)->next();
-    if (!next) return std::move(next).error();
-    if (*next == nullptr) break;
-    const journal::Record& record = **next;
-    if (record.info.battle != options.battle) continue;
-    seen = true;
-    if (record.info.tick > last) break;
-    const auto outcome = replay.feed(record);
-    if (outcome) {
-      if (game == nullptr) game = lookup(replay.battle()->info().game);
-      if (options.print == ReplayPrint::hash) print_hash(*outcome, !replay.failure(), options.json, sink);
-      if (options.print == ReplayPrint::events)
-        print_events(*outcome, game->event_names(), options.json, sink);
-    }
-    if (replay.failure()) return Error(*replay.failure());
+  auto history = open_history(files, path, options.battle);
+  if (!history) return std::move(history).error();
+  const world::Game* game = lookup((*history)->info().game);
+  if (game == nullptr) return unknown_game((*history)->info());
+  std::vector<std::string> notes;
+  if (auto checked = recording::check_origin(**history, options.force, notes); !checked)
+    return std::move(checked).error();
+  for (const std::string& note : notes) print_words("note", note, options.json, sink);
+  for (const recording::Damage& damage : (*history)->damage()) {
+    print_words("damage", fmt::format("{}, offset {}: {}", path, damage.offset, damage.what), options.json,
+                sink);
   }
-  replay.end();
-  if (replay.failure()) return Error(*replay.failure());
-  if (!seen) {
-    return Error{ErrorCode::not_found,
-                 fmt::format("there is no battle {} in {}", options.battle.value, data)};
-  }
-  DRUM_ASSERT(replay.battle() != nullptr);
-  const battle::Battle& battle = *replay.battle();
-  if (options.to_tick != 0 && battle.tick() != options.to_tick) {
-    return Error{ErrorCode::not_found,
-                 fmt::format("battle {} cannot be shown at tick {}: the journal leads to tick {}",
-                             options.battle.value, options.to_tick, battle.tick())};
-  }
-  if (state) {
-    if (options.json) {
-      sink(json_line(Json{{"battle", options.battle.value},
-                          {"game", battle.info().game},
-                          {"tick", battle.tick()},
-                          {"state_hash", hex(battle.state_hash())}}));
-    } else {
-      sink(fmt::format("battle {}  game {}  tick {}  hash {}", options.battle.value, battle.info().game,
-                       battle.tick(), hex(battle.state_hash())));
-    }
-    print_state(battle.world(), options.json, sink);
-  }
-  return ReplayResult{battle.tick(), battle.state_hash(), true};
+  return options.changes == nullptr ? play(**history, *game, options, sink)
+                                    : play_fork(files, **history, *game, options, sink);
 }
 
 }  // namespace drumline::recovery

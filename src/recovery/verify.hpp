@@ -31,6 +31,8 @@ struct Verification {
   std::vector<Difference> differences;
   std::vector<journal::TornTail> torn;
   std::vector<snapshot::DamagedSnapshot> damaged;
+  std::vector<recording::Damage> damage;  ///< places of a recording; its ticks from there to the next
+                                          ///< state that holds are not compared
   double milliseconds = 0;
 };
 
@@ -40,5 +42,12 @@ struct Verification {
 Result<Verification> verify_data_folder(env::FileSystem& files, const std::string& data,
                                         const GameLookup& lookup, const env::Clock& clock,
                                         const std::function<void(const VerifyProgress&)>& progress);
+
+/// The same for a recording: every tick from the first, and every state in it byte for byte.
+/// A recording of another simulation is refused unless forced; `notes` gets what that may mean.
+Result<Verification> verify_recording(env::FileSystem& files, const std::string& path,
+                                      const GameLookup& lookup, const env::Clock& clock, bool force,
+                                      std::vector<std::string>& notes,
+                                      const std::function<void(const VerifyProgress&)>& progress);
 
 }  // namespace drumline::recovery

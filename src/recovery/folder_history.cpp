@@ -1,0 +1,201 @@
+#include "recovery/folder_history.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "journal/reader.hpp"
+#include "recording/reader.hpp"
+#include "recovery/recovery.hpp"
+
+namespace drumline::recovery {
+
+FolderHistory::FolderHistory(env::FileSystem& files, const std::string& data)
+    : files_(files), folder_(journal_folder(data)), store_(files, snapshot_folder(data)) {
+  name_ = data;
+}
+
+Result<std::unique_ptr<FolderHistory>> FolderHistory::open(env::FileSystem& files, const std::string& data,
+                                                           BattleId battle) {
+  std::unique_ptr<FolderHistory> history(new FolderHistory(files, data));
+  if (auto read = history->read_journal(battle); !read) return std::move(read).error();
+  if (auto found = history->find_states(); !found) return std::move(found).error();
+  return history;
+}
+
+Result<void> FolderHistory::read_journal(BattleId battle) {
+  auto reader = journal::Reader::open(files_, folder_);
+  if (!reader) return std::move(reader).error();
+  std::set<BattleId> seen;
+  info_.id = battle;
+  for (;;) {
+    auto next = (*reader)->next();
+    if (!next) return std::move(next).error();
+    if (*next == nullptr) break;
+    const journal::Record& record = **next;
+    const BattleId of = record.info.battle;
+    if (of == BattleId{}) continue;
+    if (battle == BattleId{}) {
+      seen.insert(of);
+      if (info_.id == BattleId{}) info_.id = of;
+    }
+    if (of != info_.id) continue;
+    seen.insert(of);
+    if (auto taken = take(record); !taken) return taken;
+  }
+  if (seen.empty()) {
+    return Error{ErrorCode::not_found, battle == BattleId{}
+                                           ? name_ + " holds no battle; give a data folder or a recording"
+                                           : fmt::format("there is no battle {} in {}", battle.value, name_)};
+  }
+  if (seen.size() > 1) {
+    std::string ids;
+    for (const BattleId id : seen) ids += (ids.empty() ? "" : ", ") + std::to_string(id.value);
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("{} holds the battles {}: choose one with --battle", name_, ids)};
+  }
+  for (const journal::TornTail& torn : (*reader)->torn()) {
+    damage_.push_back({torn.offset, fmt::format("segment {} ends in {} torn bytes: {}", torn.segment,
+                                                torn.bytes, torn.reason)});
+  }
+  return {};
+}
+
+Result<void> FolderHistory::take(const journal::Record& record) {
+  const std::string where = battle::tick_name(info_.id, record.info.tick);
+  if (record.info.kind == journal::RecordKind::battle_created) {
+    auto created = battle::decode_created(record.payload, record.info.battle, record.info.epoch);
+    if (!created) return std::move(created).error().within(where);
+    info_ = std::move(created->info);
+    created_hash_ = created->state_hash;
+    has_creation_ = true;
+  }
+  if (record.info.kind != journal::RecordKind::tick) return {};
+  if (places_.empty()) first_journaled_ = record.info.tick;
+  const Tick expected = first_journaled_ + places_.size();
+  if (record.info.tick != expected) {
+    return Error{ErrorCode::corrupt,
+                 fmt::format("{}: {}, offset {}: the battle's tick {} should come next", where,
+                             journal::segment_path(folder_, record.segment), record.offset, expected)};
+  }
+  places_.push_back({.segment = record.segment,
+                     .bytes = static_cast<u32>(journal::record_bytes(record.payload.size())),
+                     .offset = record.offset});
+  last_tick_ = record.info.tick;
+  return {};
+}
+
+Result<snapshot::Snapshot> FolderHistory::load_snapshot(Tick tick) const {
+  auto loaded = store_.load(info_.id, tick);
+  if (!loaded) return loaded;
+  if (loaded->header.tick != tick) {
+    return Error{ErrorCode::mismatch,
+                 fmt::format("snapshot {} is of tick {}", loaded->path, loaded->header.tick)};
+  }
+  return loaded;
+}
+
+Result<void> FolderHistory::find_states() {
+  if (has_creation_ && (places_.empty() || first_journaled_ == 1)) stored_ticks_.push_back(0);
+  auto ticks = store_.ticks(info_.id);
+  if (!ticks) return std::move(ticks).error();
+  for (const Tick tick : *ticks) {
+    // One past the journal's end is of a tick that a crash took: nobody saw it.
+    if (places_.empty() || tick + 1 < first_journaled_ || tick > last_tick_ || tick == 0) continue;
+    if (stored_ticks_.empty()) {
+      // The first one says what the battle is made of, so it is looked into now.
+      auto snapshot = load_snapshot(tick);
+      auto created = snapshot ? battle::decode_created(snapshot->info(), info_.id, snapshot->header.epoch)
+                              : Result<battle::CreatedRecord>(snapshot.error());
+      if (!created) {
+        damage_.push_back({0, created.error().message});
+        continue;
+      }
+      info_ = std::move(created->info);
+    }
+    stored_ticks_.push_back(tick);
+  }
+  if (stored_ticks_.empty()) {
+    return Error{
+        ErrorCode::not_found,
+        fmt::format("battle {}: the journal in {} begins at tick {}, and {}", info_.id.value, folder_,
+                    first_journaled_,
+                    damage_.empty() ? std::string("there is no snapshot to begin at")
+                                    : "the last snapshot tried was refused: " + damage_.back().what)};
+  }
+  first_tick_ = stored_ticks_.front();
+  origin_.build = info_.build;
+  return {};
+}
+
+Result<recording::StoredState> FolderHistory::load_state(Tick tick) {
+  recording::StoredState state;
+  state.tick = tick;
+  if (tick == 0 && has_creation_) {
+    state.as_created = true;
+    state.state_hash = created_hash_;
+    return state;
+  }
+  auto snapshot = load_snapshot(tick);
+  if (!snapshot) return std::move(snapshot).error();
+  state.state_hash = snapshot->header.state_hash;
+  const Bytes content = snapshot->content();
+  state.content.assign(content.begin(), content.end());
+  return state;
+}
+
+Result<void> FolderHistory::read_tick(Tick tick, battle::TickRecord& out) {
+  DRUM_ASSERT(tick > first_tick_);
+  if (tick > last_tick_) {
+    return Error{ErrorCode::not_found, fmt::format("battle {}: the journal in {} leads to tick {}",
+                                                   info_.id.value, folder_, last_tick_)};
+  }
+  const Place& place = places_[static_cast<std::size_t>(tick - first_journaled_)];
+  if (file_ == nullptr || open_segment_ != place.segment) {
+    auto file = files_.open(journal::segment_path(folder_, place.segment), env::OpenMode::read);
+    if (!file) return std::move(file).error();
+    file_ = std::move(file).value();
+    open_segment_ = place.segment;
+  }
+  record_.resize(place.bytes);
+  const auto read = file_->read_at(place.offset, record_);
+  if (!read) return read.error();
+  std::string why = "the file became shorter";
+  const auto record = journal::parse_record(Bytes(record_).first(*read), place.segment, place.offset, &why);
+  if (!record || record->info.battle != info_.id || record->info.tick != tick) {
+    return Error{ErrorCode::corrupt, fmt::format("{}, offset {}: the record changed while it was read: {}",
+                                                 file_->path(), place.offset, why)};
+  }
+  if (auto decoded = battle::decode_tick(record->payload, out); !decoded) {
+    return std::move(decoded).error().within(battle::tick_name(info_.id, tick));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<recording::History>> open_history(env::FileSystem& files, const std::string& path,
+                                                         BattleId battle) {
+  const auto is_folder = files.exists(journal_folder(path));
+  if (!is_folder) return is_folder.error();
+  if (*is_folder) {
+    auto opened = FolderHistory::open(files, path, battle);
+    if (!opened) return std::move(opened).error();
+    return std::unique_ptr<recording::History>(std::move(opened).value());
+  }
+  if (files.list(path)) {
+    return Error{ErrorCode::not_found, path + " holds no journal; give the folder that --data named"};
+  }
+  auto opened = recording::RecordingReader::open(files, path);
+  if (!opened) return std::move(opened).error();
+  if (battle != BattleId{} && battle != (*opened)->info().id) {
+    return Error{ErrorCode::not_found, fmt::format("recording {} is of battle {}, not of battle {}", path,
+                                                   (*opened)->info().id.value, battle.value)};
+  }
+  return std::unique_ptr<recording::History>(std::move(opened).value());
+}
+
+Error unknown_game(const battle::BattleInfo& info) {
+  return {ErrorCode::not_found,
+          fmt::format("battle {} is of game {}, which this program does not have", info.id.value, info.game)};
+}
+
+}  // namespace drumline::recovery
