@@ -1,17 +1,17 @@
 # The simulation from its sources by another compiler than the build's own: for
 # WebAssembly and for the determinism matrix.
 #
-# drumline_simulation_sources(OUT)
-#   the files that a simulation consists of: kernel, step, the games in
-#   DRUMLINE_GAMES with all that they link, and the list of these games
-#   (world::Game objects, simulation_games.hpp). Without the assertion handler and
-#   a main program. Call it after the modules are there.
+# drumline_simulation_units(OUT)
+#   what a simulation consists of: kernel, step, the games in DRUMLINE_GAMES with all
+#   that they link, and the list of these games (world::Game objects,
+#   simulation_games.hpp). Without the assertion handler and a main program. One unit a
+#   module, which includes the module's sources, as ten builds of each source take
+#   long. OUT_DEPENDS are the sources. Call it after the modules are there.
 #
-# drumline_foreign_objects(OUT FOLDER COMPILER word... SOURCES file... [PREFIX header])
+# drumline_foreign_objects(OUT FOLDER COMPILER word... SOURCES file... DEPENDS file...)
 #   compiles each source by "COMPILER -c source" into FOLDER and sets OUT to the
 #   objects. Headers are found as in the modules themselves, xxhash's and toml++'s
-#   through a folder of their own, so that no other header of this machine is. With
-#   PREFIX the header is compiled first and included before each source.
+#   through a folder of their own, so that no other header of this machine is.
 #
 # drumline_wasm_simulation(OUTPUT FOLDER LEVEL)
 #   makes simulation.wasm from the simulation and sdk/wasm, objects in FOLDER.
@@ -23,9 +23,10 @@ file(MAKE_DIRECTORY "${DRUMLINE_OUTSIDE_HEADERS}")
 file(CREATE_LINK "${XXHASH_INCLUDE}/xxhash.h" "${DRUMLINE_OUTSIDE_HEADERS}/xxhash.h" SYMBOLIC)
 file(CREATE_LINK "${TOMLPLUSPLUS_INCLUDE}/toml++" "${DRUMLINE_OUTSIDE_HEADERS}/toml++" SYMBOLIC)
 
-# Of these two modules a simulation needs some files only.
-set(DRUMLINE_STEP_FILES "/(battle|input|journal_records|build_info)\\.cpp$")
-set(DRUMLINE_BASE_FILES "/result\\.cpp$")
+# Of these modules a simulation needs some files only.
+set(DRUMLINE_battle_FILES "/(battle|input|journal_records|build_info)\\.cpp$")
+set(DRUMLINE_base_FILES "/result\\.cpp$")
+set(DRUMLINE_world_FILES "/(fixed_math|hash|msgpack|rules|snapshot|state_codec|table|world)\\.cpp$")
 
 # The games' modules with all that they link, without base and world.
 function(drumline_game_modules out)
@@ -45,17 +46,20 @@ function(drumline_game_modules out)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-function(drumline_simulation_sources out)
+function(drumline_simulation_units out)
   drumline_game_modules(modules)
+  set(units "")
   set(all "")
   foreach(module base world battle ${modules})
     get_target_property(sources drumline_${module} SOURCES)
-    if(module STREQUAL "base")
-      list(FILTER sources INCLUDE REGEX "${DRUMLINE_BASE_FILES}")
-    elseif(module STREQUAL "battle")
-      list(FILTER sources INCLUDE REGEX "${DRUMLINE_STEP_FILES}")
+    if(DRUMLINE_${module}_FILES)
+      list(FILTER sources INCLUDE REGEX "${DRUMLINE_${module}_FILES}")
     endif()
     list(APPEND all ${sources})
+    list(TRANSFORM sources REPLACE "(.+)" "#include \"\\1\"\n")
+    list(JOIN sources "" includes)
+    file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/simulation/${module}.cpp" CONTENT "${includes}" @ONLY)
+    list(APPEND units "${CMAKE_BINARY_DIR}/simulation/${module}.cpp")
   endforeach()
 
   set(includes "")
@@ -92,37 +96,25 @@ std::span<const world::Game* const> simulation_games();
 
 }  // namespace drumline
 ]] @ONLY)
-  set(${out} ${all} "${CMAKE_BINARY_DIR}/simulation/simulation_games.cpp" PARENT_SCOPE)
+  set(${out} ${units} "${CMAKE_BINARY_DIR}/simulation/simulation_games.cpp" PARENT_SCOPE)
+  set(${out}_DEPENDS ${all} PARENT_SCOPE)
 endfunction()
 
 function(drumline_foreign_objects out folder)
-  cmake_parse_arguments(F "" "PREFIX" "COMPILER;SOURCES" ${ARGN})
+  cmake_parse_arguments(F "" "" "COMPILER;SOURCES;DEPENDS" ${ARGN})
   drumline_game_modules(modules)
   set(flags -std=c++20 -ffp-contract=off -isystem "${DRUMLINE_OUTSIDE_HEADERS}" "-I${CMAKE_BINARY_DIR}/simulation")
   foreach(module base world battle ${modules})
     list(APPEND flags "-I${CMAKE_BINARY_DIR}/include/${module}")
   endforeach()
   set(compile ${CMAKE_CXX_COMPILER_LAUNCHER} ${F_COMPILER} ${flags})
-  set(prefix "")
-  if(F_PREFIX)
-    cmake_path(GET F_PREFIX FILENAME name)
-    set(prefix "${folder}/${name}.gch")
-    add_custom_command(OUTPUT "${prefix}"
-      COMMAND ${CMAKE_COMMAND} -E copy_if_different "${F_PREFIX}" "${folder}/${name}"
-      COMMAND ${F_COMPILER} ${flags} -MD -MF "${prefix}.d" -MT "${prefix}" -x c++-header "${folder}/${name}" -o "${prefix}"
-      DEPENDS "${F_PREFIX}" DEPFILE "${prefix}.d" VERBATIM
-      COMMENT "Compiling ${prefix}")
-    set(compile ${F_COMPILER} ${flags} -include "${folder}/${name}")
-  endif()
   set(objects "")
   foreach(source ${F_SOURCES})
-    cmake_path(GET source PARENT_PATH parent)
-    cmake_path(GET parent FILENAME parent)
     cmake_path(GET source STEM LAST_ONLY name)
-    set(object "${folder}/${parent}-${name}.o")
+    set(object "${folder}/${name}.o")
     add_custom_command(OUTPUT "${object}"
       COMMAND ${compile} -MD -MF "${object}.d" -MT "${object}" -c "${source}" -o "${object}"
-      DEPENDS "${source}" ${prefix} DEPFILE "${object}.d" VERBATIM
+      DEPENDS "${source}" ${F_DEPENDS} DEPFILE "${object}.d" VERBATIM
       COMMENT "Compiling ${object}")
     list(APPEND objects "${object}")
   endforeach()
@@ -153,11 +145,11 @@ set(WASM_EXPORTS simulation_id error allocate release create free step tick stat
 list(TRANSFORM WASM_EXPORTS PREPEND -Wl,--export=drumline_)
 
 function(drumline_wasm_simulation output folder level)
-  drumline_simulation_sources(sources)
+  drumline_simulation_units(units)
   set(api "${CMAKE_SOURCE_DIR}/sdk/wasm")
   drumline_foreign_objects(objects "${folder}"
     COMPILER ${WASM_COMPILER} ${level} -Wall -Wextra -Wshadow -Werror "-I${CMAKE_BINARY_DIR}/include/simulation_api"
-    SOURCES ${sources} "${api}/simulation_api.cpp" "${api}/failure.cpp" "${api}/sandbox.cpp")
+    SOURCES ${units} "${api}/simulation_api.cpp" "${api}/failure.cpp" "${api}/sandbox.cpp" DEPENDS ${units_DEPENDS})
   add_custom_command(OUTPUT "${output}"
     # A stack that overflows runs into the end of memory and traps.
     COMMAND ${WASM_COMPILER} -mexec-model=reactor ${objects} -o "${output}" ${WASM_EXPORTS}
