@@ -8,9 +8,10 @@
 // A line is: battle, tick, state hash, inputs accepted and events until then; for
 // every K-th tick and the last. Battles 0 and 1 have one seed, and must agree though
 // their memory lies elsewhere: what does not comes from an address or from hidden
-// state. record writes what battle 0 was offered, or "-" prints that instead of the
-// lines: journal payloads (docs/formats/journal.md), each after its length as u32,
-// battle_created first.
+// state. A battle that is over is followed by a new one in the same place. record
+// writes what battle 0 was offered, or "-" prints that instead of the lines: journal
+// payloads (docs/formats/journal.md), each after its length as u32; an empty one
+// stands before each battle_created.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -64,6 +65,7 @@ class Recorder {
 
   void begin(const battle::Battle& battle) {
     if (file_ == nullptr) return;
+    write({});
     write(battle::encode_created({battle.info(), battle.state_hash()}));
     payload_.resize(battle::max_tick_bytes(battle.limits().inputs));
   }
@@ -123,8 +125,10 @@ void play(std::vector<Run>& runs, std::size_t first, std::size_t stride, const O
   for (u64 tick = 1; tick <= options.ticks; ++tick) {
     for (std::size_t i = first; i < runs.size(); i += stride) {
       ScriptedBattle& battle = *runs[i].battle;
+      Recorder* const record = i == 0 ? recorder : nullptr;
+      if (battle.renew() && record != nullptr) record->begin(battle.battle());
       battle.step();
-      if (i == 0 && recorder != nullptr) recorder->add(battle);
+      if (record != nullptr) record->add(battle);
       if (tick % options.every != 0 && tick != options.ticks) continue;
       runs[i].lines.push_back({tick, battle.battle().state_hash(), battle.accepted(), battle.events()});
     }

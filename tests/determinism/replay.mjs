@@ -32,14 +32,20 @@ async function replay(wasm, path, every) {
   const module = await loadSimulation(readFileSync(wasm));
   const lines = [];
   let simulation;
+  let tick = 0;
   let events = 0;
   let last = "";
   for await (const payload of payloads(path)) {
+    if (payload.length === 0) {
+      simulation = undefined; // a new battle
+      continue;
+    }
     if (!simulation) {
       simulation = module.fromParts(payload);
       continue;
     }
-    const { tick, hash, recordedHash } = simulation.step(payload);
+    const { hash, recordedHash } = simulation.step(payload);
+    tick++;
     events += simulation.events().length;
     last = `0 ${tick} ${hex(hash)} ${events}`;
     if (tick % every === 0) lines.push(last);

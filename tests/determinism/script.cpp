@@ -1,5 +1,7 @@
 #include "script.hpp"
 
+#include <algorithm>
+
 #include "world/fixed_math.hpp"
 
 namespace drumline::determinism {
@@ -27,9 +29,7 @@ const Setting& setting_of(std::string_view game) {
   return kOtherwise;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ScriptedBattle>> ScriptedBattle::create(const world::Game& game, u64 seed) {
+Result<std::unique_ptr<battle::Battle>> create_battle(const world::Game& game, u64 seed) {
   const Setting& setting = setting_of(game.name());
   battle::BattleInfo info;
   info.id = BattleId{1};
@@ -39,14 +39,29 @@ Result<std::unique_ptr<ScriptedBattle>> ScriptedBattle::create(const world::Game
   info.max_players = setting.players;
   info.max_commands_per_tick = 2;
   info.build = "determinism";
-  auto made = battle::Battle::create(game, std::move(info));
-  if (!made) return std::move(made).error();
-  return std::unique_ptr<ScriptedBattle>(new ScriptedBattle(std::move(made).value(), seed));
+  return battle::Battle::create(game, std::move(info));
 }
 
-ScriptedBattle::ScriptedBattle(std::unique_ptr<battle::Battle> battle, u64 seed)
-    : battle_(std::move(battle)), rng_(~seed), sequences_(battle_->info().max_players) {
+}  // namespace
+
+Result<std::unique_ptr<ScriptedBattle>> ScriptedBattle::create(const world::Game& game, u64 seed) {
+  auto made = create_battle(game, seed);
+  if (!made) return std::move(made).error();
+  return std::unique_ptr<ScriptedBattle>(new ScriptedBattle(game, std::move(made).value(), seed));
+}
+
+ScriptedBattle::ScriptedBattle(const world::Game& game, std::unique_ptr<battle::Battle> battle, u64 seed)
+    : game_(game), battle_(std::move(battle)), rng_(~seed), sequences_(battle_->info().max_players) {
   offered_.reserve(battle_->limits().inputs);
+}
+
+bool ScriptedBattle::renew() {
+  if (!battle_->rules().finished()) return false;
+  auto made = create_battle(game_, rng_.next_u64());
+  DRUM_ASSERT(made.ok());
+  battle_ = std::move(made).value();
+  std::fill(sequences_.begin(), sequences_.end(), 0U);
+  return true;
 }
 
 void ScriptedBattle::step() {

@@ -16,6 +16,8 @@ class ScriptedBattle {
   /// `seed` is the battle's and its script's.
   static Result<std::unique_ptr<ScriptedBattle>> create(const world::Game& game, u64 seed);
 
+  /// When the battle is over, puts a new one in its place; true if it did.
+  bool renew();
   /// Offers the battle a tick's inputs.
   void step();
 
@@ -27,11 +29,12 @@ class ScriptedBattle {
   u64 events() const { return events_; }
 
  private:
-  ScriptedBattle(std::unique_ptr<battle::Battle> battle, u64 seed);
+  ScriptedBattle(const world::Game& game, std::unique_ptr<battle::Battle> battle, u64 seed);
   void offer(PlayerSlot player);
   void offer_commands(PlayerSlot player);
   world::Command make_command(PlayerSlot player);
 
+  const world::Game& game_;
   std::unique_ptr<battle::Battle> battle_;
   world::Rng rng_;
   std::vector<u32> sequences_;  ///< by seat: of the last command offered

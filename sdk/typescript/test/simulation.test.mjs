@@ -13,7 +13,7 @@ const run = (...args) => execFileSync(runner, args, { maxBuffer: 1 << 28 });
 const wasm = readFileSync(`${build}/wasm/simulation.wasm`);
 const module = await loadSimulation(wasm);
 
-/** The payloads of a recorded battle: battle_created, then a tick each. */
+/** The payloads of a recorded battle, which does not end: battle_created, then a tick each. */
 function record(ticks) {
   const bytes = run("arena", `ticks=${ticks}`, "battles=1", "record=-");
   const payloads = [];
@@ -22,7 +22,7 @@ function record(ticks) {
     payloads.push(new Uint8Array(bytes.subarray(at + 4, at + 4 + size)));
     at += 4 + size;
   }
-  return { created: payloads[0], ticks: payloads.slice(1) };
+  return { created: payloads[1], ticks: payloads.slice(2) };
 }
 
 const { created, ticks } = record(1200);
