@@ -8,16 +8,18 @@
 // LIBRARY are archives or objects, compiled with -ffunction-sections and
 // -fdata-sections for x86-64. They must need nothing from outside but what
 // kAllowedOutside names, hold no variable that outlives a call, no container whose
-// order is a hash's or an address's, and no floating-point instruction. --text
-// LIBRARY reads documents when a battle is created, by streams that know numbers with
-// fractions; it is excused from all that, but a step must not reach it.
+// order is a hash's or an address's, and no instruction that computes in floating
+// point or asks the processor what no two machines answer alike. --text LIBRARY reads
+// documents when a battle is created, by streams that know numbers with fractions; it
+// is excused from all that, but a step must not reach it.
 //
 // A step begins at the functions whose names match a --root, and at the virtual
 // functions of the classes that match a --rules, but for kNotInStep; each must match some.
 // From there every call and every address that is taken is followed, but not into a
 // function that --cut names. What is reached must need nothing from outside but
 // kAllowedInStep, so no allocator and no exception; and only what matches --dispatch
-// may call through pointers, as nobody can follow there: what it calls must be such a beginning.
+// may call through pointers, as nobody can follow there: what it calls must be such a
+// beginning.
 import { execFileSync } from "node:child_process";
 import { basename } from "node:path";
 
@@ -57,9 +59,17 @@ const kUnorderedTypes = [
   ["hash-ordered container", /\bstd::(_Hashtable|__detail::_(Hash_node|Map_base|Insert|Hashtable)|unordered_)/],
   ["container ordered by addresses", /\bstd::(_Rb_tree|map|set|multimap|multiset)<[^,<>()]*\*( const)?,/],
 ];
-/** Arithmetic, comparison and conversion; moves are not among them, as compilers use them for integers. */
-const kFloatInstruction =
-  /^(v?(add|sub|mul|div|sqrt|min|max|rcp|rcp14|rcp28|rsqrt|rsqrt14|round|hadd|hsub|addsub|dp|u?comi|cmp\w*|getexp|getmant|scalef|fixupimm|range|reduce|rndscale)[sp][sdh]|v?cvt\w+|vfn?m(add|sub)\w+|f(?!ence|s$)\w+)$/;
+/** What must not be among the instructions, by mnemonic. */
+const kInstructions = [
+  ["clock", /^(rdtscp?|rdpmc)$/],
+  ["randomness", /^(rdrand|rdseed)$/],
+  ["the world outside", /^(syscall|sysenter|int|cpuid|rdpid|xgetbv|in[bwl]?|out[bwl]?)$/],
+  // Arithmetic, comparison and conversion; moves are not among them, as compilers use them for integers.
+  [
+    "floating-point arithmetic",
+    /^(v?(add|sub|mul|div|sqrt|min|max|rcp|rcp14|rcp28|rsqrt|rsqrt14|round|hadd|hsub|addsub|dp|u?comi|cmp\w*|getexp|getmant|scalef|fixupimm|range|reduce|rndscale)[sp][sdh]|v?cvt\w+|vfn?m(add|sub)\w+|f\w+)$/,
+  ],
+];
 
 const options = { root: [], rules: [], dispatch: [], cut: [], text: [], library: [] };
 for (let i = 2; i < process.argv.length; i++) {
@@ -179,9 +189,8 @@ function checkInstructions() {
       object = /^(\S.*):\s+file format/.exec(line)?.[1] ?? object;
       section = /^Disassembly of section (.+):$/.exec(line)?.[1] ?? section;
       const mnemonic = /^\s+[0-9a-f]+:\t(?:(?:notrack|bnd|rep\w*|lock|data16|cs|ds) )*(\w+)/.exec(line)?.[1];
-      if (mnemonic && kFloatInstruction.test(mnemonic)) {
-        failures.add(`${basename(object)}, ${shown(place)}: ${mnemonic}: floating-point arithmetic`);
-      }
+      const kind = mnemonic && kInstructions.find(([, pattern]) => pattern.test(mnemonic))?.[0];
+      if (kind) failures.add(`${basename(object)}, ${shown(place)}: ${mnemonic}: ${kind}`);
       // "jmp *%rax" is what a switch becomes.
       if (/\t(notrack )?(call\s+\*|jmp\s+\*[^%])/.test(line)) dispatchers.add(sectionKey(path, basename(object), section));
     }
