@@ -28,13 +28,13 @@ Battle::Battle(BattleInfo info, std::unique_ptr<world::Rules> rules)
               info_.max_commands_per_tick},
       seen_(info_.max_players),
       counts_(info_.max_players),
+      order_(limits_.inputs),
+      accepted_(limits_.inputs),
+      accepted_candidates_(limits_.inputs),
+      refused_(limits_.inputs),
       events_(std::max(kMinEvents, info_.max_players * kEventsPerPlayer)) {
   // Last, so that the game's tables have the same place in every battle.
   seats_ = &rules_->world().add_table<Seat>(std::string(kSeatTableName), info_.max_players);
-  order_.reserve(limits_.inputs);
-  accepted_.reserve(limits_.inputs);
-  accepted_candidates_.reserve(limits_.inputs);
-  refused_.reserve(limits_.inputs);
 }
 
 Result<std::unique_ptr<Battle>> Battle::make(const world::Game& game, BattleInfo info) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fixed_vector.hpp"
 #include "battle/input.hpp"
 #include "battle/seats.hpp"
 #include "world/rules.hpp"
@@ -147,10 +148,10 @@ class Battle {
       seen_;  ///< by seat: highest sequence seen, applied or not; not state, as it decides only what is tried
   std::vector<u32> counts_;  ///< by seat: commands in this tick
   std::size_t tells_ = 0;    ///< accepted in this tick
-  std::vector<Ordered> order_;
-  std::vector<Input> accepted_;
-  std::vector<u32> accepted_candidates_;
-  std::vector<RefusedInput> refused_;
+  FixedVector<Ordered> order_;
+  FixedVector<Input> accepted_;
+  FixedVector<u32> accepted_candidates_;
+  FixedVector<RefusedInput> refused_;
   world::EventList events_;
 };
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fixed_vector.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
@@ -97,7 +98,7 @@ struct Event {
 /// counted, as events are for show. Never allocates.
 class EventList {
  public:
-  explicit EventList(std::size_t capacity) { events_.reserve(capacity); }
+  explicit EventList(std::size_t capacity) : events_(capacity) {}
   void emit(const Event& event) {
     if (events_.size() < events_.capacity())
       events_.push_back(event);
@@ -109,7 +110,7 @@ class EventList {
   u64 dropped() const { return dropped_; }
 
  private:
-  std::vector<Event> events_;
+  FixedVector<Event> events_;
   u64 dropped_ = 0;
 };
 

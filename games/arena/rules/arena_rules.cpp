@@ -36,8 +36,8 @@ ArenaRules::ArenaRules(const Settings& settings, const world::BattleSettings& ba
       projectiles_(world_.add_table<Projectile>("projectile", max_players_ * kShotsPerPlayer)),
       seats_(world_.add_table<Seat>("seat", max_players_)),
       obstacles_(world_.add_table<ObstacleRow>("obstacle", std::max(1U, wanted_obstacles_))),
-      grid_(side_, max_players_) {
-  acting_.reserve(max_players_);
+      grid_(side_, max_players_),
+      acting_(max_players_) {
   static_assert(kPlayerTable == 0 && kPickupTable == 1);
 }
 

@@ -9,6 +9,7 @@
 #include "arena/player_grid.hpp"
 #include "arena/settings.hpp"
 #include "arena/tuning.hpp"
+#include "base/fixed_vector.hpp"
 #include "world/rules.hpp"
 
 namespace drumline::arena {
@@ -86,7 +87,7 @@ class ArenaRules final : public world::Rules {
 
   // Derived from the tables, and made again whenever they are replaced.
   PlayerGrid grid_;
-  std::vector<u32> acting_;  ///< rows with something pending, in this step
+  FixedVector<u32> acting_;  ///< rows with something pending, in this step
   mutable ObstacleIndex obstacle_index_;
   mutable std::vector<std::byte> map_description_;
   mutable u64 map_version_ = 0;  ///< replaced_count() + 1 of the table they were made from; 0 never

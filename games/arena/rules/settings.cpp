@@ -1,18 +1,13 @@
 #include "arena/settings.hpp"
 
-#include <string>
+#include <array>
 
-#include <toml++/toml.h>
+#include "rules_document/document.hpp"
 
 namespace drumline::arena {
 namespace {
 
-struct Key {
-  const char* section;
-  const char* name;
-  i64* value;
-  i64 low, high;
-};
+using rules_document::Key;
 
 // One line a key: where it goes and what it may hold. The limits keep lengths
 // inside the map's fixed point and counters inside their columns.
@@ -58,70 +53,18 @@ auto keys_of(Settings& s) {
   });
 }
 
-Error wrong(const toml::node& node, const std::string& message) {
-  return Error{ErrorCode::invalid_argument,
-               "arena rules, line " + std::to_string(node.source().begin.line) + ": " + message};
-}
-
-std::string shown(const toml::node& node) {
-  if (const auto* number = node.as_integer()) return std::to_string(number->get());
-  if (const auto* text = node.as_string()) return "the text \"" + text->get() + "\"";
-  if (node.is_floating_point()) return "a number with a fraction";
-  if (node.is_boolean()) return "true or false";
-  return node.is_table() ? "a section" : node.is_array() ? "an array" : "a date or time";
-}
-
-Result<void> read_section(const std::string& section, const toml::table& table, std::span<const Key> keys) {
-  for (const auto& [name, node] : table) {
-    const Key* found = nullptr;
-    for (const Key& key : keys) {
-      if (section == key.section && name.str() == key.name) found = &key;
-    }
-    const std::string path = section + "." + std::string(name.str());
-    if (found == nullptr) return wrong(node, "there is no key '" + path + "'");
-    const auto* number = node.as_integer();
-    if (number == nullptr || number->get() < found->low || number->get() > found->high) {
-      return wrong(node, "'" + path + "' is " + shown(node) + "; it must be an integer from " +
-                             std::to_string(found->low) + " to " + std::to_string(found->high));
-    }
-    *found->value = number->get();
-  }
-  return {};
-}
-
-Result<void> read_over(std::string_view document, Settings& settings) {
-  const auto keys = keys_of(settings);
-  try {
-    const toml::table root = toml::parse(document);
-    for (const auto& [name, node] : root) {
-      const std::string section(name.str());
-      bool known = false;
-      for (const Key& key : keys) known = known || section == key.section;
-      if (!known) return wrong(node, "there is no section '" + section + "'");
-      const toml::table* table = node.as_table();
-      if (table == nullptr) {
-        return wrong(node, "'" + section + "' is " + shown(node) + "; it must be a section");
-      }
-      if (Result<void> read = read_section(section, *table, keys); !read) return read;
-    }
-  } catch (const toml::parse_error& error) {
-    return Error{ErrorCode::invalid_argument, "arena rules, line " +
-                                                  std::to_string(error.source().begin.line) + ": " +
-                                                  std::string(error.description())};
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Settings> read_settings(std::string_view document) {
   constexpr i64 missing = -1;
   Settings settings{};
   for (const Key& key : keys_of(settings)) *key.value = missing;
-  const Result<void> defaults = read_over(default_rules_document(), settings);
+  const Result<void> defaults = rules_document::read("arena", default_rules_document(), keys_of(settings));
   DRUM_ASSERT(defaults.ok());
   for (const Key& key : keys_of(settings)) DRUM_ASSERT(*key.value != missing);
-  if (Result<void> read = read_over(document, settings); !read) return std::move(read).error();
+  if (Result<void> read = rules_document::read("arena", document, keys_of(settings)); !read) {
+    return std::move(read).error();
+  }
   return settings;
 }
 

@@ -15,6 +15,18 @@ export {
   TableState,
   type GameEvent,
 } from "./state-decoder";
+export {
+  loadSimulation,
+  Simulation,
+  SimulationError,
+  SimulationModule,
+  type Columns,
+  type FieldType,
+  type Row,
+  type SimulationField,
+  type SimulationTable,
+  type StepOutcome,
+} from "./simulation";
 export { TickClock, Track, turn } from "./interpolation";
 export {
   webSocketConnect,
@@ -23,5 +35,6 @@ export {
   type TransportHandlers,
   type WebSocketConstructor,
 } from "./transport";
+export { MalformedError } from "./bytes";
 export * from "./messages";
 export { crc16, encodeFrame, FrameError, FrameReader } from "./frame";
