@@ -3,16 +3,18 @@
 #include <array>
 #include <string>
 
-#include "duel/document.hpp"
+#include "rules_document/document.hpp"
 
 namespace drumline::duel {
 namespace {
+
+using rules_document::Key;
 
 // One line a key: where it goes and what it may hold. The limits keep positions
 // and points inside the bits that clients are sent, a move inside the 255 ticks
 // that a stance counts, and a projectile from passing through a body in one tick.
 auto numbers_of(Settings& s) {
-  return std::to_array<Number>({
+  return std::to_array<Key>({
       {"stage", "width_milliunits", &s.stage.width_milliunits, 6'000, 48'000},
       {"stage", "height_milliunits", &s.stage.height_milliunits, 4'000, 15'000},
       {"stage", "start_gap_milliunits", &s.stage.start_gap_milliunits, 1'000, 40'000},
@@ -95,11 +97,11 @@ Result<Settings> read_settings(std::string_view document) {
   constexpr i64 missing = -1;
   Settings s{};
   const auto numbers = numbers_of(s);
-  for (const Number& number : numbers) *number.value = missing;
-  const Result<void> defaults = read_document(default_rules_document(), numbers);
+  for (const Key& number : numbers) *number.value = missing;
+  const Result<void> defaults = rules_document::read("duel", default_rules_document(), numbers);
   DRUM_ASSERT(defaults.ok());
-  for (const Number& number : numbers) DRUM_ASSERT(*number.value != missing);
-  if (auto read = read_document(document, numbers); !read) return std::move(read).error();
+  for (const Key& number : numbers) DRUM_ASSERT(*number.value != missing);
+  if (auto read = rules_document::read("duel", document, numbers); !read) return std::move(read).error();
 
   const i64 room = s.stage.width_milliunits - 2 * s.fighter.half_width_milliunits;
   if (auto fits = at_most("stage.start_gap_milliunits", s.stage.start_gap_milliunits, room,
