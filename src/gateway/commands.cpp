@@ -182,6 +182,11 @@ void GatewayShard::on_desync(GatewaySession& session, Tick tick, u64 hash, u64 e
     session.upload->tick = tick;
     session.upload->hash = hash;
     session.upload->expected = expected;
+    const Tick good = session.lockstep->acknowledged();
+    if (good < tick && session.feed->ticks.has(good)) {
+      session.upload->good_tick = good;
+      session.upload->good_hash = session.feed->ticks.state_hash(good);
+    }
     session.upload->deadline = now + kUploadTimeoutNs;
   }
   restart_lockstep(session);
@@ -222,6 +227,8 @@ void GatewayShard::finish_upload(GatewaySession& session) {
   report.tick = upload->tick;
   report.hash = upload->hash;
   report.expected = upload->expected;
+  report.good_tick = upload->good_tick;
+  report.good_hash = upload->good_hash;
   if (upload->bytes.size() == upload->total_bytes) report.state = std::move(upload->bytes);
   links_.on_desync(std::move(report));
 }

@@ -19,6 +19,8 @@ struct StateUpload {
   Tick tick = 0;
   u64 hash = 0;
   u64 expected = 0;
+  Tick good_tick = 0;
+  u64 good_hash = 0;
   TimeNs deadline = 0;
   std::size_t total_bytes = 0;  ///< 0: the first piece has not come
   std::vector<std::byte> bytes;
@@ -31,6 +33,8 @@ struct DesyncReport {
   Tick tick = 0;
   u64 hash = 0;      ///< the client's
   u64 expected = 0;  ///< the battle's
+  Tick good_tick = 0;  ///< the last one at which both had the same state hash; 0: unknown
+  u64 good_hash = 0;
   std::vector<std::byte> state;  ///< the client's snapshot after the tick; empty: it sent none
 };
 

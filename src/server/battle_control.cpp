@@ -7,6 +7,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "battle/build_info.hpp"
+#include "desync/client_report.hpp"
 #include "env/thread.hpp"
 #include "recovery/describe.hpp"
 
@@ -288,13 +289,10 @@ void BattleControl::report(const FailedBattle& failed) {
   if (battle::decode_tick(failed.inputs, tick)) {
     for (const battle::Input& input : tick.inputs) json["inputs"].push_back(recovery::input_json(input));
   }
-  write_report(stem, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-}
-
-void BattleControl::write_report(const std::string& stem, const std::string& json) {
+  const std::string text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
   auto written = files_.make_folder(options_.failures_folder);
-  if (written) written = env::write_file_atomic(files_, stem + ".json", as_bytes(json + "\n"));
-  if (!written) log_error("a report is not written: {}", written.error().message);
+  if (written) written = env::write_file_atomic(files_, stem + ".json", as_bytes(text));
+  if (!written) log_error("the report of a failed battle is not written: {}", written.error().message);
 }
 
 void BattleControl::report(gateway::DesyncReport desync) {
@@ -309,17 +307,19 @@ void BattleControl::report(gateway::DesyncReport desync) {
     const std::string stem = options_.failures_folder + "/desync-battle-" + std::to_string(report.battle.value) +
                              "-tick-" + std::to_string(report.tick) + "-player-" +
                              std::to_string(report.player.value);
-    const nlohmann::ordered_json json{{"battle", report.battle.value},
-                                      {"tick", report.tick},
-                                      {"player", report.player.value},
-                                      {"peer", report.peer},
-                                      {"hash", to_hex(report.hash)},
-                                      {"expected_hash", to_hex(report.expected)},
-                                      {"state_bytes", report.state.size()}};
-    write_report(stem, json.dump(2));
-    if (report.state.empty()) return;
-    if (auto written = env::write_file_atomic(files_, stem + ".state", report.state); !written)
-      log_error("a client's state is not written: {}", written.error().message);
+    desync::ClientReport file;
+    file.battle = report.battle;
+    file.player = report.player;
+    if (report.good_tick != 0) file.hashes.push_back({report.good_tick, report.good_hash});
+    file.hashes.push_back({report.tick, report.hash});
+    file.state = report.state;
+    auto written = files_.make_folder(options_.failures_folder);
+    if (written) written = desync::write_report(files_, stem + ".desync", file);
+    if (!written) {
+      log_error("a desync report is not written: {}", written.error().message);
+    } else {
+      log_warning("its report is {}.desync: drumline desync explain shows where it went another way", stem);
+    }
   });
 }
 

@@ -112,7 +112,6 @@ class BattleControl final : public BattleEvents {
   Result<BattleId> create_now(const BattleTemplate& wanted);
   void mend(const FailedBattle& failed);
   void report(const FailedBattle& failed);
-  void write_report(const std::string& stem, const std::string& json);
   u32 least_loaded_shard() const;
   Result<u32> shard_of(BattleId battle) const;
   std::size_t running_or_coming() const;
