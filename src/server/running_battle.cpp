@@ -1,6 +1,7 @@
 #include "server/running_battle.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "battle/build_info.hpp"
 #include "battle/journal_records.hpp"
@@ -27,6 +28,32 @@ std::size_t message_capacity(u32 max_players) {
 RunningBattle::~RunningBattle() {
   // Not even a destructor: its memory is given up.
   if (torn) static_cast<void>(actor.release());
+}
+
+void RunningBattle::find_hot_lines() {
+  constexpr std::size_t kLine = 64;
+  // Of a table's rows; a battle that has more in a table is not bound by waiting.
+  constexpr std::size_t kMaxTableBytes = 1024;
+  hot_lines.clear();
+  const auto add = [&](const void* from, std::size_t bytes) {
+    const auto address = reinterpret_cast<std::uintptr_t>(from);
+    for (auto line = address & ~(kLine - 1); line < address + bytes; line += kLine) {
+      hot_lines.push_back(reinterpret_cast<const std::byte*>(line));
+    }
+  };
+  const world::World& world = battle().world();
+  add(this, sizeof *this);
+  add(actor.get(), sizeof *actor);
+  add(&battle(), sizeof(battle::Battle));
+  // What game it is, is not known here, nor how large its rules are: their beginning.
+  add(&battle().rules(), 4 * kLine);
+  add(&world, sizeof world);
+  for (std::size_t i = 0; i < world.table_count(); ++i) {
+    const world::TableBase& table = world.table(i);
+    add(&table, sizeof table);
+    const auto rows = table.memory_bytes();
+    if (rows.size() <= kMaxTableBytes) add(rows.data(), rows.size());
+  }
 }
 
 void RunningBattle::send_state_to(SessionId session) {
@@ -82,6 +109,7 @@ Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Batt
   if (recovered) running->actor->drop_all();
   running->entry = std::move(entry);
   running->entry->counters = running->actor->shared_counters();
+  if (running->battle().info().max_players <= kSmallBattlePlayers) running->find_hot_lines();
   return running;
 }
 

@@ -22,6 +22,7 @@ struct PartFeed {
 };
 
 struct RunningBattle {
+  std::vector<const std::byte*> hot_lines;  ///< of a small battle: the cache lines that each tick reads
   std::shared_ptr<battle::BattleEntry> entry;
   const world::Game* game = nullptr;
   std::unique_ptr<battle::BattleActor> actor;
@@ -51,6 +52,16 @@ struct RunningBattle {
 
   const battle::Battle& battle() const { return actor->battle(); }
   BattleId id() const { return battle().info().id; }
+  /// Begins to fetch what a tick of it reads, in two steps some battles ahead: with
+  /// thousands of battles waiting for memory would otherwise be most of a tick.
+  void prefetch_list() const {
+    for (std::size_t i = 0; i < hot_lines.size(); i += 8) __builtin_prefetch(&hot_lines[i]);
+  }
+  void prefetch() const {
+    for (const std::byte* const line : hot_lines) __builtin_prefetch(line);
+  }
+  void find_hot_lines();
+
   /// The whole state to a session, from the next tick's end on; what it has of another is void.
   void send_state_to(SessionId session);
   void stop_sending_state_to(SessionId session);

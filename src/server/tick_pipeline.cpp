@@ -25,11 +25,13 @@ bool TickPipeline::run_tick() {
   receive_requests();  // control → battles
   receive_inputs();    // gateways → battles
   append_finished_snapshots();
-  for (const auto& battle : battles_) {
+  for (std::size_t i = 0; i < battles_.size(); ++i) {
     // All that a battle wants while its memory is at hand: with thousands, fetching that is the work.
-    step(*battle);               // validate, order, step, hash
-    append_to_journal(*battle);
-    choose_what_follows(*battle);
+    prefetch_after(i);
+    RunningBattle& battle = *battles_[i];
+    step(battle);  // validate, order, step, hash
+    append_to_journal(battle);
+    choose_what_follows(battle);
   }
   const TimeNs stepped = clock_.now();
   committer_.submit(std::exchange(batch_, nullptr), options_.lane);  // one group commit for the shard
@@ -164,6 +166,13 @@ void TickPipeline::receive_inputs() {
     });
     counters_.inputs.add(count);
   }
+}
+
+void TickPipeline::prefetch_after(std::size_t i) const {
+  constexpr std::size_t kAhead = 2;
+  if (i + 3 * kAhead < battles_.size()) __builtin_prefetch(&battles_[i + 3 * kAhead]->hot_lines);
+  if (i + 2 * kAhead < battles_.size()) battles_[i + 2 * kAhead]->prefetch_list();
+  if (i + kAhead < battles_.size()) battles_[i + kAhead]->prefetch();
 }
 
 // ---- the step, in bounds

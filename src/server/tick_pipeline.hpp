@@ -97,6 +97,7 @@ class TickPipeline {
   void receive(Ask& ask);
   void receive(TakeSnapshot& take);
   void receive_inputs();
+  void prefetch_after(std::size_t i) const;
   void step(RunningBattle& battle);
   void on_failed(RunningBattle& battle, std::string reason);
   void append_to_journal(RunningBattle& battle);

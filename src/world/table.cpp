@@ -1,6 +1,7 @@
 #include "world/table.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -10,8 +11,11 @@ namespace {
 constexpr std::size_t kColumnAlignment = 64;
 constexpr u32 kLastGeneration = 0xFF'FFFF;
 
+/// Columns of a line or more begin on a line. Those of a small table lie close together: a
+/// battle of two players is then a handful of lines, and there are thousands of such battles.
 std::size_t round_up(std::size_t size) {
-  return (size + kColumnAlignment - 1) & ~(kColumnAlignment - 1);
+  const std::size_t alignment = std::clamp(std::bit_ceil(size), std::size_t{8}, kColumnAlignment);
+  return (size + alignment - 1) & ~(alignment - 1);
 }
 
 template <class T>
@@ -38,20 +42,26 @@ void TableBase::Free::operator()(std::byte* memory) const {
 TableBase::TableBase(std::string name, u8 index, u32 capacity, std::vector<FieldDescription> fields)
     : name_(std::move(name)), index_(index), capacity_(capacity), fields_(std::move(fields)) {
   std::size_t size = 0;
+  places_.reserve(fields_.size());
   for (const FieldDescription& field : fields_) {
-    offsets_.push_back(size);
-    size += round_up(std::size_t{capacity_} * field_size(field.type));
+    const std::size_t bytes = std::size_t{capacity_} * field_size(field.type);
+    // A column of a whole line or more after small ones.
+    if (bytes >= kColumnAlignment) size = (size + kColumnAlignment - 1) & ~(kColumnAlignment - 1);
+    DRUM_ASSERT(size <= UINT32_MAX);
+    places_.push_back({static_cast<u32>(size), static_cast<u32>(field_size(field.type))});
+    size += round_up(bytes);
   }
   size = std::max(size, kColumnAlignment);
   memory_.reset(static_cast<std::byte*>(::operator new[](size, std::align_val_t{kColumnAlignment})));
   std::memset(memory_.get(), 0, size);
+  memory_size_ = size;
   live_.resize(live_words(capacity_));
   generations_.resize(capacity_);
 }
 
 i64 TableBase::value(std::size_t column, u32 slot) const {
   const FieldType type = fields_[column].type;
-  const std::byte* row = memory_.get() + offsets_[column] + std::size_t{slot} * field_size(type);
+  const std::byte* row = memory_.get() + places_[column].offset + std::size_t{slot} * field_size(type);
   switch (type) {
     case FieldType::i8:
       return load<i8>(row);

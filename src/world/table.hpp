@@ -40,8 +40,10 @@ class TableBase {
   /// Column `i` from slot 0 to used(), little-endian, field_size(type) bytes a row.
   /// Rows that are not live hold zeros.
   Bytes column_bytes(std::size_t i) const {
-    return {memory_.get() + offsets_[i], std::size_t{used_} * field_size(fields_[i].type)};
+    return {memory_.get() + places_[i].offset, std::size_t{used_} * places_[i].bytes};
   }
+  /// Where all columns lie.
+  Bytes memory_bytes() const { return {memory_.get(), memory_size_}; }
   /// One bit a slot, (used() + 63) / 64 words.
   std::span<const u64> live_bits() const { return {live_.data(), (used_ + 63) / 64}; }
   /// Generation of each slot up to used(); 0 never used.
@@ -92,12 +94,17 @@ class TableBase {
   }
 
  protected:
-  std::byte* column_data(std::size_t i) { return memory_.get() + offsets_[i]; }
-  const std::byte* column_data(std::size_t i) const { return memory_.get() + offsets_[i]; }
+  std::byte* column_data(std::size_t i) { return memory_.get() + places_[i].offset; }
+  const std::byte* column_data(std::size_t i) const { return memory_.get() + places_[i].offset; }
 
  private:
   struct Free {
     void operator()(std::byte* memory) const;
+  };
+  /// A column's first byte in memory_, and the bytes of one of its rows.
+  struct Place {
+    u32 offset;
+    u32 bytes;
   };
 
   bool fits(u32 used, std::span<const u64> live, std::span<const u32> generations,
@@ -114,10 +121,11 @@ class TableBase {
   u64 replaced_count_ = 0;
   u32 lowest_free_ = 0;  ///< no free slot is below it; a hint that the live bits determine
   std::vector<FieldDescription> fields_;
-  std::vector<std::size_t> offsets_;
+  std::vector<Place> places_;  ///< by column
+  std::size_t memory_size_ = 0;
   std::vector<u64> live_;
   std::vector<u32> generations_;
-  std::unique_ptr<std::byte[], Free> memory_;  ///< all columns, each on a 64-byte boundary
+  std::unique_ptr<std::byte[], Free> memory_;  ///< all columns; each on a 64-byte boundary, or within a line
 };
 
 /// The typed view that rules work with.

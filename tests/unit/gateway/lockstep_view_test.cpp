@@ -81,7 +81,9 @@ TEST(lockstep_view, what_is_not_acknowledged_comes_again_and_what_is_does_not) {
     add(log, tick);
     for (const Tick each : ticks_of(view, log)) ++sent[each];
     // Tick 5 was stepped, nothing after it.
-    if (tick == 10) EXPECT_EQ(view.acknowledge(stepped(5, hash_of(5)), log), LockstepView::Verdict::fine);
+    if (tick == 10) {
+      EXPECT_EQ(view.acknowledge(stepped(5, hash_of(5)), log), LockstepView::Verdict::fine);
+    }
   }
   EXPECT_LE(sent[3], 4);
   EXPECT_GE(sent[6], 6) << "a lost tick must come again until it is acknowledged";
