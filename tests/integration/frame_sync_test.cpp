@@ -62,7 +62,7 @@ class Player final : public client::ClientListener {
     });
   }
   void on_refused(client::Client&, const wire::Refused& refused) override {
-    predictor->forget(refused.cmd_id);
+    if (predictor) predictor->forget(refused.cmd_id);
   }
 
   void play(client::Client& client) {
@@ -76,7 +76,6 @@ class Player final : public client::ClientListener {
     EXPECT_GE(shown_ns, shown_ns_) << "never back";
     shown_ns_ = shown_ns;
     const Tick tick = ticks_.tick_at(now) + delay_.ticks();
-    if (tick <= predictor->tick()) return;
     if (now >= act_at_) {
       act_at_ = now + static_cast<i64>(80 + rng_.below(u64{200})) * kMillisecondNs;
       world::Command command;
@@ -86,10 +85,11 @@ class Player final : public client::ClientListener {
       command.skill = arena::kSkillDash;
       command.x = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
       command.y = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
-      command.apply_tick = static_cast<u32>(tick);
+      const Tick apply_tick = predictor->apply_tick(tick);
+      command.apply_tick = static_cast<u32>(apply_tick);
       command.view_tick = static_cast<u32>(playback.view_tick());
       EXPECT_EQ(client.send(command, 1, now), command.sequence);
-      predictor->issue(command, tick);
+      predictor->issue(command, apply_tick);
       ++commands;
     }
     while (predictor->tick() < tick) {
@@ -176,7 +176,6 @@ TEST(ServerFrameSync, two_clients_are_where_they_predicted_and_see_each_other) {
         player.others.place_at(player.other, static_cast<i64>(player.playback.view_tick()) * kTickNs));
     EXPECT_GT(player.playback.view_tick() + 30, player.predictor->confirmed_tick())
         << "not half a second back";
-    EXPECT_LE(player.playback.view_tick(), player.predictor->confirmed_tick() + 3);
   }
 }
 

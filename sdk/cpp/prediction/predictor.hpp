@@ -63,12 +63,16 @@ class Predictor {
   const Correction& correction() const { return correction_; }
   std::size_t pending() const { return pending_.size(); }
 
-  /// One's own command, to be applied in `tick`, which is not predicted yet. Sequences
-  /// rise and ticks do not fall (asserted). When too many wait the oldest is forgotten.
+  /// The tick for the next command: `wanted`, or the first later one that a command may
+  /// be issued for.
+  Tick apply_tick(Tick wanted) const { return std::max({wanted, predicted_tick_ + 1, last_issued_tick_}); }
+  /// One's own command, to be applied in `tick`, which is one that apply_tick() allows and
+  /// the command carries. Sequences rise (both asserted). When too many wait the oldest is
+  /// forgotten.
   void issue(const world::Command& command, Tick tick) {
-    DRUM_ASSERT(tick > predicted_tick_);
-    DRUM_ASSERT(pending_.empty() ||
-                (command.sequence > pending_.back().command.sequence && tick >= pending_.back().tick));
+    DRUM_ASSERT(tick == apply_tick(tick) && command.apply_tick == static_cast<u32>(tick));
+    DRUM_ASSERT(pending_.empty() || command.sequence > pending_.back().command.sequence);
+    last_issued_tick_ = tick;
     if (pending_.size() == kMaxPending) pending_.erase(pending_.begin());
     pending_.push_back({command, tick});
   }
@@ -154,6 +158,7 @@ class Predictor {
   State predicted_{};
   Tick confirmed_tick_ = 0;
   Tick predicted_tick_ = 0;
+  Tick last_issued_tick_ = 0;
   std::vector<Pending> pending_;  ///< ascending by sequence and by tick
 };
 
