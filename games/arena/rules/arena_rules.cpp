@@ -36,6 +36,7 @@ ArenaRules::ArenaRules(const Settings& settings, const world::BattleSettings& ba
       projectiles_(world_.add_table<Projectile>("projectile", max_players_ * kShotsPerPlayer)),
       seats_(world_.add_table<Seat>("seat", max_players_)),
       obstacles_(world_.add_table<ObstacleRow>("obstacle", std::max(1U, wanted_obstacles_))),
+      lag_(world_, max_players_, tuning_.lag_ticks),
       grid_(side_, max_players_),
       acting_(max_players_) {
   static_assert(kPlayerTable == 0 && kPickupTable == 1);
@@ -71,6 +72,7 @@ Bytes ArenaRules::map_description() const {
 
 void ArenaRules::on_create() {
   for (u32 i = 0; i < max_players_; ++i) seats_.create();
+  lag_.create();
   generate_obstacles(wanted_obstacles_, side_, world_.rng(), obstacles_);
   map_version_ = 0;
   refresh_map();
@@ -146,6 +148,7 @@ void ArenaRules::stand_up(u32 slot) {
   players_.at<&Player::health>(slot) = static_cast<u16>(tuning_.health);
   players_.at<&Player::flags>(slot) = kFlagProtected;
   players_.at<&Player::phase_until>(slot) = now() + tuning_.protection;
+  if (lag_.enabled()) lag_.restart(slot, place);
 }
 
 void ArenaRules::stand_still(u32 slot) {

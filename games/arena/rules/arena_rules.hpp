@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arena/components.hpp"
+#include "arena/lag_compensation.hpp"
 #include "arena/obstacle_index.hpp"
 #include "arena/player_grid.hpp"
 #include "arena/settings.hpp"
@@ -51,6 +52,8 @@ class ArenaRules final : public world::Rules {
   void stand_still(u32 slot);
   bool create_pickup();
 
+  /// Where the sender of the command saw him, within the bound.
+  Vector seen_place_of(u32 slot, const world::Command& command) const;
   world::Refusal check_attack(u32 slot, const world::Command& command) const;
   world::Refusal check_skill(u32 slot, const world::Command& command) const;
 
@@ -61,7 +64,7 @@ class ArenaRules final : public world::Rules {
   void shoot(u32 slot, world::EventList& events);
   void blast(u32 slot, world::EventList& events);
   void move_projectiles(world::EventList& events);
-  bool fly(u32 shot, world::EventList& events);
+  bool fly(u32 shot, u32 age, world::EventList& events);
   void collect_pickups(world::EventList& events);
   void return_pickups();
   u32 strengthened(u32 slot, u32 damage) const;
@@ -84,6 +87,7 @@ class ArenaRules final : public world::Rules {
   world::Table<Projectile>& projectiles_;
   world::Table<Seat>& seats_;
   world::Table<ObstacleRow>& obstacles_;
+  LagCompensation lag_;  ///< its tables, if there are any, come last
 
   // Derived from the tables, and made again whenever they are replaced.
   PlayerGrid grid_;

@@ -52,6 +52,11 @@ Refusal ArenaRules::check(PlayerSlot player, const Command& command) const {
   return world::kRefusedUnknownAction;
 }
 
+Vector ArenaRules::seen_place_of(u32 slot, const Command& command) const {
+  const u32 age = lag_.age_of(command.view_tick, now());
+  return age == 0 ? place_of(slot) : lag_.place_at(slot, now() - age);
+}
+
 Refusal ArenaRules::check_attack(u32 slot, const Command& command) const {
   if (now() < players_.at<&Player::attack_ready>(slot)) return world::kRefusedCooldown;
   if (command.target.value == 0) return check_direction(command);
@@ -61,7 +66,7 @@ Refusal ArenaRules::check_attack(u32 slot, const Command& command) const {
   if ((flags & kFlagDead) != 0) return world::kRefusedBadTarget;
   if ((flags & kFlagProtected) != 0) return Refusal{kRefusedTargetProtected};
   const u64 range = static_cast<u64>(tuning_.melee_range.raw);
-  if (world::raw_length_squared(place_of(victim) - place_of(slot)) > range * range) {
+  if (world::raw_length_squared(seen_place_of(victim, command) - place_of(slot)) > range * range) {
     return world::kRefusedOutOfRange;
   }
   return world::kAccepted;
@@ -109,7 +114,7 @@ void ArenaRules::apply(PlayerSlot player, const Command& command) {
     case Action::attack:
       flags &= static_cast<u8>(~kFlagProtected);
       if (command.target.value != 0) {
-        const Vector towards = place_of(entity_slot(command.target)) - place_of(slot);
+        const Vector towards = seen_place_of(entity_slot(command.target), command) - place_of(slot);
         heading = world::atan2(towards.y, towards.x);
         players_.at<&Player::target>(slot) = command.target.value;
         players_.at<&Player::attack_ready>(slot) = now() + tuning_.melee_cooldown;
@@ -119,6 +124,7 @@ void ArenaRules::apply(PlayerSlot player, const Command& command) {
         players_.at<&Player::aim>(slot) = heading;
         players_.at<&Player::attack_ready>(slot) = now() + tuning_.shot_cooldown;
         pending |= kPendingShot;
+        if (lag_.enabled()) lag_.shot_age(slot) = static_cast<u8>(lag_.age_of(command.view_tick, now()));
       }
       return;
     case Action::skill:

@@ -20,14 +20,19 @@ struct CellRange {
 }  // namespace
 
 void ObstacleIndex::build(const world::Table<ObstacleRow>& table, Fixed map_side) {
-  side_cells_ = static_cast<u64>(map_side.raw >> kCellShift) + 1;
-  obstacles_.clear();
+  std::vector<Obstacle> obstacles;
   table.for_each([&](u32 slot) {
-    obstacles_.push_back({static_cast<ObstacleShape>(table.at<&ObstacleRow::shape>(slot)),
-                          table.at<&ObstacleRow::x>(slot), table.at<&ObstacleRow::y>(slot),
-                          table.at<&ObstacleRow::half_width>(slot),
-                          table.at<&ObstacleRow::half_height>(slot)});
+    obstacles.push_back({static_cast<ObstacleShape>(table.at<&ObstacleRow::shape>(slot)),
+                         table.at<&ObstacleRow::x>(slot), table.at<&ObstacleRow::y>(slot),
+                         table.at<&ObstacleRow::half_width>(slot),
+                         table.at<&ObstacleRow::half_height>(slot)});
   });
+  build(obstacles, map_side);
+}
+
+void ObstacleIndex::build(std::span<const Obstacle> obstacles, Fixed map_side) {
+  side_cells_ = static_cast<u64>(map_side.raw >> kCellShift) + 1;
+  obstacles_.assign(obstacles.begin(), obstacles.end());
   const auto for_each_cell = [&](const Obstacle& obstacle, auto visit) {
     const CellRange columns(obstacle.x, obstacle.half_width + kReach, kCellShift, side_cells_);
     const CellRange rows(obstacle.y, obstacle.half_height + kReach, kCellShift, side_cells_);

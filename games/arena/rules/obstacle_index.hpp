@@ -16,6 +16,7 @@ class ObstacleIndex {
  public:
   /// Allocates; call outside of the step.
   void build(const world::Table<ObstacleRow>& table, Fixed map_side);
+  void build(std::span<const Obstacle> obstacles, Fixed map_side);
 
   std::span<const Obstacle> all() const { return obstacles_; }
 

@@ -50,6 +50,7 @@ auto keys_of(Settings& s) {
       {"pickup", "damage_ms", &s.pickup.damage_ms, 16, 60'000},
       {"score", "kill_points", &s.score.kill_points, 0, 1'000},
       {"score", "pickup_points", &s.score.pickup_points, 0, 1'000},
+      {"lag_compensation", "max_ms", &s.lag_compensation.max_ms, 0, 240},
   });
 }
 

@@ -39,6 +39,9 @@ struct Settings {
   struct Score {
     i64 kill_points, pickup_points;
   } score;
+  struct LagCompensation {
+    i64 max_ms;
+  } lag_compensation;
 };
 
 /// games/arena/rules.toml as it was when the module was built.

@@ -1,8 +1,10 @@
 // One tick: everybody moves, then acts, then shots fly, then pickups are taken.
 // Rows are visited in slot order; nothing here allocates.
 #include <algorithm>
+#include <utility>
 
 #include "arena/arena_rules.hpp"
+#include "arena/movement.hpp"
 
 namespace drumline::arena {
 
@@ -68,6 +70,7 @@ void ArenaRules::move_players() {
     }
     if ((flag & (kFlagMoving | kFlagDashing)) != 0) move_player(slot, flag);
     grid_.add(slot, place_of(slot));
+    if (lag_.enabled()) lag_.note(slot, place_of(slot), tick);
     if (pending[slot] != 0) acting_.push_back(slot);
   });
 }
@@ -85,18 +88,11 @@ void ArenaRules::expire_flags(u32 slot, u8& flags) const {
 }
 
 void ArenaRules::move_player(u32 slot, u8 flags) {
-  Vector way;
-  if ((flags & kFlagDashing) != 0) {
-    way = world::direction_of(players_.at<&Player::dash_heading>(slot)) * tuning_.dash_speed;
-  } else {
-    const i64 speed = (flags & kFlagFast) != 0 ? tuning_.fast_speed : tuning_.speed;
-    way = {Fixed::from_raw((players_.at<&Player::move_x>(slot) * speed) >> 15),
-           Fixed::from_raw((players_.at<&Player::move_y>(slot) * speed) >> 15)};
-  }
-  Vector place = obstacle_index_.resolve(place_of(slot) + way, tuning_.radius);
-  const Fixed far = side_ - tuning_.radius;
-  players_.at<&Player::x>(slot) = clamp(place.x, tuning_.radius, far);
-  players_.at<&Player::y>(slot) = clamp(place.y, tuning_.radius, far);
+  const Gait gait{flags, players_.at<&Player::move_x>(slot), players_.at<&Player::move_y>(slot),
+                  players_.at<&Player::dash_heading>(slot)};
+  const Vector place = moved(place_of(slot), gait, tuning_, obstacle_index_, side_);
+  players_.at<&Player::x>(slot) = place.x;
+  players_.at<&Player::y>(slot) = place.y;
 }
 
 void ArenaRules::act(u32 slot, EventList& events) {
@@ -144,6 +140,11 @@ void ArenaRules::shoot(u32 slot, EventList& events) {
       static_cast<u16>(std::min(strengthened(slot, tuning_.shot_damage), u32{0xFFFF}));
   projectiles_.at<&Projectile::ticks_left>(shot) = tuning_.shot_ticks;
   emit(events, EventKind::shot, players_.id_of(slot), {}, place, aim, sent_length(tuning_.shot_range));
+  if (!lag_.enabled()) return;
+  // The flight that the sender has seen already, through the others where they were then.
+  for (u32 age = std::exchange(lag_.shot_age(slot), u8{0}); age > 0; --age) {
+    if (!fly(shot, age, events)) return projectiles_.destroy(shot);
+  }
 }
 
 void ArenaRules::blast(u32 slot, EventList& events) {
@@ -160,12 +161,12 @@ void ArenaRules::blast(u32 slot, EventList& events) {
 
 void ArenaRules::move_projectiles(EventList& events) {
   projectiles_.for_each([&](u32 shot) {
-    if (!fly(shot, events)) projectiles_.destroy(shot);
+    if (!fly(shot, 0, events)) projectiles_.destroy(shot);
   });
 }
 
-// False when the shot's flight ends here.
-bool ArenaRules::fly(u32 shot, EventList& events) {
+// One tick of flight among the players as they stood `age` ticks ago. False when it ends here.
+bool ArenaRules::fly(u32 shot, u32 age, EventList& events) {
   Fixed& x = projectiles_.at<&Projectile::x>(shot);
   Fixed& y = projectiles_.at<&Projectile::y>(shot);
   const Vector from{x, y};
@@ -177,7 +178,10 @@ bool ArenaRules::fly(u32 shot, EventList& events) {
   i64 earliest = Fixed::kOneRaw + 1;
   const Fixed half = Fixed::from_raw(max(abs(way.x), abs(way.y)).raw / 2 + 1);
   const Vector middle{from.x + Fixed::from_raw(way.x.raw / 2), from.y + Fixed::from_raw(way.y.raw / 2)};
-  grid_.for_each_near(middle, half + reach, [&](u32 other, Vector place) {
+  // The grid knows where they stand now.
+  const Fixed strayed = Fixed::from_raw(tuning_.most_speed * age);
+  grid_.for_each_near(middle, half + reach + strayed, [&](u32 other, Vector place) {
+    if (age != 0) place = lag_.place_at(other, now() - age);
     const i64 when = sweep_circle(from, way, place, reach);
     if (when < 0 || when > earliest || (when == earliest && other > victim)) return;
     if ((players_.at<&Player::flags>(other) & kFlagDead) != 0 || players_.id_of(other) == owner) return;

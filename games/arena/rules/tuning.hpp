@@ -1,6 +1,8 @@
 // The rules document's numbers in the units of the simulation.
 #pragma once
 
+#include <algorithm>
+
 #include "arena/components.hpp"
 #include "arena/settings.hpp"
 
@@ -43,7 +45,9 @@ struct Tuning {
         strong_percent(static_cast<u32>(s.pickup.damage_percent)),
         strong_duration(ticks_of_ms(s.pickup.damage_ms)),
         kill_score(static_cast<u32>(s.score.kill_points)),
-        pickup_score(static_cast<u32>(s.score.pickup_points)) {}
+        pickup_score(static_cast<u32>(s.score.pickup_points)),
+        lag_ticks(ticks_of_ms(s.lag_compensation.max_ms)),
+        most_speed(std::max(fast_speed, dash_speed.raw)) {}
 
   // Health in 1/256 point, durations in ticks, speeds in raw length a tick.
   u32 health;
@@ -69,6 +73,8 @@ struct Tuning {
   Fixed pickup_radius;
   u32 pickup_return, pickup_heal, fast_duration, strong_percent, strong_duration;
   u32 kill_score, pickup_score;
+  u32 lag_ticks;
+  i64 most_speed;  ///< of a body
 
  private:
   static u32 points(i64 value) { return static_cast<u32>(value) << kHealthShift; }
