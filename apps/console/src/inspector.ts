@@ -20,7 +20,7 @@ export class Inspector {
   private readonly rowSelect = document.getElementById("row") as HTMLSelectElement;
   private readonly fieldList = document.getElementById("fields")!;
   private simulation: Simulation | null = null;
-  private listedSlots = new Uint32Array();
+  private listedSlots: Uint32Array = new Uint32Array();
   private cells: Array<{ row: HTMLElement; value: HTMLElement }> = [];
   /** Of the row and generation that is shown, so that only its own changes are marked. */
   private shown = "";

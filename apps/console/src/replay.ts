@@ -182,6 +182,8 @@ function show({ recording, replay, stage, survey, fileName }: Opened): void {
   const { tick } = replay;
   if (document.activeElement !== tickInput) tickInput.value = String(tick);
   showStatus(survey, recording);
+  showHash(replay, survey);
+  showWarning(replay, survey, recording);
   if (inspected === tick) return;
   inspected = tick;
   inspector.show((table, slot) => nameOf(stage, table, slot));
@@ -189,8 +191,6 @@ function show({ recording, replay, stage, survey, fileName }: Opened): void {
   element("subtitle").textContent = `${fileName} · battle ${recording.battle} · ${game} · ${stage.names.size} players`;
   const time_s = (at: number): string => ((at - recording.firstTick) / TICKS_PER_SECOND).toFixed(2);
   element("position").textContent = `of ${recording.firstTick} … ${recording.lastTick} · ${time_s(tick)} s of ${time_s(recording.lastTick)} s`;
-  showHash(replay, survey);
-  showWarning(replay, survey, recording);
 }
 
 /** Players and seats have people's names. */
