@@ -39,11 +39,12 @@ before(async () => {
   assert.ok(binary && existsSync(binary), `DRUMLINE_BIN names no binary: ${binary}`);
   folder = temporaryFolder();
   const data = join(folder.path, "data");
-  const started = await startServer(binary, data, 0, 0);
+  // As many seats as bots make a map on which they meet.
+  const started = await startServer(binary, data, 0, 0, ["--set", `battle.max_players=${BOTS}`]);
   server = started.child;
   const bots = new Child(binary, [
     "bots", "--connect", `quic://127.0.0.1:${started.ready.port}`, "--count", String(BOTS),
-    "--pki", join(data, "pki"), "--seconds", "9",
+    "--pki", join(data, "pki"), "--seconds", "12",
   ]);
   await until("the bots' end", () => !bots.running, 60_000);
   recording = join(folder.path, "battle-1.drec");
@@ -65,11 +66,12 @@ test("a recording is opened, and every state hash is compared", async () => {
   await page.setInputFiles("#file", recording);
   const { lastTick } = await told("the recording", replay, 20_000);
   assert.ok(lastTick > 400, `${lastTick} ticks`);
-  const { mismatches, damage, joins } = await told("the survey", async () => {
+  const { mismatches, damage, joins, deaths } = await told("the survey", async () => {
     const now = await replay();
     return now.surveyed && now;
   }, 60_000);
   assert.deepEqual([mismatches, damage, joins], [0, 0, BOTS]);
+  console.log(`${lastTick} ticks, ${deaths} deaths; screenshots in ${outFolder}`);
   await told("the status", async () => /every state hash is the recorded one/.test(await page.textContent("#status")), 5_000);
   assert.match(await page.textContent("#subtitle"), /battle-1\.drec · battle 1 · arena/);
 });
@@ -106,7 +108,7 @@ test("a click on a player shows his fields by name", async () => {
   const [, [x, y]] = found;
   await page.mouse.click(x, y);
   await told("a name", async () => (await page.textContent("#entity-name")) in (await places()), 5_000);
-  assert.match(await page.textContent("#entity-id"), /slot \d+ · generation \d+ · id 0x[0-9a-f]{16}/);
+  assert.match(await page.textContent("#entity-id"), /slot \d+ · generation \d+\nid 0x[0-9a-f]{16}/);
   for (const name of ["x", "y", "heading", "health", "score", "attack_ready"]) assert.match(await fieldOf(name), /^-?\d+(\.\d{4})?$/, name);
   await page.screenshot({ path: join(outFolder, "replay-selected.png") });
 });
@@ -146,6 +148,8 @@ test("another simulation's recording is refused with both ids, and a damaged one
   await page.setInputFiles("#file", other);
   await told("the place", async () => /other\.drec: offset 88: .*cut off/.test(await page.textContent("#error")), 10_000);
   await page.screenshot({ path: join(outFolder, "replay-refused.png") });
+  await page.click("#dismiss");
+  assert.equal(await page.isVisible("#drop"), false, "the one before is still open");
 });
 
 test("a tick with another hash is shown with both", async () => {

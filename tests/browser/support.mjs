@@ -132,10 +132,11 @@ export class Child {
   }
 }
 
-/** `drumline serve` on a data folder; ports of 0 are any. Gives { child, ready }, the line of --json. */
-export async function startServer(binary, data, port, adminPort) {
+/** `drumline serve` on a data folder; ports of 0 are any. `more` is further
+ * options. Gives { child, ready }, the line of --json. */
+export async function startServer(binary, data, port, adminPort, more = []) {
   const child = new Child(binary, [
-    "serve", "--data", data, "--port", String(port), "--admin-port", String(adminPort), "--json",
+    "serve", "--data", data, "--port", String(port), "--admin-port", String(adminPort), "--json", ...more,
   ]);
   const ready = await until(
     `the server's ready line from "${child.name}"`,

@@ -94,7 +94,7 @@ export class Inspector {
     const generation = columns.generations[at];
     const id = entityId(table.index, generation, this.slot).toString(16).padStart(16, "0");
     heading.textContent = name || `${table.name} ${this.slot}`;
-    detail.textContent = `slot ${this.slot} · generation ${generation} · id 0x${id}`;
+    detail.textContent = `slot ${this.slot} · generation ${generation}\nid 0x${id}`;
     const same = this.shown === id;
     this.shown = id;
     this.cells.forEach(({ row, value }, f) => {

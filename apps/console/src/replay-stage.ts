@@ -4,13 +4,13 @@ import { ArenaMap, showActor } from "./arena";
 import { Actor, actorKey, hueOf, keyOf, type Stage } from "./scene";
 
 const FIXED_ONE = 65536;
+/** Of the table "seats": 24 bytes of name. */
 const NAME_FIELDS = ["name_0", "name_1", "name_2"];
 
 export class ReplayStage implements Stage {
   readonly map: ArenaMap;
   readonly actors = new Map<number, Actor>();
-  /** Names by seat. */
-  readonly names = new Map<number, string>();
+  private readonly people = new Map<number, { generation: number; name: string }>();
   renderTick = 0;
   readonly ownKey = -1;
   readonly self = undefined;
@@ -51,15 +51,30 @@ export class ReplayStage implements Stage {
     for (const actor of this.actors.values()) actor.track.sample(renderTick);
   }
 
+  /** Seats that are taken. */
+  get players(): number {
+    return this.people.size;
+  }
+
+  /** Of who sits there; "" when nobody does. */
+  nameOfSeat(seat: number): string {
+    return this.people.get(seat)?.name ?? "";
+  }
+
   private readNames(): void {
-    this.names.clear();
     if (!this.seats) return;
     const columns = this.simulation.columns(this.seats);
+    const { slots, generations } = columns;
+    const taken = new Set(slots);
+    for (const seat of this.people.keys()) if (!taken.has(seat)) this.people.delete(seat);
     const parts = NAME_FIELDS.map((name) => columnOf(this.seats!, columns, name));
-    columns.slots.forEach((seat, i) => {
+    slots.forEach((seat, i) => {
+      // A name stays for as long as the seat has its owner.
+      if (this.people.get(seat)?.generation === generations[i]) return;
       const bytes = new DataView(new ArrayBuffer(NAME_FIELDS.length * 8));
       parts.forEach((part, n) => bytes.setBigInt64(n * 8, part?.[i] ?? 0n, true));
-      this.names.set(seat, new TextDecoder().decode(bytes.buffer).replace(/\0.*$/s, ""));
+      const name = new TextDecoder().decode(bytes.buffer).replace(/\0.*$/s, "");
+      this.people.set(seat, { generation: generations[i], name });
     });
   }
 
@@ -87,7 +102,7 @@ export class ReplayStage implements Stage {
       if (kind === "player") {
         actor.player = seat(i);
         actor.hue = hueOf(actor.player);
-        actor.name = this.names.get(actor.player) ?? "";
+        actor.name = this.nameOfSeat(actor.player);
       }
       actor.lastTick = tick;
       showActor(actor, this.map, tick, {

@@ -7,12 +7,12 @@ import { MAX_BODY_PIXELS } from "./controls";
 import { Effects } from "./effects";
 import { Inspector } from "./inspector";
 import { Painter } from "./painter";
+import { hex, report, TICKS_PER_SECOND } from "./replay-report";
 import { ReplayStage } from "./replay-stage";
 import { actorAt, actorKey } from "./scene";
 import { Survey } from "./survey";
 import { Timeline } from "./timeline";
 
-const TICKS_PER_SECOND = 62.5;
 /** Stepping may take this much of a frame; what is not done then is late, not lost. */
 const STEP_BUDGET_MS = 24;
 
@@ -34,6 +34,8 @@ interface Opened {
 }
 
 const camera = new Camera();
+// Below the header, beside the inspector, above the playback bar.
+camera.margins = { left: 16, right: 294, top: 90, bottom: 136 };
 const painter = new Painter(mapCanvas);
 let simulations: Promise<SimulationModule> | null = null;
 let opened: Opened | null = null;
@@ -54,24 +56,27 @@ function showError(text: string): void {
   element("drop").hidden = false;
   element("error").hidden = text === "";
   element("error").textContent = text;
+  element("dismiss").hidden = opened === null;
 }
 
 async function open(file: File): Promise<void> {
   const mine = ++era;
   try {
     if (file.size > MAX_RECORDING_BYTES) throw new Error(`it has ${file.size} bytes, more than ${MAX_RECORDING_BYTES}`);
-    simulations ??= loadSimulation("simulation.wasm");
+    // When fetching it failed, the next file tries again.
+    simulations ??= loadSimulation("simulation.wasm").catch((error) => {
+      simulations = null;
+      throw error;
+    });
     const [bytes, module] = await Promise.all([file.arrayBuffer(), simulations]);
     if (mine !== era) return;
     const recording = new Recording(new Uint8Array(bytes));
     const replay = new Replay(module, recording);
-    close();
     const stage = new ReplayStage(replay.simulation);
     const survey = new Survey(module, recording);
+    close();
     opened = { recording, replay, stage, effects: new Effects(stage, stage.map), survey, fileName: file.name };
   } catch (error) {
-    // Also when fetching failed: the next file tries again.
-    simulations = null;
     if (mine === era) showError(`${file.name}: ${(error as Error).message}`);
     return;
   }
@@ -179,61 +184,19 @@ function frame(nowMs: number): void {
 
 function show({ recording, replay, stage, survey, fileName }: Opened): void {
   timeline.draw(recording, survey, time);
-  const { tick } = replay;
+  report(recording, replay, survey);
+  const { tick, simulation } = replay;
   if (document.activeElement !== tickInput) tickInput.value = String(tick);
-  showStatus(survey, recording);
-  showHash(replay, survey);
-  showWarning(replay, survey, recording);
   if (inspected === tick) return;
   inspected = tick;
   inspector.show((table, slot) => nameOf(stage, table, slot));
-  const { game } = replay.simulation;
-  element("subtitle").textContent = `${fileName} · battle ${recording.battle} · ${game} · ${stage.names.size} players`;
-  const time_s = (at: number): string => ((at - recording.firstTick) / TICKS_PER_SECOND).toFixed(2);
-  element("position").textContent = `of ${recording.firstTick} … ${recording.lastTick} · ${time_s(tick)} s of ${time_s(recording.lastTick)} s`;
+  element("subtitle").textContent = `${fileName} · battle ${recording.battle} · ${simulation.game} · ${stage.players} players`;
 }
 
 /** Players and seats have people's names. */
 function nameOf(stage: ReplayStage, table: number, slot: number): string {
-  const actor = stage.actors.get(actorKey(table, slot));
-  if (actor) return actor.name;
-  return opened?.replay.simulation.tables[table].name === "seats" ? (stage.names.get(slot) ?? "") : "";
-}
-
-const hex = (hash: bigint): string => hash.toString(16).padStart(16, "0");
-
-function showHash(replay: Replay, survey: Survey): void {
-  const { tick } = replay;
-  const wrong = replay.mismatches.get(tick) ?? survey.mismatches.get(tick);
-  const code = element("hash");
-  code.className = wrong ? "differs" : "";
-  code.textContent = wrong ? `${hex(wrong.hash)} ≠ recorded ${hex(wrong.recordedHash)}` : hex(replay.simulation.hash);
-}
-
-function showStatus(survey: Survey, recording: Recording): void {
-  const [first] = survey.mismatches.values();
-  const compared = Math.round(((survey.tick - recording.firstTick) / Math.max(1, recording.lastTick - recording.firstTick)) * 100);
-  const [state, text] = first
-    ? ["unreachable", `state hash differs at tick ${first.tick}`]
-    : recording.damage.length > 0
-      ? ["reconnecting", `damaged in ${recording.damage.length} place${recording.damage.length > 1 ? "s" : ""}`]
-      : survey.done
-        ? ["connected", "every state hash is the recorded one"]
-        : ["connecting", `comparing state hashes: ${compared} %`];
-  const status = element("status");
-  if (status.dataset.state !== state) status.dataset.state = state;
-  status.querySelector("b")!.textContent = text;
-}
-
-function showWarning(replay: Replay, survey: Survey, recording: Recording): void {
-  const [first] = survey.mismatches.values();
-  const lines = recording.damage.slice(0, 3).map(({ offset, what }) => `offset ${offset}: ${what}`);
-  if (recording.damage.length > 3) lines.push(`and ${recording.damage.length - 3} more`);
-  if (replay.obstacle) lines.unshift(replay.obstacle);
-  if (first) lines.unshift(`tick ${first.tick}: the state hash is ${hex(first.hash)} here and ${hex(first.recordedHash)} in the recording`);
-  const warning = element("warning");
-  warning.hidden = lines.length === 0;
-  warning.textContent = lines.join("; ");
+  const isSeat = opened?.replay.simulation.tables[table].name === "seats";
+  return isSeat ? stage.nameOfSeat(slot) : (stage.actors.get(actorKey(table, slot))?.name ?? "");
 }
 
 function listenToMap(): void {
@@ -288,6 +251,7 @@ function onKey(event: KeyboardEvent): void {
 
 function listenToFiles(): void {
   for (const id of ["open", "open-other"]) element(id).addEventListener("click", () => fileInput.click());
+  element("dismiss").addEventListener("click", () => (element("drop").hidden = true));
   fileInput.addEventListener("change", () => {
     if (fileInput.files?.[0]) void open(fileInput.files[0]);
     // So that the same file can be chosen again.
@@ -310,6 +274,7 @@ playButton.addEventListener("click", togglePlaying);
 element("step").addEventListener("click", stepOnce);
 element("step-back").addEventListener("click", stepBack);
 tickInput.addEventListener("change", () => Number.isFinite(tickInput.valueAsNumber) && goTo(Math.round(tickInput.valueAsNumber)));
+tickInput.addEventListener("keydown", (event) => event.key === "Enter" && tickInput.blur());
 window.addEventListener("keydown", onKey);
 window.addEventListener("resize", () => painter.resize(camera));
 listenToMap();
@@ -327,7 +292,7 @@ Object.defineProperty(window, "drumline", {
         lastTick: recording.lastTick,
         playing,
         hash: hex(replay.simulation.hash),
-        players: stage.names.size,
+        players: stage.players,
         damage: recording.damage.length,
         compared: survey.tick,
         surveyed: survey.done,
