@@ -33,6 +33,8 @@ async function goTo(tick) {
   await page.fill("#tick", String(tick));
   await page.press("#tick", "Enter");
   await told(`tick ${tick}`, async () => (await replay()).tick === tick, 10_000);
+  // What the page says of it is written with the next frame.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
 before(async () => {
