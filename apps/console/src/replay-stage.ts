@@ -88,9 +88,11 @@ export class ReplayStage implements Stage {
       const column = columnOf(table, columns, name);
       return (i) => Number(column?.[i] ?? 0n);
     };
-    const [seat, heading, health, score, variety] = ["seat", "heading", "health", "score", "kind"].map(number);
-    // Flags have their meaning by the game; those of arena's players are known here.
-    const flags = number(table.name === "player" ? "flags" : "");
+    const [seat, heading, score, variety] = ["seat", "heading", "score", "kind"].map(number);
+    // What these mean depends on the game; arena's players are known here.
+    const isArena = this.simulation.game === "arena";
+    const flags = number(isArena ? "flags" : "");
+    const health = isArena ? number("health") : () => Infinity;
     columns.slots.forEach((slot, i) => {
       const key = actorKey(table.index, slot);
       let actor = this.actors.get(key);
