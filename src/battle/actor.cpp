@@ -11,7 +11,7 @@ namespace {
 constexpr Tick kExpiryPeriodTicks = 64;
 /// Notices that wait at most, by player and at the least; refusals give way to the others.
 constexpr std::size_t kNoticesPerPlayer = 8;
-constexpr std::size_t kMinNotices = 64;
+constexpr std::size_t kMinNotices = 16;
 constexpr std::size_t kMaxNotices = 8192;
 
 }  // namespace
@@ -21,8 +21,6 @@ BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
   const u32 seats = battle_->info().max_players;
   candidates_.reserve(battle_->limits().inputs);
   held_.reserve(battle_->limits().inputs);
-  // Never moved: candidates are views into it.
-  told_.reserve(kMaxTellsPerTick * world::kMaxTellBytes);
   candidate_sessions_.reserve(battle_->limits().inputs);
   notices_.reserve(std::min(kMaxNotices, kMinNotices + kNoticesPerPlayer * seats));
   session_of_.resize(seats);
@@ -135,6 +133,8 @@ bool BattleActor::tell(Bytes message) {
   if (tells_ == kMaxTellsPerTick || message.size() > world::kMaxTellBytes) return false;
   // What the last tick's inputs looked at is journaled by now.
   if (tells_ == 0) told_.clear();
+  // Most battles are never told anything. Never moved after that: candidates are views into it.
+  told_.reserve(kMaxTellsPerTick * world::kMaxTellBytes);
   const std::size_t at = told_.size();
   told_.insert(told_.end(), message.begin(), message.end());
   ++tells_;

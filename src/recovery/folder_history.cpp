@@ -7,6 +7,7 @@
 #include "journal/reader.hpp"
 #include "recording/reader.hpp"
 #include "recovery/recovery.hpp"
+#include "world/snapshot.hpp"
 
 namespace drumline::recovery {
 
@@ -70,6 +71,20 @@ Result<void> FolderHistory::take(const journal::Record& record) {
     created_hash_ = created->state_hash;
     has_creation_ = true;
   }
+  const Place place{.segment = record.segment,
+                    .bytes = static_cast<u32>(journal::record_bytes(record.payload.size())),
+                    .offset = record.offset};
+  if (record.info.kind == journal::RecordKind::snapshot) {
+    // Where the beginning was pruned, the first one says what the battle is made of.
+    if (!has_creation_ && inline_.empty()) {
+      const auto snapshot = battle::decode_inline_snapshot(record.payload);
+      if (!snapshot) return Error(snapshot.error()).within(where);
+      auto created = battle::decode_created(snapshot->info, record.info.battle, record.info.epoch);
+      if (!created) return std::move(created).error().within(where);
+      info_ = std::move(created->info);
+    }
+    inline_[record.info.tick] = place;
+  }
   if (record.info.kind != journal::RecordKind::tick) return {};
   if (places_.empty()) first_journaled_ = record.info.tick;
   const Tick expected = first_journaled_ + places_.size();
@@ -78,9 +93,7 @@ Result<void> FolderHistory::take(const journal::Record& record) {
                  fmt::format("{}: {}, offset {}: the battle's tick {} should come next", where,
                              journal::segment_path(folder_, record.segment), record.offset, expected)};
   }
-  places_.push_back({.segment = record.segment,
-                     .bytes = static_cast<u32>(journal::record_bytes(record.payload.size())),
-                     .offset = record.offset});
+  places_.push_back(place);
   last_tick_ = record.info.tick;
   return {};
 }
@@ -97,12 +110,14 @@ Result<snapshot::Snapshot> FolderHistory::load_snapshot(Tick tick) const {
 
 Result<void> FolderHistory::find_states() {
   if (has_creation_ && (places_.empty() || first_journaled_ == 1)) stored_ticks_.push_back(0);
-  auto ticks = store_.ticks(info_.id);
-  if (!ticks) return std::move(ticks).error();
-  for (const Tick tick : *ticks) {
+  auto in_files = store_.ticks(info_.id);
+  if (!in_files) return std::move(in_files).error();
+  std::set<Tick> ticks(in_files->begin(), in_files->end());
+  for (const auto& [tick, place] : inline_) ticks.insert(tick);
+  for (const Tick tick : ticks) {
     // One past the journal's end is of a tick that a crash took: nobody saw it.
     if (places_.empty() || tick + 1 < first_journaled_ || tick > last_tick_ || tick == 0) continue;
-    if (stored_ticks_.empty()) {
+    if (stored_ticks_.empty() && !inline_.contains(tick)) {
       // The first one says what the battle is made of, so it is looked into now.
       auto snapshot = load_snapshot(tick);
       auto created = snapshot ? battle::decode_created(snapshot->info(), info_.id, snapshot->header.epoch)
@@ -136,6 +151,7 @@ Result<recording::StoredState> FolderHistory::load_state(Tick tick) {
     state.state_hash = created_hash_;
     return state;
   }
+  if (inline_.contains(tick)) return load_inline(tick);
   auto snapshot = load_snapshot(tick);
   if (!snapshot) return std::move(snapshot).error();
   state.state_hash = snapshot->header.state_hash;
@@ -144,13 +160,23 @@ Result<recording::StoredState> FolderHistory::load_state(Tick tick) {
   return state;
 }
 
-Result<void> FolderHistory::read_tick(Tick tick, battle::TickRecord& out) {
-  DRUM_ASSERT(tick > first_tick_);
-  if (tick > last_tick_) {
-    return Error{ErrorCode::not_found, fmt::format("battle {}: the journal in {} leads to tick {}",
-                                                   info_.id.value, folder_, last_tick_)};
-  }
-  const Place& place = places_[static_cast<std::size_t>(tick - first_journaled_)];
+Result<recording::StoredState> FolderHistory::load_inline(Tick tick) {
+  const auto record = read_record(inline_.at(tick), tick);
+  if (!record) return record.error();
+  const std::string where = battle::tick_name(info_.id, tick);
+  const auto snapshot = battle::decode_inline_snapshot(record->payload);
+  if (!snapshot) return Error(snapshot.error()).within(where);
+  const auto view = world::read_snapshot(snapshot->content);
+  if (!view) return Error(view.error()).within(where);
+  recording::StoredState state;
+  state.tick = tick;
+  state.state_hash = view->hash;
+  state.content.assign(snapshot->content.begin(), snapshot->content.end());
+  return state;
+}
+
+/// The payload holds until the next call.
+Result<journal::Record> FolderHistory::read_record(const Place& place, Tick tick) {
   if (file_ == nullptr || open_segment_ != place.segment) {
     auto file = files_.open(journal::segment_path(folder_, place.segment), env::OpenMode::read);
     if (!file) return std::move(file).error();
@@ -160,12 +186,21 @@ Result<void> FolderHistory::read_tick(Tick tick, battle::TickRecord& out) {
   record_.resize(place.bytes);
   const auto read = file_->read_at(place.offset, record_);
   if (!read) return read.error();
-  std::string why = "the file became shorter";
+  std::string why = "it is another one";
   const auto record = journal::parse_record(Bytes(record_).first(*read), place.segment, place.offset, &why);
-  if (!record || record->info.battle != info_.id || record->info.tick != tick) {
-    return Error{ErrorCode::corrupt, fmt::format("{}, offset {}: the record changed while it was read: {}",
-                                                 file_->path(), place.offset, why)};
+  if (record && record->info.battle == info_.id && record->info.tick == tick) return *record;
+  return Error{ErrorCode::corrupt, fmt::format("{}, offset {}: the record changed while it was read: {}",
+                                               file_->path(), place.offset, why)};
+}
+
+Result<void> FolderHistory::read_tick(Tick tick, battle::TickRecord& out) {
+  DRUM_ASSERT(tick > first_tick_);
+  if (tick > last_tick_) {
+    return Error{ErrorCode::not_found, fmt::format("battle {}: the journal in {} leads to tick {}",
+                                                   info_.id.value, folder_, last_tick_)};
   }
+  const auto record = read_record(places_[static_cast<std::size_t>(tick - first_journaled_)], tick);
+  if (!record) return record.error();
   if (auto decoded = battle::decode_tick(record->payload, out); !decoded) {
     return std::move(decoded).error().within(battle::tick_name(info_.id, tick));
   }

@@ -1,7 +1,8 @@
 // One battle of a data folder as a History: ticks from the journal, states from its
-// creation and its snapshots. Changes nothing on the disk.
+// creation and its snapshots, in the journal or in files. Changes nothing on the disk.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -34,14 +35,17 @@ class FolderHistory final : public recording::History {
   Result<void> take(const journal::Record& record);
   Result<void> find_states();
   Result<snapshot::Snapshot> load_snapshot(Tick tick) const;
+  Result<journal::Record> read_record(const Place& place, Tick tick);
+  Result<recording::StoredState> load_inline(Tick tick);
 
   env::FileSystem& files_;
   std::string folder_;  ///< the journal's
   snapshot::SnapshotStore store_;
   bool has_creation_ = false;
   u64 created_hash_ = 0;
-  Tick first_journaled_ = 0;   ///< tick of places_.front()
-  std::vector<Place> places_;  ///< of the tick records, tick after tick
+  Tick first_journaled_ = 0;      ///< tick of places_.front()
+  std::vector<Place> places_;     ///< of the tick records, tick after tick
+  std::map<Tick, Place> inline_;  ///< snapshots in the journal itself
   u32 open_segment_ = 0;
   std::unique_ptr<env::File> file_;  ///< of open_segment_
   std::vector<std::byte> record_;

@@ -170,7 +170,7 @@ Result<ReplayResult> play_fork(env::FileSystem& files, recording::History& histo
     added += forked->added;
     left_out += forked->left_out;
     refused += outcome.refused.size();
-    if (first_changed == 0 && equal != true) first_changed = outcome.tick;
+    if (first_changed == 0 && equal == false) first_changed = outcome.tick;
     if (writer == nullptr) continue;
     if (auto done = writer->add((*fork)->battle(), outcome); !done) return std::move(done).error();
   }

@@ -152,8 +152,8 @@ void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard,
   const std::span<const double> usual = telemetry::tick_time_bounds_s();
   sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start", shard.lateness_ns, usual,
                     labels);
-  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, step and hash of a tick", pipeline.step_ns, usual, labels);
-  sink.histogram_ns("drumline_tick_encode_seconds", "Journaling and encoding of a tick", pipeline.encode_ns, usual,
+  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, steps and journal records of a tick", pipeline.step_ns, usual, labels);
+  sink.histogram_ns("drumline_tick_encode_seconds", "Encoding of a tick's frames", pipeline.encode_ns, usual,
                     labels);
   sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns, usual, labels);
   sink.histogram_ns("drumline_battle_install_seconds", "Taking a battle in between two ticks", pipeline.install_ns,

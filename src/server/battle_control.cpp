@@ -228,7 +228,7 @@ void BattleControl::on_installed(const std::shared_ptr<battle::BattleEntry>& ent
 void BattleControl::on_ended(std::unique_ptr<RunningBattle> battle) {
   auto shared = std::shared_ptr<RunningBattle>(std::move(battle));
   post([this, shared] {
-    log_info("battle {} is over: {}", shared->id().value, shared->end_reason);
+    log_debug("battle {} is over: {}", shared->id().value, shared->end_reason);
     directory_.remove(shared->id());
   });
 }

@@ -24,19 +24,22 @@ bool TickPipeline::run_tick() {
 
   receive_requests();  // control → battles
   receive_inputs();    // gateways → battles
-  for (const auto& battle : battles_) step(*battle);  // validate, order, step, hash
-  const TimeNs stepped = clock_.now();
-
   append_finished_snapshots();
-  for (const auto& battle : battles_) append_to_journal(*battle);
+  for (const auto& battle : battles_) {
+    // All that a battle wants while its memory is at hand: with thousands, fetching that is the work.
+    step(*battle);               // validate, order, step, hash
+    append_to_journal(*battle);
+    choose_what_follows(*battle);
+  }
+  const TimeNs stepped = clock_.now();
   committer_.submit(std::exchange(batch_, nullptr), options_.lane);  // one group commit for the shard
 
   packer_.begin(committer_.submitted_sequence(options_.lane));
-  for (const auto& battle : battles_) publish_frame(*battle);  // shown once that is durable
+  for (RunningBattle* const battle : showing_) publish_frame(*battle);  // shown once that is durable
   packer_.flush();
   const TimeNs encoded = clock_.now();
 
-  for (const auto& battle : battles_) take_snapshot(*battle);
+  for (const RunningBattle* const battle : snapshotting_) take_snapshot(*battle);
   answer_requests();
   end_battles();
   count(begun, stepped, encoded);
@@ -69,6 +72,9 @@ void TickPipeline::add(std::unique_ptr<RunningBattle> battle) {
   const auto at = std::lower_bound(battles_.begin(), battles_.end(), id,
                                    [](const auto& other, BattleId wanted) { return other->id() < wanted; });
   battles_.insert(at, std::move(battle));
+  // A tick does not allocate.
+  showing_.reserve(battles_.capacity());
+  snapshotting_.reserve(battles_.capacity());
 }
 
 // ---- what comes in
@@ -311,10 +317,6 @@ void TickPipeline::append_finished_snapshots() {
 
 void TickPipeline::take_snapshot(const RunningBattle& running) {
   const battle::Battle& battle = running.battle();
-  if (running.failed || running.ended || keeps_snapshots_inline(running) ||
-      !options_.snapshots.due(battle.info().id, battle.tick())) {
-    return;
-  }
   snapshot::SnapshotJob* const job = snapshots_.acquire();
   if (job == nullptr) return;
   job->header.battle = battle.info().id;
@@ -328,6 +330,31 @@ void TickPipeline::take_snapshot(const RunningBattle& running) {
 }
 
 // ---- broadcast
+
+/// Battles take turns, so that their states do not all fall on one tick.
+bool TickPipeline::shows_state(const RunningBattle& running) const {
+  return running.ended ||
+         (running.outcome.tick + running.battle().info().id.value) % running.encode_period_ticks == 0;
+}
+
+void TickPipeline::choose_what_follows(RunningBattle& running) {
+  if (running.ended) ending_ = true;
+  if (running.failed) {
+    if (running.ended) showing_.push_back(&running);
+    return;
+  }
+  const battle::Battle& battle = running.battle();
+  if (shows_state(running) || running.relays_ticks() || running.actor->has_news() || !running.messages.empty() ||
+      !running.parts.empty()) {
+    showing_.push_back(&running);
+  } else {
+    running.encoder->skip(running.outcome.events, running.outcome.tick);
+  }
+  if (!running.ended && !keeps_snapshots_inline(running) &&
+      options_.snapshots.due(battle.info().id, battle.tick())) {
+    snapshotting_.push_back(&running);
+  }
+}
 
 void TickPipeline::queue_notices(RunningBattle& running) {
   std::size_t told = 0;
@@ -398,18 +425,12 @@ void TickPipeline::publish_frame(RunningBattle& running) {
   }
   battle::BattleActor& actor = *running.actor;
   const battle::Battle& battle = running.battle();
-  const Tick tick = running.outcome.tick;
   if (actor.take_resync_request()) {
     running.encoder->request_full();
     actor.announce_roster();
   }
-  // Battles take turns, so that their states do not all fall on one tick.
-  const bool with_state = running.ended || (tick + battle.info().id.value) % running.encode_period_ticks == 0;
+  const bool with_state = shows_state(running);
   const bool relays = running.relays_ticks();
-  if (!with_state && !relays && !actor.has_news() && running.messages.empty()) {
-    running.encoder->skip(running.outcome.events, tick);
-    return;
-  }
   queue_notices(running);
   if (!running.parts.empty()) queue_parts(running);
   broadcast::EncodeInput input{.world = battle.world(),
@@ -499,8 +520,7 @@ void TickPipeline::answer_requests() {
 
 void TickPipeline::end_battles() {
   remove_snapshots_of_the_ended();
-  const auto is_over = [](const auto& battle) { return battle->ended; };
-  if (std::none_of(battles_.begin(), battles_.end(), is_over)) return;
+  if (!std::exchange(ending_, false)) return;
   for (auto& battle : battles_) {
     if (!battle->ended) continue;
     const TimeNs begun = clock_.now();
@@ -534,6 +554,8 @@ void TickPipeline::remove_snapshots_of_the_ended() {
 }
 
 void TickPipeline::count(TimeNs begun, TimeNs stepped, TimeNs encoded) {
+  showing_.clear();
+  snapshotting_.clear();
   counters_.ticks.add();
   counters_.battles.set(static_cast<i64>(battles_.size()));
   counters_.players.set(std::exchange(players_, 0));

@@ -57,8 +57,8 @@ struct PipelineCounters {
   Gauge tick;     ///< of the first battle
   Gauge battles;
   Gauge players;  ///< seated in all battles
-  Histogram step_ns;
-  Histogram encode_ns;
+  Histogram step_ns;    ///< inputs, steps and journal records
+  Histogram encode_ns;  ///< frames
   Histogram work_ns;  ///< a whole tick of the shard
   Histogram install_ns;  ///< taking a battle in at a tick's boundary
   Histogram end_ns;      ///< letting go of one
@@ -100,6 +100,8 @@ class TickPipeline {
   void step(RunningBattle& battle);
   void on_failed(RunningBattle& battle, std::string reason);
   void append_to_journal(RunningBattle& battle);
+  void choose_what_follows(RunningBattle& battle);
+  bool shows_state(const RunningBattle& battle) const;
   void append_finished_snapshots();
   void append_inline_snapshot(RunningBattle& battle);
   void append_end(const RunningBattle& battle, Tick tick);
@@ -129,6 +131,9 @@ class TickPipeline {
   journal::Batch* batch_ = nullptr;  ///< of the tick under way
   std::vector<std::unique_ptr<RunningBattle>> battles_;  // by id
   std::unordered_map<BattleId, RunningBattle*> by_id_;
+  std::vector<RunningBattle*> showing_;             ///< in this tick: they have a frame
+  std::vector<const RunningBattle*> snapshotting_;  ///< in this tick: into a file
+  bool ending_ = false;                             ///< in this tick a battle comes to its end
   std::vector<std::byte> snapshot_;  ///< scratch for one that goes into the journal
 
   // Rare, and empty in a steady tick.

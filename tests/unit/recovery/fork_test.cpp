@@ -99,6 +99,16 @@ TEST_F(ForkTest, goes_on_past_the_recorded_end) {
   EXPECT_EQ((*fork)->battle().tick(), 201U);
 }
 
+TEST_F(ForkTest, past_the_end_is_not_told_as_a_change) {
+  const InputChanges none;
+  ReplayOptions options;
+  options.to_tick = 210;
+  options.changes = &none;
+  ASSERT_TRUE(replay_battle(files, kFile, lookup, options, sink).ok());
+  EXPECT_TRUE(lines[209].ends_with("past the recorded end")) << lines[209];
+  EXPECT_TRUE(lines.back().ends_with("every tick as recorded")) << lines.back();
+}
+
 TEST_F(ForkTest, a_change_before_its_beginning_is_refused) {
   const auto changed = changes(R"({"tick": 50, "kind": "leave", "player": 0})");
   const auto fork = Fork::begin(*reader, game, changed, 50);

@@ -4,6 +4,7 @@
 
 #include "env/simulated_files.hpp"
 #include "recording/writer.hpp"
+#include "recovery/folder_history.hpp"
 #include "recovery/print.hpp"
 #include "recovery/verify.hpp"
 #include "support/battle_log.hpp"
@@ -82,6 +83,22 @@ TEST_F(Record, with_a_pruned_beginning_it_begins_at_the_oldest_snapshot) {
   EXPECT_EQ(recorded->first_tick % 64, 0U);
   EXPECT_EQ(recorded->last_tick, 3000U);
   EXPECT_EQ(verify()->ticks, 3000U - recorded->first_tick);
+}
+
+TEST_F(Record, snapshots_in_the_journal_are_states_to_begin_at) {
+  log.snapshot_every = 64;
+  log.inline_snapshots = true;
+  play(3000);
+  ASSERT_GT(log.pruned_segments, 0U);
+  auto history = open_history(files, kData, BattleId{2});
+  ASSERT_TRUE(history.ok()) << history.error().message;
+  EXPECT_GT((*history)->first_tick(), 0U);
+  EXPECT_EQ((*history)->stored_ticks().back(), 2944U);
+  EXPECT_EQ((*history)->info().seed, 12U);
+  const auto recorded = record(BattleId{2});
+  ASSERT_TRUE(recorded.ok()) << recorded.error().message;
+  EXPECT_EQ(recorded->first_tick, (*history)->first_tick());
+  EXPECT_EQ(recorded->state_hash, log.acknowledged[BattleId{2}][3000]);
 }
 
 TEST_F(Record, which_battle_must_be_said_when_there_are_several) {

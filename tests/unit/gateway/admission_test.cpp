@@ -1,0 +1,233 @@
+// Who gets into which battle, seen from a gateway shard without any transport or battle
+// thread: sessions are fakes, and what would go to a battle stays in its ring.
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "env/random.hpp"
+#include "gateway/gateway_shard.hpp"
+
+namespace drumline::gateway {
+namespace {
+
+using transport::CloseCode;
+
+class FakeSession final : public transport::Session {
+ public:
+  transport::TransportKind kind() const override { return transport::TransportKind::memory; }
+  const transport::PeerIdentity& identity() const override { return who; }
+  env::Address peer() const override { return {}; }
+  std::size_t max_datagram_bytes() const override { return 1200; }
+  bool send_datagram(Bytes) override { return true; }
+  bool send_reliable(Bytes bytes) override {
+    reader.feed(bytes, [&](Bytes payload) {
+      auto message = wire::decode_server_message(payload);
+      EXPECT_TRUE(message.ok());
+      if (message) said.push_back(std::move(*message));
+      return true;
+    });
+    return true;
+  }
+  void close(CloseCode code, std::string_view) override { closed = code; }
+
+  /// The first message of that kind, or null.
+  template <class Message>
+  const Message* heard() const {
+    for (const wire::ServerMessage& message : said) {
+      if (const auto* found = std::get_if<Message>(&message)) return found;
+    }
+    return nullptr;
+  }
+
+  transport::PeerIdentity who{true, "ann", 7, true};
+  wire::FrameReader reader{wire::FrameReaderLimits{}};
+  std::vector<wire::ServerMessage> said;
+  std::optional<CloseCode> closed;
+};
+
+class Admission : public ::testing::Test {
+ protected:
+  Admission() {
+    GatewayLinks links;
+    links.directory = &directory_;
+    links.inbound = rings_;
+    links.want_battle = [this](const std::string& game) {
+      ++wanted_;
+      return game == "chess" ? Result<void>(Error{ErrorCode::not_found, "no chess here"}) : answer_;
+    };
+    links.on_desync = [this](DesyncReport report) { desyncs_.push_back(std::move(report)); };
+    GatewayOptions options;
+    options.max_sessions = 16;
+    shard_.emplace(options, std::move(links), tickets_, clock_);
+  }
+
+  battle::BattleDirectory::Entry add_battle(u64 id, u32 seats) {
+    auto descriptor = std::make_shared<battle::BattleDescriptor>();
+    descriptor->id = BattleId{id};
+    descriptor->game = "go";
+    descriptor->simulation_id = "sim-1";
+    descriptor->rules_hash = 5;
+    descriptor->max_players = seats;
+    auto entry = std::make_shared<battle::BattleEntry>();
+    entry->descriptor = descriptor;
+    directory_.add(entry);
+    return entry;
+  }
+  void hello(FakeSession& session, const wire::Hello& hello) {
+    shard_->on_open(session);
+    say(session, hello);
+  }
+  void say(FakeSession& session, const wire::ClientMessage& message) {
+    std::vector<std::byte> bytes;
+    wire::encode_message(message, bytes);
+    shard_->on_reliable(session, bytes);
+  }
+  /// Of the oldest entry in the ring; taken out.
+  std::optional<std::pair<battle::Inbound::Kind, BattleId>> next_inbound() {
+    std::optional<std::pair<battle::Inbound::Kind, BattleId>> found;
+    ring_.consume(1, [&](const battle::Inbound& inbound) { found.emplace(inbound.kind, inbound.battle); });
+    return found;
+  }
+
+  env::SimulatedClock clock_{kSecondNs, 1'700'000'000 * kSecondNs};
+  env::SeededRandom random_{1};
+  auth::TicketSealer tickets_ =
+      std::move(auth::TicketSealer::parse("1 " + std::string(64, 'a') + "\n", random_)).value();
+  battle::BattleDirectory directory_;
+  battle::InboundRing ring_{1024};
+  std::array<battle::InboundRing*, 1> rings_{&ring_};
+  Result<void> answer_{};
+  int wanted_ = 0;
+  std::vector<DesyncReport> desyncs_;
+  std::optional<GatewayShard> shard_;
+};
+
+using Kind = battle::Inbound::Kind;
+
+TEST_F(Admission, a_player_asks_the_oldest_battle_with_room_and_holds_a_claim_until_it_answers) {
+  const auto full = add_battle(1, 1);
+  full->seated.store(1);
+  const auto free = add_battle(2, 2);
+  FakeSession session;
+  hello(session, {});
+  EXPECT_EQ(next_inbound(), std::pair(Kind::join, BattleId{2}));
+  EXPECT_EQ(free->claimed.load(), 1u);
+  shard_->on_close(session, CloseCode::none, "");
+  EXPECT_EQ(free->claimed.load(), 0u);
+}
+
+TEST_F(Admission, claims_keep_more_players_from_one_battle_than_it_has_seats) {
+  add_battle(1, 2);
+  add_battle(2, 2);
+  std::array<FakeSession, 4> sessions;
+  for (FakeSession& session : sessions) hello(session, {});
+  std::map<u64, int> asked;
+  while (const auto inbound = next_inbound()) ++asked[inbound->second.value];
+  EXPECT_EQ(asked, (std::map<u64, int>{{1, 2}, {2, 2}}));
+}
+
+TEST_F(Admission, who_finds_no_seat_waits_for_a_battle_to_be_made) {
+  FakeSession session;
+  hello(session, {});
+  EXPECT_EQ(wanted_, 1);
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  shard_->on_battles_changed();
+  add_battle(3, 2);
+  shard_->on_battles_changed();
+  EXPECT_EQ(next_inbound(), std::pair(Kind::join, BattleId{3}));
+  EXPECT_FALSE(session.closed);
+}
+
+TEST_F(Admission, who_waits_in_vain_is_told_so) {
+  FakeSession session;
+  hello(session, {});
+  clock_.advance(6 * kSecondNs);
+  shard_->on_timer(clock_.now());
+  ASSERT_TRUE(session.closed);
+  EXPECT_EQ(*session.closed, CloseCode::idle);
+}
+
+TEST_F(Admission, no_further_battle_and_no_such_game_are_told_at_once) {
+  answer_ = Error{ErrorCode::exhausted, "every seat is taken"};
+  FakeSession session, player;
+  hello(session, {});
+  EXPECT_EQ(session.closed, CloseCode::battle_full);
+  wire::Hello chess;
+  chess.game = "chess";
+  hello(player, chess);
+  EXPECT_EQ(player.closed, CloseCode::no_such_battle);
+}
+
+TEST_F(Admission, another_simulation_or_rules_are_refused_with_both_named) {
+  add_battle(1, 2);
+  FakeSession session, other;
+  wire::Hello wrong_build;
+  wrong_build.simulation_id = "sim-0";
+  hello(session, wrong_build);
+  EXPECT_EQ(session.closed, CloseCode::version);
+  ASSERT_NE(session.heard<wire::Refused>(), nullptr);
+  EXPECT_NE(session.heard<wire::Refused>()->reason.find("sim-0"), std::string::npos);
+  EXPECT_NE(session.heard<wire::Refused>()->reason.find("sim-1"), std::string::npos);
+  wire::Hello wrong_rules;
+  wrong_rules.rules_hash = 6;
+  hello(other, wrong_rules);
+  EXPECT_EQ(other.closed, CloseCode::version);
+}
+
+TEST_F(Admission, a_player_may_not_choose_his_model_and_a_spectator_may) {
+  add_battle(1, 2);
+  FakeSession player, spectator;
+  wire::Hello wish;
+  wish.model = world::SyncModel::lockstep;
+  hello(player, wish);
+  EXPECT_EQ(player.closed, CloseCode::version);
+  wish.seat = wire::SeatKind::spectator;
+  hello(spectator, wish);
+  ASSERT_NE(spectator.heard<wire::Welcome>(), nullptr);
+  EXPECT_EQ(spectator.heard<wire::Welcome>()->model, world::SyncModel::lockstep);
+  EXPECT_EQ(next_inbound(), std::pair(Kind::watch, BattleId{1}));
+  shard_->on_close(spectator, CloseCode::none, "");
+  EXPECT_EQ(next_inbound(), std::pair(Kind::unwatch, BattleId{1}));
+}
+
+TEST_F(Admission, a_desync_is_recorded_with_the_clients_state_and_the_state_is_asked_for_anew) {
+  add_battle(1, 2);
+  FakeSession session;
+  wire::Hello watch;
+  watch.seat = wire::SeatKind::spectator;
+  watch.model = world::SyncModel::lockstep;
+  hello(session, watch);
+  next_inbound();  // watch
+  say(session, wire::Desync{40, 111, 222});
+  EXPECT_EQ(next_inbound(), std::pair(Kind::resend_state, BattleId{1}));
+  EXPECT_TRUE(desyncs_.empty());
+  say(session, wire::StatePart{40, 5, 0, std::vector<std::byte>(3, std::byte{1})});
+  say(session, wire::StatePart{40, 5, 3, std::vector<std::byte>(2, std::byte{2})});
+  ASSERT_EQ(desyncs_.size(), 1u);
+  EXPECT_EQ(desyncs_[0].tick, 40u);
+  EXPECT_EQ(desyncs_[0].hash, 111u);
+  EXPECT_EQ(desyncs_[0].expected, 222u);
+  EXPECT_EQ(desyncs_[0].state.size(), 5u);
+  // Again and again is not recorded again and again.
+  for (int i = 0; i < 50; ++i) say(session, wire::Desync{41, 111, 222});
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  EXPECT_EQ(shard_->counters().desyncs.value(), 51u);
+}
+
+TEST_F(Admission, a_desync_without_a_state_is_recorded_after_a_while) {
+  add_battle(1, 2);
+  FakeSession session;
+  wire::Hello watch;
+  watch.seat = wire::SeatKind::spectator;
+  watch.model = world::SyncModel::lockstep;
+  hello(session, watch);
+  say(session, wire::Desync{40, 111, 222});
+  clock_.advance(6 * kSecondNs);
+  shard_->on_timer(clock_.now());
+  ASSERT_EQ(desyncs_.size(), 1u);
+  EXPECT_TRUE(desyncs_[0].state.empty());
+  EXPECT_FALSE(session.closed);
+}
+
+}  // namespace
+}  // namespace drumline::gateway
