@@ -32,8 +32,9 @@ struct AdminOptions {
   /// 'wasm-unsafe-eval' lets the replay page compile simulation.wasm, and still no text as script.
   std::string content_security_policy =
       "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss: https:; "
-      "img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-      "form-action 'none'; frame-ancestors 'none'";
+      "img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+      "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+      "frame-ancestors 'none'";
 };
 
 struct AdminRequest {
