@@ -140,8 +140,8 @@ if(NOT DRUMLINE_WASM_WORKS)
   set(DRUMLINE_WASM_WORKS TRUE CACHE INTERNAL "clang++ makes WebAssembly modules")
 endif()
 
-set(WASM_EXPORTS simulation_id error allocate release create free step tick state_hash result_size schema snapshot
-                 slots generations column events)
+set(WASM_EXPORTS simulation_id error allocate release create free step tick state_hash result_size schema map_description
+                 snapshot slots generations column events)
 list(TRANSFORM WASM_EXPORTS PREPEND -Wl,--export=drumline_)
 
 function(drumline_wasm_simulation output folder level)

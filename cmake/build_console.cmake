@@ -1,6 +1,6 @@
 # Builds the console page and the C++ source that embeds it. Run by
 # apps/console/CMakeLists.txt with
-#   cmake -D SOURCE=repository -D OUT=folder -D NPM=npm -D NODE=node -P build_console.cmake
+#   cmake -D SOURCE=repository -D OUT=folder -D SIMULATION=simulation.wasm -D NPM=npm -D NODE=node -P build_console.cmake
 # Leaves OUT/page/* and OUT/assets.cpp. node_modules is shared by all build
 # folders of a checkout: a lock keeps two builds apart, and a stamp in it makes
 # the installation a matter of once per lock file.
@@ -32,6 +32,7 @@ endif()
 file(REMOVE_RECURSE "${OUT}/page")
 run("Building the TypeScript client" "${NODE}" sdk/typescript/build.mjs)
 run("Building the console page" "${NODE}" apps/console/build.mjs "${OUT}/page")
+file(COPY "${SIMULATION}" DESTINATION "${OUT}/page")
 
 file(GLOB files RELATIVE "${OUT}/page" "${OUT}/page/*")
 list(SORT files)
@@ -50,6 +51,8 @@ foreach(file ${files})
     set(type "text/css; charset=utf-8")
   elseif(extension STREQUAL ".svg")
     set(type "image/svg+xml")
+  elseif(extension STREQUAL ".wasm")
+    set(type "application/wasm")
   else()
     message(FATAL_ERROR "apps/console/public/${file}: no content type is known for ${extension}; add one to cmake/build_console.cmake")
   endif()

@@ -178,6 +178,10 @@ const char* drumline_schema(DrumlineBattle* battle) {
   return give<char>(*battle, schema);
 }
 
+const std::byte* drumline_map_description(DrumlineBattle* battle) {
+  return give<std::byte>(*battle, battle->battle->rules().map_description());
+}
+
 const std::byte* drumline_snapshot(DrumlineBattle* battle) {
   battle->battle->encode_snapshot(battle->result);
   return battle->result.data();

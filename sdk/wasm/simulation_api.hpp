@@ -56,6 +56,10 @@ std::size_t drumline_result_size(const DrumlineBattle* battle);
 /// u16 i32 u32 i64 u64 fixed; role is "", "x" or "y"; map sizes are fixed-point raw.
 const char* drumline_schema(DrumlineBattle* battle);
 
+/// What a client is told once of the map and the rules: the game's own format
+/// (docs/formats/arena-map.md).
+const std::byte* drumline_map_description(DrumlineBattle* battle);
+
 /// A snapshot of the state as it stands.
 const std::byte* drumline_snapshot(DrumlineBattle* battle);
 

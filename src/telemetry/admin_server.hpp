@@ -28,11 +28,13 @@ struct AdminOptions {
   u32 max_connections = 64;
   std::size_t max_header_bytes = 8 * 1024;
   std::size_t max_body_bytes = 1 << 20;  ///< of what is posted
-  i64 request_timeout_ms = 10'000;  ///< to read a request, and to take its answer
+  i64 request_timeout_ms = 10'000;       ///< to read a request, and to take its answer
+  /// 'wasm-unsafe-eval' lets the replay page compile simulation.wasm, and still no text as script.
   std::string content_security_policy =
-      "default-src 'self'; connect-src 'self' ws: wss: https:; img-src 'self' data: blob:; "
-      "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-      "form-action 'none'; frame-ancestors 'none'";
+      "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss: https:; "
+      "img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+      "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+      "frame-ancestors 'none'";
 };
 
 struct AdminRequest {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Child, countMoving, look, openBrowser, outFolder, temporaryFolder, until, walk } from "./support.mjs";
+import { Child, countMoving, look, openBrowser, outFolder, startServer, temporaryFolder, until, walk } from "./support.mjs";
 
 const BOTS = 20;
 const binary = process.env.DRUMLINE_BIN;
@@ -16,27 +16,11 @@ let server;
 let bots;
 let address;
 
-async function startServer(port, adminPort) {
-  const child = new Child(binary, [
-    "serve", "--data", folder.path, "--port", String(port), "--admin-port", String(adminPort), "--json",
-  ]);
-  children.push(child);
-  const ready = await until(
-    `the server's ready line from "${child.name}"`,
-    () => {
-      if (!child.running) assert.fail(`the server ended:\n${child.output}`);
-      const lines = child.output.split("\n").filter((line) => line.startsWith("{") && line.includes('"ready"'));
-      return lines.map((line) => JSON.parse(line)).find((line) => line.event === "ready");
-    },
-    30_000,
-  );
-  return { child, ready };
-}
-
 before(async () => {
   assert.ok(binary && existsSync(binary), `DRUMLINE_BIN names no binary: ${binary}`);
   folder = temporaryFolder();
-  const { child, ready } = await startServer(0, 0);
+  const { child, ready } = await startServer(binary, folder.path, 0, 0);
+  children.push(child);
   [server, address] = [child, ready];
   bots = new Child(binary, [
     "bots", "--connect", `quic://127.0.0.1:${ready.port}`, "--count", String(BOTS),
@@ -104,7 +88,8 @@ test("after kill -9 and a restart the page goes on in the same battle by itself"
   await told("the page's notice", async () => (await look(page)).connection === "reconnecting", 10_000);
   assert.match(await page.textContent("#notice"), /Reconnecting/);
   await page.screenshot({ path: join(outFolder, "console-reconnecting.png") });
-  ({ child: server } = await startServer(address.port, address.admin_port));
+  ({ child: server } = await startServer(binary, folder.path, address.port, address.admin_port));
+  children.push(server);
   await told("the connection", async () => (await look(page)).connection === "connected", 30_000);
   await told("a battle that goes on", async () => (await look(page)).tick > before.tick, 15_000);
   const now = await look(page);

@@ -131,3 +131,21 @@ export class Child {
     return code;
   }
 }
+
+/** `drumline serve` on a data folder; ports of 0 are any. `more` is further
+ * options. Gives { child, ready }, the line of --json. */
+export async function startServer(binary, data, port, adminPort, more = []) {
+  const child = new Child(binary, [
+    "serve", "--data", data, "--port", String(port), "--admin-port", String(adminPort), "--json", ...more,
+  ]);
+  const ready = await until(
+    `the server's ready line from "${child.name}"`,
+    () => {
+      if (!child.running) assert.fail(`the server ended:\n${child.output}`);
+      const lines = child.output.split("\n").filter((line) => line.startsWith("{") && line.includes('"ready"'));
+      return lines.map((line) => JSON.parse(line)).find((line) => line.event === "ready");
+    },
+    30_000,
+  );
+  return { child, ready };
+}

@@ -166,19 +166,41 @@ export class ArenaFields {
   /** Copies what `entity` says into its actor. */
   read(entity: Entity, actor: Actor, map: ArenaMap): void {
     const { values, table } = entity;
-    const x = values[table.xField];
-    const y = values[table.yField];
-    if (actor.kind === "pickup") {
-      actor.track.push(entity.tick, x, y, 0, 0);
-      actor.variety = this.pickupKind >= 0 ? values[this.pickupKind] : 0;
-      return;
-    }
-    const angle = this.heading >= 0 ? radiansOf(values[this.heading]) : 0;
-    actor.track.push(entity.tick, x, y, angle, 6 + map.speed * 0.25);
-    if (this.health >= 0) actor.health = Math.max(0, Math.min(1, values[this.health] / HEALTH_UNIT / map.fullHealth));
-    if (this.score >= 0) actor.score = values[this.score];
-    const flags = this.flags >= 0 ? values[this.flags] : 0;
-    actor.flags = flags;
-    actor.dead = (flags & Flag.dead) !== 0;
+    const at = (field: number, otherwise: number): number => (field >= 0 ? values[field] : otherwise);
+    showActor(actor, map, entity.tick, {
+      x: values[table.xField],
+      y: values[table.yField],
+      heading: at(this.heading, 0),
+      health: at(this.health, map.fullHealth * HEALTH_UNIT),
+      score: at(this.score, 0),
+      flags: at(this.flags, 0),
+      variety: at(this.pickupKind, 0),
+    });
   }
+}
+
+/** What a state tells of an actor, in the fields' own units. */
+export interface Sighting {
+  x: number;
+  y: number;
+  heading: number;
+  health: number;
+  score: number;
+  flags: number;
+  /** Of a pickup, its kind. */
+  variety: number;
+}
+
+/** Copies what a tick's state tells into the actor. */
+export function showActor(actor: Actor, map: ArenaMap, tick: number, seen: Sighting): void {
+  if (actor.kind === "pickup") {
+    actor.track.push(tick, seen.x, seen.y, 0, 0);
+    actor.variety = seen.variety;
+    return;
+  }
+  actor.track.push(tick, seen.x, seen.y, radiansOf(seen.heading), 6 + map.speed * 0.25);
+  actor.health = Math.max(0, Math.min(1, seen.health / HEALTH_UNIT / map.fullHealth));
+  actor.score = seen.score;
+  actor.flags = seen.flags;
+  actor.dead = (seen.flags & Flag.dead) !== 0;
 }

@@ -6,6 +6,8 @@ export class Camera {
   scale = 1;
   width = 1;
   height = 1;
+  /** What panels cover of the window's edges when the whole map is in sight, pixels. */
+  margins = { left: 16, right: 16, top: 16, bottom: 16 };
   private mapWidth = 1;
   private mapHeight = 1;
   private targetScale = 0;
@@ -25,14 +27,19 @@ export class Camera {
 
   /** The whole map, as large as the window takes it. */
   fit(): void {
-    this.x = this.mapWidth / 2;
-    this.y = this.mapHeight / 2;
+    const { left, right, top, bottom } = this.margins;
     this.scale = this.fitScale();
+    this.x = this.mapWidth / 2 - (left - right) / 2 / this.scale;
+    this.y = this.mapHeight / 2 - (top - bottom) / 2 / this.scale;
     this.targetScale = 0;
   }
 
   fitScale(): number {
-    return Math.min((this.width - 32) / this.mapWidth, (this.height - 32) / this.mapHeight);
+    const { left, right, top, bottom } = this.margins;
+    // In a window smaller than its panels the map is still somewhere.
+    const width = Math.max(100, this.width - left - right);
+    const height = Math.max(100, this.height - top - bottom);
+    return Math.min(width / this.mapWidth, height / this.mapHeight);
   }
 
   /** Glides to a scale over the next frames. */

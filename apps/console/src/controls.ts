@@ -2,7 +2,7 @@
 import type { Room } from "@drumline/client";
 import { Flag, SKILL_DASH } from "./arena";
 import type { Camera } from "./camera";
-import type { Actor, Scene } from "./scene";
+import { actorAt, type Actor, type Scene } from "./scene";
 
 const MOVE_KEYS: Record<string, [number, number]> = {
   KeyW: [0, -1],
@@ -20,7 +20,7 @@ const SKILL_KEYS: Record<string, number> = { Space: 0, KeyQ: 1, KeyE: 2, Digit1:
 const REPEAT_MOVE_MS = 300;
 const TURN_INTERVAL_MS = 50;
 const TURN_STEP = 0.03;
-const MAX_BODY_PIXELS = 46;
+export const MAX_BODY_PIXELS = 46;
 
 export class Controls {
   /** Where the mouse is, in CSS pixels; null while it is elsewhere. */
@@ -123,20 +123,11 @@ export class Controls {
     if (event.button === 0) this.attacking = false;
     const clicked = this.drag && this.drag.moved < 5 && event.target === this.canvas;
     this.drag = null;
-    if (clicked && !this.playing()) this.followed = this.actorAt(event.offsetX, event.offsetY)?.key ?? -1;
-  }
-
-  private actorAt(screenX: number, screenY: number): Actor | null {
-    const scene = this.scene();
-    if (!scene) return null;
-    let best: Actor | null = null;
-    let bestDistance = 22;
-    for (const actor of scene.actors.values()) {
-      if (actor.kind !== "player") continue;
-      const distance = Math.hypot(this.camera.screenX(actor.x) - screenX, this.camera.screenY(actor.y) - screenY);
-      if (distance < bestDistance) [best, bestDistance] = [actor, distance];
+    if (clicked && !this.playing()) {
+      const scene = this.scene();
+      const actor = scene && actorAt(scene, this.camera, event.offsetX, event.offsetY, (one) => one.kind === "player");
+      this.followed = actor?.key ?? -1;
     }
-    return best;
   }
 
   /** Says what the player wants, as often as it makes sense. */

@@ -3,7 +3,7 @@
 import type { GameEvent } from "@drumline/client";
 import type { Camera } from "./camera";
 import type { ArenaMap, EffectKind } from "./arena";
-import type { Scene } from "./scene";
+import type { Stage } from "./scene";
 
 interface Effect {
   kind: EffectKind;
@@ -38,7 +38,7 @@ const LIFETIME_TICKS: Record<EffectKind, number> = {
 export class Effects {
   private list: Effect[] = [];
 
-  constructor(private readonly scene: Scene, private readonly map: ArenaMap) {}
+  constructor(private readonly scene: Stage, private readonly map: ArenaMap) {}
 
   add(event: GameEvent): void {
     const described = this.map.describeEvent(event);

@@ -1,7 +1,7 @@
 import type { ArenaMap } from "./arena";
 import type { Camera } from "./camera";
 import { FLOOR, OBSTACLE_EDGE, PICKUP_COLORS } from "./painter";
-import type { Scene } from "./scene";
+import type { Stage } from "./scene";
 
 const SIZE = 218;
 const INTERVAL_MS = 120;
@@ -19,7 +19,7 @@ export class Minimap {
   }
 
   /** Map position of a point in the element. */
-  toMap(scene: Scene, offsetX: number, offsetY: number): { x: number; y: number } {
+  toMap(scene: Stage, offsetX: number, offsetY: number): { x: number; y: number } {
     const scale = this.scaleFor(scene.map) / this.ratio;
     return { x: offsetX / scale, y: offsetY / scale };
   }
@@ -28,7 +28,7 @@ export class Minimap {
     return (SIZE * this.ratio) / Math.max(map.width, map.height);
   }
 
-  draw(scene: Scene, camera: Camera, nowMs: number): void {
+  draw(scene: Stage, camera: Camera, nowMs: number): void {
     if (nowMs - this.drawnMs < INTERVAL_MS) return;
     this.drawnMs = nowMs;
     const { map } = scene;

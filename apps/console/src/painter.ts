@@ -2,7 +2,7 @@
 import { Flag, type ArenaMap, type Obstacle } from "./arena";
 import type { Camera } from "./camera";
 import type { Effects } from "./effects";
-import type { Actor, Scene } from "./scene";
+import type { Actor, Stage } from "./scene";
 
 const GROUND = "#0a0e16";
 export const FLOOR = "#101724";
@@ -13,6 +13,7 @@ const OBSTACLE_SHADOW = "rgba(3,5,9,.5)";
 const OBSTACLE_SIDE = "#1a2336";
 const OBSTACLE_TOP = "#2a3752";
 export const OBSTACLE_EDGE = "#465879";
+const FOLLOWED = "#63b3ff";
 const HUES = 32;
 /** However far away, a player is this large on the screen. */
 const MIN_RADIUS = 4.8;
@@ -49,7 +50,7 @@ export class Painter {
     camera.resize(width, height);
   }
 
-  draw(scene: Scene | null, camera: Camera, effects: Effects | null, followed: number, aim: { x: number; y: number } | null): void {
+  draw(scene: Stage | null, camera: Camera, effects: Effects | null, followed: number, aim: { x: number; y: number } | null): void {
     const { g } = this;
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     g.fillStyle = GROUND;
@@ -68,7 +69,7 @@ export class Painter {
       const y = camera.screenY(actor.y);
       if (x < -margin || y < -margin || x > camera.width + margin || y > camera.height + margin) continue;
       if (actor.kind === "player") seen.push(actor);
-      else this.drawPickup(actor, x, y, radius, scene.renderTick);
+      else this.drawPickup(actor, x, y, radius, scene.renderTick, actor.key === followed);
     }
     const detailed = radius > 8.5 || seen.length < 40;
     const self = scene.self;
@@ -202,13 +203,13 @@ export class Painter {
     return label;
   }
 
-  private drawPlayer(actor: Actor, camera: Camera, radius: number, detailed: boolean, scene: Scene, followed: boolean): void {
+  private drawPlayer(actor: Actor, camera: Camera, radius: number, detailed: boolean, scene: Stage, followed: boolean): void {
     const { g } = this;
     const x = camera.screenX(actor.x);
     const y = camera.screenY(actor.y);
     const own = actor.key === scene.ownKey;
     if (own || followed) {
-      g.strokeStyle = own ? "#ffb347" : "#63b3ff";
+      g.strokeStyle = own ? "#ffb347" : FOLLOWED;
       g.lineWidth = 2;
       g.beginPath();
       g.arc(x, y, radius * 1.75 + Math.sin(scene.renderTick / 9) * 1.2, 0, 2 * Math.PI);
@@ -265,8 +266,15 @@ export class Painter {
     g.stroke();
   }
 
-  private drawPickup(actor: Actor, x: number, y: number, radius: number, tick: number): void {
+  private drawPickup(actor: Actor, x: number, y: number, radius: number, tick: number, followed: boolean): void {
     const { g } = this;
+    if (followed) {
+      g.strokeStyle = FOLLOWED;
+      g.lineWidth = 2;
+      g.beginPath();
+      g.arc(x, y, radius * 1.75, 0, 2 * Math.PI);
+      g.stroke();
+    }
     if (radius <= MIN_RADIUS) {
       // From far away a pickup is a speck, so that players stand out.
       g.globalAlpha = 0.55;

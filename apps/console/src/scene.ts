@@ -12,6 +12,7 @@ import {
   type WelcomeMessage,
 } from "@drumline/client";
 import { ArenaFields, type ActorKind, type ArenaMap } from "./arena";
+import type { Camera } from "./camera";
 
 export class Actor {
   readonly track = new Track();
@@ -48,8 +49,43 @@ export class Actor {
   }
 }
 
+/** What painter, small map and effects show: a live battle (Scene) or a recorded one. */
+export interface Stage {
+  readonly map: ArenaMap;
+  readonly actors: ReadonlyMap<number, Actor>;
+  /** The tick that is on the screen, with a fraction. */
+  readonly renderTick: number;
+  /** The same for the own player, who is drawn nearer to now. */
+  readonly ownRenderTick: number;
+  /** The own player; −1 when there is none. */
+  readonly ownKey: number;
+  readonly self: Actor | undefined;
+  byEntity(id: bigint): Actor | undefined;
+}
+
 /** Entities that leave one part of the map for another may be unknown for a moment. */
 const LINGER_MS = 180;
+
+/** How near a click must be, pixels. */
+const CLICK_REACH = 22;
+
+/** The nearest actor to a point of the screen; null when none is near. */
+export function actorAt(
+  stage: Stage,
+  camera: Camera,
+  screenX: number,
+  screenY: number,
+  counts: (actor: Actor) => boolean = () => true,
+): Actor | null {
+  let best: Actor | null = null;
+  let bestDistance = CLICK_REACH;
+  for (const actor of stage.actors.values()) {
+    if (!counts(actor)) continue;
+    const distance = Math.hypot(camera.screenX(actor.x) - screenX, camera.screenY(actor.y) - screenY);
+    if (distance < bestDistance) [best, bestDistance] = [actor, distance];
+  }
+  return best;
+}
 
 export const actorKey = (table: number, slot: number): number => table * 2 ** 32 + slot;
 
@@ -61,13 +97,13 @@ export function keyOf(id: bigint): number {
 /** Spreads players over the colour circle. */
 export const hueOf = (player: number): number => (player * 137.508 + 200) % 360;
 
-export class Scene {
+export class Scene implements Stage {
   readonly actors = new Map<number, Actor>();
   /** Of the connection's seat, when it has one. */
   ownKey = -1;
   readonly clock: TickClock;
-  /** The tick that is on the screen. */
   renderTick = 0;
+  ownRenderTick = 0;
   tick = 0;
   players = 0;
   /** Names by player slot. */
@@ -75,8 +111,6 @@ export class Scene {
   private readonly ownerByKey = new Map<number, { player: number; generation: number }>();
   private readonly keyByPlayer = new Map<number, number>();
   private fields: ArenaFields;
-  /** The same for the own player, who is drawn nearer to now. */
-  ownRenderTick = 0;
   private lastStateMs = 0;
   private readonly tickMs: number;
 

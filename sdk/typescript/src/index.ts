@@ -27,6 +27,8 @@ export {
   type SimulationTable,
   type StepOutcome,
 } from "./simulation";
+export { MAX_RECORDING_BYTES, Recording, type Damage, type StoredState } from "./recording";
+export { Replay, type Mismatch } from "./replay";
 export { TickClock, Track, turn } from "./interpolation";
 export {
   webSocketConnect,

@@ -56,12 +56,14 @@ interface Exports {
   drumline_error(): number;
   drumline_allocate(size: number): number;
   drumline_release(memory: number): void;
+  drumline_free(battle: number): void;
   drumline_create(created: number, createdSize: number, snapshot: number, snapshotSize: number): number;
   drumline_step(battle: number, payload: number, size: number): number;
   drumline_tick(battle: number): bigint;
   drumline_state_hash(battle: number): bigint;
   drumline_result_size(battle: number): number;
   drumline_schema(battle: number): number;
+  drumline_map_description(battle: number): number;
   drumline_snapshot(battle: number): number;
   drumline_slots(battle: number, table: number): number;
   drumline_generations(battle: number, table: number): number;
@@ -148,16 +150,12 @@ export class Simulation {
   readonly tables: readonly SimulationTable[];
   readonly eventNames: readonly string[];
   private readonly instance: Instance;
-  private readonly battle: number;
+  private battle: number;
 
   /** SimulationModule.fromParts makes one. */
-  constructor(module: WebAssembly.Module, info: Uint8Array, snapshot: Uint8Array = new Uint8Array()) {
+  constructor(module: WebAssembly.Module, private readonly info: Uint8Array, snapshot: Uint8Array = new Uint8Array()) {
     this.instance = new Instance(module);
-    const at = this.instance.place(info, snapshot);
-    this.battle = this.instance.call((wasm) =>
-      wasm.drumline_create(at, info.length, at + info.length, snapshot.length),
-    );
-    if (this.battle === 0) throw new SimulationError(this.instance.failure());
+    this.battle = this.create(snapshot);
     const schema = JSON.parse(new TextDecoder().decode(this.read((wasm) => wasm.drumline_schema(this.battle)))) as Schema;
     this.game = schema.game;
     this.maxPlayers = schema.max_players;
@@ -187,9 +185,24 @@ export class Simulation {
     return { tick: this.tick, hash: this.hash, recordedHash, accepted: result === 1 };
   }
 
+  /**
+   * Puts the battle where a snapshot of it was taken. Throws SimulationError, and
+   * changes nothing, when the snapshot does not hold up.
+   */
+  restore(snapshot: Uint8Array): void {
+    const battle = this.create(snapshot);
+    this.instance.call((wasm) => wasm.drumline_free(this.battle));
+    this.battle = battle;
+  }
+
   /** The state as it stands, as a snapshot (docs/formats/snapshot.md). */
   snapshot(): Uint8Array {
     return new Uint8Array(this.read((wasm) => wasm.drumline_snapshot(this.battle)));
+  }
+
+  /** What a client is told once of the map, in the game's own format (docs/formats/arena-map.md). */
+  mapDescription(): Uint8Array {
+    return new Uint8Array(this.read((wasm) => wasm.drumline_map_description(this.battle)));
   }
 
   table(name: string): SimulationTable | undefined {
@@ -236,6 +249,16 @@ export class Simulation {
         b: view.getInt32(at + 44, true),
       };
     });
+  }
+
+  private create(snapshot: Uint8Array): number {
+    const { info } = this;
+    const at = this.instance.place(info, snapshot);
+    const battle = this.instance.call((wasm) =>
+      wasm.drumline_create(at, info.length, at + info.length, snapshot.length),
+    );
+    if (battle === 0) throw new SimulationError(this.instance.failure());
+    return battle;
   }
 
   private read(get: (wasm: Exports) => number): ArrayBuffer {

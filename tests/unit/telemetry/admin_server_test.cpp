@@ -133,6 +133,7 @@ TEST_F(AdminServerTest, assets_come_with_etags_and_security_headers) {
   EXPECT_EQ(page.field("X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(page.field("X-Frame-Options"), "DENY");
   EXPECT_THAT(page.field("Content-Security-Policy"), HasSubstr("default-src 'self'"));
+  EXPECT_THAT(page.field("Content-Security-Policy"), HasSubstr("script-src 'self' 'wasm-unsafe-eval';"));
 
   const HttpAnswer cached = get("/index.html", "If-None-Match: \"zzz\", W/\"abc123\"\r\n");
   EXPECT_EQ(cached.status, 304U);
