@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hpp"
 #include "bench/bench.hpp"
 #include "bench/child_process.hpp"
-#include "base/bytes.hpp"
 #include "env/clock.hpp"
 #include "env/file.hpp"
 #include "env/thread.hpp"
@@ -28,8 +28,7 @@ Result<std::unique_ptr<server::Server>> start(const Options& options, const std:
   sources.flags = {{"bench", "listen.port", "0"},
                    {"bench", "listen.admin_port", "0"},
                    {"bench", "battle.game", "duel"},
-                   {"bench", "battle.max_players", "2"},
-                   {"bench", "log.level", "warning"}};
+                   {"bench", "battle.max_players", "2"}};
   for (config::Sources::Flag& flag : flags) sources.flags.push_back(std::move(flag));
   auto configuration = config::load_or_explain(sources);
   if (!configuration) return std::move(configuration).error();
@@ -112,7 +111,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
   auto server = start(options, "/duels",
                       {{"bench", "battle.count", count},
                        {"bench", "battle.send_hz", "20"},
-                      {"bench", "battle.rules_file", rules},
+                       {"bench", "battle.rules_file", rules},
                        {"bench", "gateway.max_sessions", std::to_string(2 * duels + 64)}});
   if (!server) return std::move(server).error();
   const env::SystemClock clock;
@@ -123,10 +122,10 @@ Result<void> run_battles(const Options& options, const Report& report) {
   }
   report(plain("battles/empty_memory", static_cast<double>(resident_kib() - base_kib) / duels, "KiB"));
   auto bots = ChildProcess::start(
-      kThisBinary, {"bots", "--game", "duel", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
-                    players, "--pki", (*server)->report().pki_folder, "--json", "--measure-from-seated",
-                    "--clients-per-port", std::to_string(options.clients_per_port), "--seconds",
-                    std::to_string(options.seconds + 6)});
+      kThisBinary, {"bots", "--game", "duel", "--connect", "quic://" + (*server)->report().quic.to_string(),
+                    "--count", players, "--pki", (*server)->report().pki_folder, "--json",
+                    "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port),
+                    "--seconds", std::to_string(options.seconds + 6)});
   if (!bots) return std::move(bots).error();
   const auto seated = [&] {
     i64 all = 0;

@@ -1,8 +1,8 @@
 // Figures of a running server, for benchmarks that have one.
 #pragma once
 
-#include "bench/bench.hpp"
 #include "base/histogram.hpp"
+#include "bench/bench.hpp"
 #include "server/server.hpp"
 
 namespace drumline::bench {

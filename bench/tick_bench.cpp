@@ -69,7 +69,8 @@ Result<void> run_tick(const Options& options, const Report& report) {
   while ((*server)->shards().front()->pipeline().counters().players.value() < i64{players}) {
     if (clock.now() > patience) {
       return Error{ErrorCode::timeout,
-                   "only " + std::to_string((*server)->shards().front()->pipeline().counters().players.value()) +
+                   "only " +
+                       std::to_string((*server)->shards().front()->pipeline().counters().players.value()) +
                        " of " + std::to_string(players) + " bots were seated within 120 s"};
     }
     if (options.stop != nullptr && options.stop->load() != 0) return {};

@@ -32,8 +32,8 @@ struct ClientOptions {
   BattleId battle{};   ///< 0: any that has room
   wire::SeatKind seat = wire::SeatKind::player;
   std::optional<world::SyncModel> model{};  ///< none: as the battle is; only a spectator may choose
-  std::string simulation_id{};  ///< of the simulation that this program runs; empty: none
-  u64 rules_hash = 0;           ///< of the rules that it runs; 0: it takes the battle's
+  std::string simulation_id{};              ///< of the simulation that this program runs; empty: none
+  u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's
   bool reconnect = true;
   i64 reconnect_first_ns = 100 * kMillisecondNs;  ///< doubles with each failure, with jitter
   i64 reconnect_most_ns = 2 * kSecondNs;
@@ -161,7 +161,7 @@ class Client {
   std::optional<wire::FrameReader> reader_;
   std::unique_ptr<broadcast::StateDecoder> decoder_;
   CommandQueue commands_;
-  wire::SyncAck sync_;       ///< in lockstep; tick 0: nothing to say
+  wire::SyncAck sync_;  ///< in lockstep; tick 0: nothing to say
   TimeNs ack_deadline_ =
       CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
   wire::Welcome welcome_;

@@ -36,10 +36,10 @@ Result<std::unique_ptr<Battle>> go_back(const world::Game& game, BattleInfo info
     (*battle)->step(record.inputs);
   }
   if ((*battle)->tick() != way.tick || (*battle)->state_hash() != way.state_hash) {
-    return Error{ErrorCode::mismatch,
-                 "the way back leads to tick " + std::to_string((*battle)->tick()) + " with state hash " +
-                     to_hex((*battle)->state_hash()) + " instead of tick " + std::to_string(way.tick) + " with " +
-                     to_hex(way.state_hash) + ": the rules are not deterministic"};
+    return Error{ErrorCode::mismatch, "the way back leads to tick " + std::to_string((*battle)->tick()) +
+                                          " with state hash " + to_hex((*battle)->state_hash()) +
+                                          " instead of tick " + std::to_string(way.tick) + " with " +
+                                          to_hex(way.state_hash) + ": the rules are not deterministic"};
   }
   return battle;
 }

@@ -148,32 +148,38 @@ std::vector<Key> make_keys() {
                                           "A battle later than this climbs the overload ladder.")
       .integer<&Battle::count>("count", 1, 20000, "battles",
                                "Battles that run at least: one that ends is replaced by a new one.")
-      .integer<&Battle::most>("most", 0, 20000, "battles",
-                              "Battles that run at most: a player who finds no free seat gets a further one up to "
-                              "that. 0 is as many as count.")
-      .integer<&Battle::shards>("shards", 1, 64, "threads",
-                                "Battle threads, each with battles of its own. One runs thousands of small battles.")
-      .choice<&Battle::sync_model>(
-          "sync_model", {"state_broadcast", "frame_sync", "lockstep"},
-          "How players are kept in step with a new battle (docs/sync-models.md). A spectator may ask for another "
-          "model.")
-      .integer<&Battle::send_hz>("send_hz", 1, 62, "Hz",
-                                 "State messages a second to a player. The tick stays at 62.5 Hz; 62 is one every "
-                                 "tick.")
-      .integer<&Battle::max_hold_ticks>("max_hold_ticks", 0, 250, "ticks",
-                                        "A command may ask to be applied this far ahead; it is held till then.")
-      .integer<&Battle::max_late_ticks>("max_late_ticks", 0, 250, "ticks",
-                                        "A command that comes so much after its tick is still applied, at once. A "
-                                        "later one is refused with too_late.")
-      .integer<&Battle::step_budget_ms>(
-          "step_budget_ms", 1, 60000, "ms",
-          "Processor time that the rules may use in one tick of one battle. A battle that uses more has failed.")
-      .choice<&Battle::on_failure>(
-          "on_failure", {"restart", "stop"},
-          "What becomes of a battle whose rules failed (threw, asserted, used up their budget): restart goes on from "
-          "its last good tick, stop ends it.")
-      .integer<&Battle::max_failures>("max_failures", 0, 1000, "failures",
-                                      "So many failures in a row a battle is started again; one more ends it.");
+      .integer<&Battle::most>(
+          "most", 0, 20000, "battles",
+          "Battles that run at most: a player who finds no free seat gets a further one up to "
+          "that. 0 is as many as count.")
+      .integer<&Battle::shards>(
+          "shards", 1, 64, "threads",
+          "Battle threads, each with battles of its own. One runs thousands of small battles.")
+      .choice<&Battle::sync_model>("sync_model", {"state_broadcast", "frame_sync", "lockstep"},
+                                   "How players are kept in step with a new battle (docs/sync-models.md). A "
+                                   "spectator may ask for another "
+                                   "model.")
+      .integer<&Battle::send_hz>(
+          "send_hz", 1, 62, "Hz",
+          "State messages a second to a player. The tick stays at 62.5 Hz; 62 is one every "
+          "tick.")
+      .integer<&Battle::max_hold_ticks>(
+          "max_hold_ticks", 0, 250, "ticks",
+          "A command may ask to be applied this far ahead; it is held till then.")
+      .integer<&Battle::max_late_ticks>(
+          "max_late_ticks", 0, 250, "ticks",
+          "A command that comes so much after its tick is still applied, at once. A "
+          "later one is refused with too_late.")
+      .integer<&Battle::step_budget_ms>("step_budget_ms", 1, 60000, "ms",
+                                        "Processor time that the rules may use in one tick of one battle. A "
+                                        "battle that uses more has failed.")
+      .choice<&Battle::on_failure>("on_failure", {"restart", "stop"},
+                                   "What becomes of a battle whose rules failed (threw, asserted, used up "
+                                   "their budget): restart goes on from "
+                                   "its last good tick, stop ends it.")
+      .integer<&Battle::max_failures>(
+          "max_failures", 0, 1000, "failures",
+          "So many failures in a row a battle is started again; one more ends it.");
 
   SectionKeys<&Configuration::journal>(all, "journal")
       .integer<&Journal::segment_size_mib>("segment_size_mib", 1, 1024, "MiB",
@@ -188,9 +194,9 @@ std::vector<Key> make_keys() {
           "play to replay at most.")
       .integer<&Journal::keep_snapshots>("keep_snapshots", 1, 1000, "snapshots",
                                          "Snapshots kept, with the segments since the oldest of them.")
-      .integer<&Journal::inline_snapshot_kib>(
-          "inline_snapshot_kib", 0, 1024, "KiB",
-          "A battle whose largest state is no more than this keeps its snapshots in the journal; others get files.");
+      .integer<&Journal::inline_snapshot_kib>("inline_snapshot_kib", 0, 1024, "KiB",
+                                              "A battle whose largest state is no more than this keeps its "
+                                              "snapshots in the journal; others get files.");
 
   SectionKeys<&Configuration::broadcast>(all, "broadcast")
       .integer<&Broadcast::datagram_budget_bytes>(

@@ -32,7 +32,7 @@ class BattleFeed {
   Roster roster;
   Members members;
   TickLog ticks;
-  bool ended = false;  ///< its last frame has come
+  bool ended = false;     ///< its last frame has come
   u32 unused_rounds = 0;  ///< timer rounds without a session in it
 
  private:

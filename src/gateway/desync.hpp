@@ -31,8 +31,8 @@ struct DesyncReport {
   PlayerSlot player;
   std::string peer;  ///< address
   Tick tick = 0;
-  u64 hash = 0;      ///< the client's
-  u64 expected = 0;  ///< the battle's
+  u64 hash = 0;        ///< the client's
+  u64 expected = 0;    ///< the battle's
   Tick good_tick = 0;  ///< the last one at which both had the same state hash; 0: unknown
   u64 good_hash = 0;
   std::vector<std::byte> state;  ///< the client's snapshot after the tick; empty: it sent none

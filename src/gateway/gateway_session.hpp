@@ -43,8 +43,8 @@ struct GatewaySession {
   TimeNs excess_since = 0;
   wire::FrameReader reader;
   TokenBucket commands;
-  wire::Hello hello;        ///< while waiting
-  bool has_claim = false;   ///< on a seat of the feed's battle, until it is answered
+  wire::Hello hello;         ///< while waiting
+  bool has_claim = false;    ///< on a seat of the feed's battle, until it is answered
   Tick next_state_tick = 0;  ///< no state frame before it
   /// What the client was sent and holds, by its model: made when the seat is granted.
   std::unique_ptr<broadcast::ClientView> view;

@@ -14,9 +14,13 @@ constexpr u32 kFeedRounds = 20;
 
 }  // namespace
 
-GatewayShard::GatewayShard(const GatewayOptions& options, GatewayLinks links, const auth::TicketSealer& tickets,
-                           const env::Clock& clock)
-    : options_(options), links_(std::move(links)), tickets_(tickets), clock_(clock), interest_(options.interest) {
+GatewayShard::GatewayShard(const GatewayOptions& options, GatewayLinks links,
+                           const auth::TicketSealer& tickets, const env::Clock& clock)
+    : options_(options),
+      links_(std::move(links)),
+      tickets_(tickets),
+      clock_(clock),
+      interest_(options.interest) {
   sessions_.resize(options_.max_sessions);
   generations_.resize(options_.max_sessions);
   free_.reserve(options_.max_sessions);

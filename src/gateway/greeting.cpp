@@ -28,7 +28,8 @@ std::string simulation_problem(const wire::Hello& hello, const battle::BattleDes
 std::string model_problem(const wire::Hello& hello, const battle::BattleDescriptor& battle) {
   if (!hello.model || *hello.model == battle.sync.model || hello.seat == wire::SeatKind::spectator) return "";
   return "battle " + std::to_string(battle.id.value) + " is synchronised by " +
-         std::string(world::sync_model_name(battle.sync.model)) + ": its players are so, only a spectator may ask for " +
+         std::string(world::sync_model_name(battle.sync.model)) +
+         ": its players are so, only a spectator may ask for " +
          std::string(world::sync_model_name(*hello.model));
 }
 
@@ -77,7 +78,8 @@ bool GatewayShard::find_battle(GatewaySession& session, const wire::Hello& hello
       break;
     }
     if (entry == nullptr) {
-      refuse_hello(session, CloseCode::no_such_battle, "no battle of the game \"" + hello.game + "\" runs here");
+      refuse_hello(session, CloseCode::no_such_battle,
+                   "no battle of the game \"" + hello.game + "\" runs here");
       return false;
     }
   } else {
@@ -96,7 +98,8 @@ bool GatewayShard::find_battle(GatewaySession& session, const wire::Hello& hello
 void GatewayShard::wait_for_battle(GatewaySession& session, const wire::Hello& hello) {
   if (const auto wanted = links_.want_battle(hello.game); !wanted) {
     const bool unknown = wanted.error().code == ErrorCode::not_found;
-    refuse_hello(session, unknown ? CloseCode::no_such_battle : CloseCode::battle_full, wanted.error().message);
+    refuse_hello(session, unknown ? CloseCode::no_such_battle : CloseCode::battle_full,
+                 wanted.error().message);
     return;
   }
   if (session.state == SessionState::waiting) return;

@@ -49,7 +49,7 @@ class LockstepView {
  private:
   Tick from_ = 0;  ///< one past the state that it was given; 0: none
   Tick acknowledged_ = 0;
-  Tick large_until_ = 0;  ///< large ticks up to this one were handed out
+  Tick large_until_ = 0;   ///< large ticks up to this one were handed out
   u32 ack_lag_ticks_ = 8;  ///< how long an acknowledgement takes, about
   i8 margin_ = wire::kNoMargin;
 };

@@ -23,7 +23,9 @@ class TickLog {
   Bytes payload(Tick tick) const { return entries_[tick % kTicks].payload; }
   u64 state_hash(Tick tick) const { return entries_[tick % kTicks].state_hash; }
   /// The tick with these low 32 bits that is nearest to the newest.
-  Tick whole(u32 low) const { return newest_ + static_cast<Tick>(i64{static_cast<i32>(low - static_cast<u32>(newest_))}); }
+  Tick whole(u32 low) const {
+    return newest_ + static_cast<Tick>(i64{static_cast<i32>(low - static_cast<u32>(newest_))});
+  }
 
  private:
   struct Entry {

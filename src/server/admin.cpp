@@ -51,11 +51,13 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   sink.counter("drumline_client_frame_bytes_total", "Bytes of the state frames sent", c.client_frame_bytes,
                labels);
   sink.counter("drumline_battle_frames_total", "Battle frames delivered", c.battle_frames, labels);
-  sink.counter("drumline_desyncs_total", "Clients in lockstep that said another state hash", c.desyncs, labels);
-  sink.counter("drumline_lockstep_restarts_total", "States sent anew to clients in lockstep", c.lockstep_restarts,
+  sink.counter("drumline_desyncs_total", "Clients in lockstep that said another state hash", c.desyncs,
                labels);
-  sink.counter("drumline_sync_acks_unknown_total", "Acknowledgements of ticks that were never sent or are long over",
-               c.sync_acks_unknown, labels);
+  sink.counter("drumline_lockstep_restarts_total", "States sent anew to clients in lockstep",
+               c.lockstep_restarts, labels);
+  sink.counter("drumline_sync_acks_unknown_total",
+               "Acknowledgements of ticks that were never sent or are long over", c.sync_acks_unknown,
+               labels);
   sink.counter("drumline_battle_frames_malformed_total", "Battle frames or notices that did not parse",
                c.battle_frames_malformed, labels);
   sink.counter("drumline_frame_ring_laps_total", "Times that the shard fell a whole frame ring behind",
@@ -119,7 +121,8 @@ constexpr i64 kAnswerTimeoutNs = kSecondNs;
 template <class T>
 Result<T> answer_in_time(std::future<Result<T>> future) {
   // A little more than what the battle is given, so that it is the one that says so.
-  if (future.wait_for(std::chrono::nanoseconds(kAnswerTimeoutNs + kSecondNs / 2)) != std::future_status::ready) {
+  if (future.wait_for(std::chrono::nanoseconds(kAnswerTimeoutNs + kSecondNs / 2)) !=
+      std::future_status::ready) {
     return Error{ErrorCode::timeout, "the battle did not answer in time: is the journal writable?"};
   }
   return future.get();
@@ -136,32 +139,40 @@ void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard,
   sink.gauge("drumline_players", "Seats taken in all battles", pipeline.players, labels);
   sink.counter("drumline_battles_created_total", "New battles", pipeline.battles_created, labels);
   sink.counter("drumline_battles_ended_total", "Battles that are over", pipeline.battles_ended, labels);
-  sink.counter("drumline_battle_failures_total", "Times that a battle's rules threw, asserted or used up their budget",
-               pipeline.battles_failed, labels);
+  sink.counter("drumline_battle_failures_total",
+               "Times that a battle's rules threw, asserted or used up their budget", pipeline.battles_failed,
+               labels);
   sink.gauge("drumline_tick", "Tick of the shard's first battle", pipeline.tick, labels);
   sink.counter("drumline_ticks_total", "Ticks run by the shard", pipeline.ticks, labels);
   sink.counter("drumline_battle_ticks_total", "Ticks of all battles", pipeline.battle_ticks, labels);
-  sink.counter("drumline_ticks_skipped_total", "Ticks left out: always 0, a late tick is run late", 0.0, labels);
+  sink.counter("drumline_ticks_skipped_total", "Ticks left out: always 0, a late tick is run late", 0.0,
+               labels);
   sink.counter("drumline_ticks_late_total", "Ticks that started more than a tick after their deadline",
                shard.late_ticks, labels);
   sink.counter("drumline_schedule_shifts_total", "Times that the schedule was moved because of overload",
                shard.schedule_shifts, labels);
-  sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits, labels);
-  sink.counter("drumline_tick_allocations_total", "Heap allocations made in ticks", shard.allocations, labels);
-  sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime, labels);
+  sink.counter("drumline_journal_waits_total", "Times that a tick waited for the journal", shard.disk_waits,
+               labels);
+  sink.counter("drumline_tick_allocations_total", "Heap allocations made in ticks", shard.allocations,
+               labels);
+  sink.gauge("drumline_tick_thread_realtime", "1: the tick thread has real-time priority", shard.realtime,
+             labels);
   const std::span<const double> usual = telemetry::tick_time_bounds_s();
-  sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start", shard.lateness_ns, usual,
-                    labels);
-  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, steps and journal records of a tick", pipeline.step_ns, usual, labels);
+  sink.histogram_ns("drumline_tick_lateness_seconds", "From a tick's deadline to its start",
+                    shard.lateness_ns, usual, labels);
+  sink.histogram_ns("drumline_tick_step_seconds", "Inputs, steps and journal records of a tick",
+                    pipeline.step_ns, usual, labels);
   sink.histogram_ns("drumline_tick_encode_seconds", "Encoding of a tick's frames", pipeline.encode_ns, usual,
                     labels);
-  sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns, usual, labels);
-  sink.histogram_ns("drumline_battle_install_seconds", "Taking a battle in between two ticks", pipeline.install_ns,
-                    usual, labels);
+  sink.histogram_ns("drumline_tick_work_seconds", "A whole tick of the shard", pipeline.work_ns, usual,
+                    labels);
+  sink.histogram_ns("drumline_battle_install_seconds", "Taking a battle in between two ticks",
+                    pipeline.install_ns, usual, labels);
   sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs, labels);
   sink.counter("drumline_inputs_astray_total", "Entries for battles that did not run (any more)",
                pipeline.inputs_astray, labels);
-  sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes, labels);
+  sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes,
+               labels);
   sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
                pipeline.notices_delayed, labels);
 }
@@ -179,14 +190,15 @@ void collect_battle(telemetry::MetricSink& sink, const battle::BattleEntry& batt
   sink.counter("drumline_battle_commands_total", commands, c.commands_refused, with("outcome", "refused"));
   sink.counter("drumline_battle_commands_total", commands, c.commands_repeated, with("outcome", "repeated"));
   sink.counter("drumline_battle_commands_total", commands, c.commands_stray, with("outcome", "stray"));
-  sink.counter("drumline_battle_commands_held_total", "Commands that came before the tick they were meant for",
-               c.commands_held, labels);
-  sink.counter("drumline_battle_commands_late_total", "Commands that came after it, and were applied all the same",
-               c.commands_late, labels);
+  sink.counter("drumline_battle_commands_held_total",
+               "Commands that came before the tick they were meant for", c.commands_held, labels);
+  sink.counter("drumline_battle_commands_late_total",
+               "Commands that came after it, and were applied all the same", c.commands_late, labels);
   const char* const tells = "Messages from outside by what became of them";
   sink.counter("drumline_battle_tells_total", tells, c.tells_accepted, with("outcome", "accepted"));
   sink.counter("drumline_battle_tells_total", tells, c.tells_refused, with("outcome", "refused"));
-  sink.counter("drumline_battle_inputs_dropped_total", "Inputs beyond what a tick may hold", c.inputs_dropped, labels);
+  sink.counter("drumline_battle_inputs_dropped_total", "Inputs beyond what a tick may hold", c.inputs_dropped,
+               labels);
   sink.counter("drumline_battle_joins_total", "Players seated", c.joins, labels);
   sink.counter("drumline_battle_leaves_total", "Players gone for good", c.leaves, labels);
   sink.counter("drumline_battle_drops_total", "Players whose connection was lost", c.drops, labels);
@@ -223,7 +235,8 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
     failed += snapshots->failed();
   }
   sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(written));
-  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way", count(skipped));
+  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way",
+               count(skipped));
   sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written", count(failed));
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
     collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));

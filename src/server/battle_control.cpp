@@ -99,7 +99,8 @@ Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate&
   info.id = *id;
   info.epoch = Epoch{1};
   info.game = wanted.game;
-  info.rules_document = wanted.rules_document.empty() ? std::string(game->default_rules()) : wanted.rules_document;
+  info.rules_document =
+      wanted.rules_document.empty() ? std::string(game->default_rules()) : wanted.rules_document;
   info.seed = wanted.seed != 0 ? wanted.seed : random_.next_u64();
   info.max_players = std::min(wanted.max_players, game->most_players());
   info.max_commands_per_tick = wanted.max_commands_per_tick;
@@ -114,7 +115,8 @@ Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate&
                       static_cast<u32>(random_.next_u64()), false);
 }
 
-Result<std::unique_ptr<RunningBattle>> BattleControl::take_in(std::unique_ptr<battle::Battle> battle, u32 shard) {
+Result<std::unique_ptr<RunningBattle>> BattleControl::take_in(std::unique_ptr<battle::Battle> battle,
+                                                              u32 shard) {
   const world::Game* const game = games_(battle->info().game);
   DRUM_ASSERT(game != nullptr);
   auto entry = std::make_shared<battle::BattleEntry>();
@@ -157,8 +159,9 @@ std::size_t BattleControl::running_or_coming() const {
 
 Result<BattleId> BattleControl::create_now(const BattleTemplate& wanted) {
   if (running_or_coming() >= options_.most) {
-    return Error{ErrorCode::exhausted, std::to_string(options_.most) +
-                                           " battles run here, as many as may (battle.most); try again later"};
+    return Error{
+        ErrorCode::exhausted,
+        std::to_string(options_.most) + " battles run here, as many as may (battle.most); try again later"};
   }
   const u32 shard = least_loaded_shard();
   const TimeNs begun = clock_.now();
@@ -191,7 +194,8 @@ Result<void> BattleControl::want_battle(const std::string& game) {
   post([this] {
     wanted_.store(false);
     const auto all = directory_.all();
-    const bool there_is = std::any_of(all.begin(), all.end(), [](const auto& entry) { return entry->has_room(); });
+    const bool there_is =
+        std::any_of(all.begin(), all.end(), [](const auto& entry) { return entry->has_room(); });
     if (there_is || !coming_.empty()) return;
     if (auto made = create_now(options_.defaults); !made)
       log_warning("a player found no battle: {}", made.error().message);
@@ -304,9 +308,9 @@ void BattleControl::report(gateway::DesyncReport desync) {
                 to_hex(report.expected));
     if (desync_reports_ >= kMaxDesyncReports) return;
     ++desync_reports_;
-    const std::string stem = options_.failures_folder + "/desync-battle-" + std::to_string(report.battle.value) +
-                             "-tick-" + std::to_string(report.tick) + "-player-" +
-                             std::to_string(report.player.value);
+    const std::string stem = options_.failures_folder + "/desync-battle-" +
+                             std::to_string(report.battle.value) + "-tick-" + std::to_string(report.tick) +
+                             "-player-" + std::to_string(report.player.value);
     desync::ClientReport file;
     file.battle = report.battle;
     file.player = report.player;
@@ -348,7 +352,8 @@ Result<void> BattleControl::tell(BattleId battle, Bytes message) {
   return mailboxes_[*shard]->post(Tell{battle, {message.begin(), message.end()}});
 }
 
-std::future<Result<std::vector<std::byte>>> BattleControl::ask(BattleId battle, Bytes question, TimeNs deadline) {
+std::future<Result<std::vector<std::byte>>> BattleControl::ask(BattleId battle, Bytes question,
+                                                               TimeNs deadline) {
   auto shard = shard_of(battle);
   if (!shard) return answered<std::vector<std::byte>>(std::move(shard).error());
   Ask ask{battle, {question.begin(), question.end()}, deadline, {}};

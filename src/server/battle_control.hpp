@@ -136,7 +136,7 @@ class BattleControl final : public BattleEvents {
   bool stopping_ = false;
 
   // The thread's own.
-  std::vector<Pending> pending_;   ///< made, and not running yet
+  std::vector<Pending> pending_;  ///< made, and not running yet
   struct Coming {
     BattleId battle;
     u32 shard;

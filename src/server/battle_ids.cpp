@@ -23,10 +23,11 @@ Result<BattleIds> BattleIds::open(env::FileSystem& files, std::string path, Batt
     const std::string_view text = as_text(*bytes);
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), reserved);
     if (error != std::errc{} || reserved == 0) {
-      return Error{ErrorCode::corrupt,
-                   path + " holds '" + std::string(text.substr(0, 32)) +
-                       "' instead of a number: the next free battle number. Write one above all battles in the "
-                       "folder, or remove the file to count on from those that the journal still has"};
+      return Error{
+          ErrorCode::corrupt,
+          path + " holds '" + std::string(text.substr(0, 32)) +
+              "' instead of a number: the next free battle number. Write one above all battles in the "
+              "folder, or remove the file to count on from those that the journal still has"};
     }
   }
   const u64 next = std::max(reserved, highest_seen.value + 1);

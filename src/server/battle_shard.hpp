@@ -14,9 +14,9 @@ namespace drumline::server {
 
 struct BattleShardOptions {
   u32 index = 0;
-  int cpu = -1;               ///< -1: not pinned
-  int realtime_priority = 0;  ///< SCHED_FIFO priority; 0: normal
-  u32 max_ticks_behind = 2;   ///< further behind, the schedule is moved
+  int cpu = -1;                       ///< -1: not pinned
+  int realtime_priority = 0;          ///< SCHED_FIFO priority; 0: normal
+  u32 max_ticks_behind = 2;           ///< further behind, the schedule is moved
   env::Watchdog* watchdog = nullptr;  ///< keeps rules in bounds; outlives the shard; null: nothing does
 };
 

@@ -40,7 +40,7 @@ class FramePacker {
   BroadcastRing& ring_;
   const env::Clock& clock_;
   u64 journal_sequence_ = 0;
-  MutableBytes pack_;      ///< empty: none is begun
+  MutableBytes pack_;  ///< empty: none is begun
   std::size_t used_ = 0;
 };
 

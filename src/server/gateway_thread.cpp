@@ -78,7 +78,8 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
                                                              std::vector<FrameSource> frames) {
   auto wakeup = env::Wakeup::create();
   if (!wakeup) return std::move(wakeup).error();
-  auto impl = std::make_unique<Impl>(options, tickets, clock, std::move(links), std::move(frames), std::move(*wakeup));
+  auto impl = std::make_unique<Impl>(options, tickets, clock, std::move(links), std::move(frames),
+                                     std::move(*wakeup));
 
   env::Network::BindOptions bind;
   bind.reuse_port = options.share_port;

@@ -20,7 +20,8 @@ constexpr u32 kSmallBattlePlayers = 64;
 
 std::size_t message_capacity(u32 max_players) {
   // A piece of the state must fit.
-  return std::clamp<std::size_t>(std::size_t{max_players} * 256, 2 * battle::kMaxStatePartNoticeBytes, 256 << 10);
+  return std::clamp<std::size_t>(std::size_t{max_players} * 256, 2 * battle::kMaxStatePartNoticeBytes,
+                                 256 << 10);
 }
 
 }  // namespace
@@ -67,8 +68,8 @@ void RunningBattle::stop_sending_state_to(SessionId session) {
 
 std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::size_t tick_payload_bytes) {
   const std::size_t state = with_state ? battle.encoder->frame_bytes_most() : 0;
-  return sizeof(broadcast::BattleFrameHeader) + state + std::min(battle.messages.size_bytes(), kMessageRoomBytes) +
-         (tick_payload_bytes + 7) / 8 * 8 + 64;
+  return sizeof(broadcast::BattleFrameHeader) + state +
+         std::min(battle.messages.size_bytes(), kMessageRoomBytes) + (tick_payload_bytes + 7) / 8 * 8 + 64;
 }
 
 std::size_t max_frame_room_bytes(const RunningBattle& battle) {

@@ -65,9 +65,7 @@ struct RunningBattle {
   /// The whole state to a session, from the next tick's end on; what it has of another is void.
   void send_state_to(SessionId session);
   void stop_sending_state_to(SessionId session);
-  bool relays_ticks() const {
-    return relays > 0 || battle().info().sync.model == world::SyncModel::lockstep;
-  }
+  bool relays_ticks() const { return relays > 0 || battle().info().sync.model == world::SyncModel::lockstep; }
 };
 
 /// Room for a frame of the battle as it is now.

@@ -177,7 +177,8 @@ Result<void> Server::open_control(const recovery::Recovery& recovery) {
   control.running.cell_size = world::Fixed::from_int(values.broadcast.cell_size);
   control.running.key_period_ticks = values.broadcast.key_period_ticks;
   control.running.datagram_budget_bytes = values.broadcast.datagram_budget_bytes;
-  control.running.reconnect_grace_ticks = static_cast<Tick>(seconds(values.battle.reconnect_grace_s) / kTickNs);
+  control.running.reconnect_grace_ticks =
+      static_cast<Tick>(seconds(values.battle.reconnect_grace_s) / kTickNs);
   control.running.max_hold_ticks = values.battle.max_hold_ticks;
   control.running.max_late_ticks = values.battle.max_late_ticks;
   control.keep = values.battle.count;
@@ -187,7 +188,8 @@ Result<void> Server::open_control(const recovery::Recovery& recovery) {
   control.failures_folder = options_.data + "/failures";
 
   BattleId highest{};
-  for (const recovery::RecoveredBattle& battle : recovery.battles) highest = std::max(highest, battle.report.id);
+  for (const recovery::RecoveredBattle& battle : recovery.battles)
+    highest = std::max(highest, battle.report.id);
   for (const BattleId disposed : recovery.disposed) highest = std::max(highest, disposed);
   auto ids = BattleIds::open(*files_, options_.data + "/battle_ids", highest);
   if (!ids) return std::move(ids).error();
@@ -196,8 +198,8 @@ Result<void> Server::open_control(const recovery::Recovery& recovery) {
     mailboxes_.push_back(std::make_unique<ShardMailbox>());
     mailboxes.push_back(mailboxes_.back().get());
   }
-  control_ = std::make_unique<BattleControl>(std::move(control), lookup_, std::move(*ids), directory_, mailboxes,
-                                             *files_, random_, clock_);
+  control_ = std::make_unique<BattleControl>(std::move(control), lookup_, std::move(*ids), directory_,
+                                             mailboxes, *files_, random_, clock_);
   return {};
 }
 
@@ -236,7 +238,8 @@ Result<void> Server::open_journal(recovery::Recovery& recovery, std::size_t tick
   commit.outstanding = std::bit_ceil(std::size_t{values.journal.max_outstanding_ticks});
   // Any single record fits; what many battles write in one tick may take several batches.
   const std::size_t inline_snapshot = std::size_t{values.journal.inline_snapshot_kib} << 10;
-  commit.batch_bytes = (256 << 10) + std::max({tick_room, inline_snapshot, kMaxRulesDocumentBytes}) + kRecordRoomBytes;
+  commit.batch_bytes =
+      (256 << 10) + std::max({tick_room, inline_snapshot, kMaxRulesDocumentBytes}) + kRecordRoomBytes;
   commit.realtime_priority = values.threads.realtime != "off" ? kJournalPriority : 0;
   auto committer =
       journal::GroupCommitter::create(std::move(*writer), clock_, commit, [this] { on_durable(); });
@@ -260,8 +263,8 @@ Result<void> Server::journal_resumption(const Battles& battles) {
       const battle::Battle& battle = battles[next]->battle();
       const journal::RecordInfo info{journal::RecordKind::note, battle.info().id, battle.info().epoch,
                                      battle.tick()};
-      const auto payload = battle::encode_text("resumed at tick " + std::to_string(battle.tick()) + " by build " +
-                                               battle::build_id());
+      const auto payload = battle::encode_text("resumed at tick " + std::to_string(battle.tick()) +
+                                               " by build " + battle::build_id());
       if (auto appended = batch->append(info, payload); !appended) return appended;
     }
     sequence = committer_->submit(batch);
@@ -289,14 +292,14 @@ Result<void> Server::open_shards(Battles battles, const snapshot::SnapshotRoom& 
     pipeline.snapshots = {values.journal.snapshot_every_ticks, values.journal.keep_snapshots};
     pipeline.inline_snapshot_bytes = std::size_t{values.journal.inline_snapshot_kib} << 10;
     auto snapshots = snapshot::SnapshotWriter::create(
-        snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)), pipeline.snapshots, 4, room,
-        true);
+        snapshot::SnapshotStore(*files_, recovery::snapshot_folder(options_.data)), pipeline.snapshots, 4,
+        room, true);
     if (!snapshots) return std::move(snapshots).error();
     snapshots_.push_back(std::move(*snapshots));
     std::vector<battle::InboundRing*> rings;
     for (const auto& gateway : inbound_) rings.push_back(gateway[shard].get());
-    auto path = std::make_unique<TickPipeline>(pipeline, rings, *committer_, *snapshots_.back(), *frames_[shard],
-                                               *mailboxes_[shard], *control_, clock_);
+    auto path = std::make_unique<TickPipeline>(pipeline, rings, *committer_, *snapshots_.back(),
+                                               *frames_[shard], *mailboxes_[shard], *control_, clock_);
     BattleShardOptions options;
     options.index = shard;
     // From the last one down: the first is where the kernel likes to work.
@@ -326,10 +329,10 @@ Result<void> Server::start_threads() {
   while (directory_.size() == 0) {
     if (auto failed = failure()) return *failed;
     if (clock_.now() >= patience) {
-      return Error{ErrorCode::timeout, "the first battle did not come to its first tick: the journal is " +
-                                           std::string(committer_->state() == journal::WriterState::open
-                                                           ? "open"
-                                                           : committer_->reason())};
+      return Error{
+          ErrorCode::timeout,
+          "the first battle did not come to its first tick: the journal is " +
+              std::string(committer_->state() == journal::WriterState::open ? "open" : committer_->reason())};
     }
     env::sleep_until(clock_.now() + kMillisecondNs);
   }

@@ -106,7 +106,7 @@ class Server {
   std::atomic<bool> ticking_{false};  ///< for on_durable, which runs before the shards exist
   std::unique_ptr<journal::GroupCommitter> committer_;
   std::vector<std::unique_ptr<snapshot::SnapshotWriter>> snapshots_;  ///< by battle shard
-  std::vector<std::unique_ptr<ShardMailbox>> mailboxes_;             ///< by battle shard
+  std::vector<std::unique_ptr<ShardMailbox>> mailboxes_;              ///< by battle shard
   std::unique_ptr<BattleControl> control_;
   std::optional<env::Watchdog> watchdog_;
   std::vector<std::unique_ptr<BattleShard>> shards_;

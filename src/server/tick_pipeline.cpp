@@ -106,8 +106,8 @@ void TickPipeline::receive(InstallBattle& install) {
     install.battle->failed_at = failed->failed_at;
     install.battle->last_inline_snapshot = failed->last_inline_snapshot;
     by_id_[info.id] = install.battle.get();
-    *std::find_if(battles_.begin(), battles_.end(),
-                  [&](const auto& each) { return each.get() == failed; }) = std::move(install.battle);
+    *std::find_if(battles_.begin(), battles_.end(), [&](const auto& each) { return each.get() == failed; }) =
+        std::move(install.battle);
   } else {
     DRUM_ASSERT(failed == nullptr);
     append({journal::RecordKind::battle_created, info.id, info.epoch, battle.tick()},
@@ -262,7 +262,8 @@ void TickPipeline::append_to_journal(RunningBattle& running) {
   }
   const battle::Battle& battle = running.battle();
   const battle::TickOutcome& outcome = running.outcome;
-  const journal::RecordInfo info{journal::RecordKind::tick, battle.info().id, battle.info().epoch, outcome.tick};
+  const journal::RecordInfo info{journal::RecordKind::tick, battle.info().id, battle.info().epoch,
+                                 outcome.tick};
   const MutableBytes room = open_record(battle::max_tick_bytes(outcome.accepted.size()));
   ByteWriter out(room);
   battle::encode_tick(outcome.state_hash, 0, outcome.accepted, out);
@@ -297,7 +298,8 @@ void TickPipeline::append_inline_snapshot(RunningBattle& running) {
   ByteWriter out(room);
   battle::encode_inline_snapshot({running.info, snapshot_}, out);
   DRUM_ASSERT(out.ok());
-  batch_->close({journal::RecordKind::snapshot, battle.info().id, battle.info().epoch, battle.tick()}, out.size());
+  batch_->close({journal::RecordKind::snapshot, battle.info().id, battle.info().epoch, battle.tick()},
+                out.size());
   // The one before is durable for long: with it, nothing up to there is needed.
   if (running.last_inline_snapshot != 0) {
     committer_.request_prune({battle.info().id, running.last_inline_snapshot});
@@ -353,8 +355,8 @@ void TickPipeline::choose_what_follows(RunningBattle& running) {
     return;
   }
   const battle::Battle& battle = running.battle();
-  if (shows_state(running) || running.relays_ticks() || running.actor->has_news() || !running.messages.empty() ||
-      !running.parts.empty()) {
+  if (shows_state(running) || running.relays_ticks() || running.actor->has_news() ||
+      !running.messages.empty() || !running.parts.empty()) {
     showing_.push_back(&running);
   } else {
     running.encoder->skip(running.outcome.events, running.outcome.tick);
@@ -418,9 +420,8 @@ void TickPipeline::queue_parts(RunningBattle& running) {
 
 /// Of a battle that is given up nothing is shown but that it is over: its state is not to be trusted.
 void TickPipeline::publish_end(RunningBattle& running) {
-  const broadcast::EncodeInput input{.world = running.battle().world(),
-                                     .messages = &running.messages,
-                                     .ended = true};
+  const broadcast::EncodeInput input{
+      .world = running.battle().world(), .messages = &running.messages, .ended = true};
   const std::size_t size =
       running.encoder->encode_without_state(input, packer_.room(frame_room_bytes(running, false, 0)));
   DRUM_ASSERT(size != 0);
@@ -475,13 +476,16 @@ void TickPipeline::answer_requests() {
     RunningBattle* const battle = find(ask.battle);
     Answer answer{sequence, std::move(ask.answer), {}};
     if (now >= ask.deadline) {
-      answer.promise.set_value(Error{ErrorCode::timeout, "the battle came to the question after its deadline"});
+      answer.promise.set_value(
+          Error{ErrorCode::timeout, "the battle came to the question after its deadline"});
     } else if (battle == nullptr || battle->failed) {
-      answer.promise.set_value(Error{ErrorCode::not_found, "battle " + std::to_string(ask.battle.value) +
-                                                               " does not run here now"});
+      answer.promise.set_value(Error{
+          ErrorCode::not_found, "battle " + std::to_string(ask.battle.value) + " does not run here now"});
     } else {
       bool known = false;
-      const auto put = [&] { known = std::as_const(battle->battle().rules()).on_ask(ask.question, answer.bytes); };
+      const auto put = [&] {
+        known = std::as_const(battle->battle().rules()).on_ask(ask.question, answer.bytes);
+      };
       std::optional<std::string> failed;
       if (guard_ != nullptr)
         failed = guard_->run(put);
@@ -500,8 +504,8 @@ void TickPipeline::answer_requests() {
   for (TakeSnapshot& take : snapshot_requests_) {
     RunningBattle* const battle = find(take.battle);
     if (battle == nullptr || battle->failed) {
-      take.snapshot.set_value(Error{ErrorCode::not_found, "battle " + std::to_string(take.battle.value) +
-                                                              " does not run here now"});
+      take.snapshot.set_value(Error{
+          ErrorCode::not_found, "battle " + std::to_string(take.battle.value) + " does not run here now"});
       continue;
     }
     SnapshotAnswer answer{sequence, std::move(take.snapshot), {}};

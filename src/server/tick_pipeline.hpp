@@ -25,9 +25,9 @@ struct FailedBattle {
   battle::BattleInfo info;
   Tick tick = 0;  ///< the one that failed
   std::string reason;
-  battle::LastGood::Way way;          ///< to the tick before
-  std::vector<std::byte> inputs;      ///< that the tick was given, as a tick payload with hash 0
-  u32 failures = 1;                   ///< in a row
+  battle::LastGood::Way way;      ///< to the tick before
+  std::vector<std::byte> inputs;  ///< that the tick was given, as a tick payload with hash 0
+  u32 failures = 1;               ///< in a row
 };
 
 /// Told of what happens to battles and is somebody else's to deal with. On the shard's
@@ -54,19 +54,19 @@ struct PipelineCounters {
   Counter notices_delayed;
   Counter snapshots_failed;
   Counter battles_created, battles_ended, battles_failed;
-  Gauge tick;     ///< of the first battle
+  Gauge tick;  ///< of the first battle
   Gauge battles;
-  Gauge players;  ///< seated in all battles
-  Histogram step_ns;    ///< inputs, steps and journal records
-  Histogram encode_ns;  ///< frames
-  Histogram work_ns;  ///< a whole tick of the shard
+  Gauge players;         ///< seated in all battles
+  Histogram step_ns;     ///< inputs, steps and journal records
+  Histogram encode_ns;   ///< frames
+  Histogram work_ns;     ///< a whole tick of the shard
   Histogram install_ns;  ///< taking a battle in at a tick's boundary
   Histogram end_ns;      ///< letting go of one
 };
 
 struct PipelineOptions {
-  u32 lane = 0;                       ///< of the group committer
-  snapshot::SnapshotPolicy snapshots; ///< for both kinds of snapshots
+  u32 lane = 0;                                  ///< of the group committer
+  snapshot::SnapshotPolicy snapshots;            ///< for both kinds of snapshots
   std::size_t inline_snapshot_bytes = 64 << 10;  ///< battles up to so large keep theirs in the journal
   /// Good ticks after which a failure counts as a first one again.
   Tick forgive_after_ticks = 625;
@@ -129,13 +129,13 @@ class TickPipeline {
   const env::Clock& clock_;
   env::Watchdog::Guard* guard_ = nullptr;
   FramePacker packer_;
-  journal::Batch* batch_ = nullptr;  ///< of the tick under way
+  journal::Batch* batch_ = nullptr;                      ///< of the tick under way
   std::vector<std::unique_ptr<RunningBattle>> battles_;  // by id
   std::unordered_map<BattleId, RunningBattle*> by_id_;
   std::vector<RunningBattle*> showing_;             ///< in this tick: they have a frame
   std::vector<const RunningBattle*> snapshotting_;  ///< in this tick: into a file
   bool ending_ = false;                             ///< in this tick a battle comes to its end
-  std::vector<std::byte> snapshot_;  ///< scratch for one that goes into the journal
+  std::vector<std::byte> snapshot_;                 ///< scratch for one that goes into the journal
 
   // Rare, and empty in a steady tick.
   std::vector<Ask> asks_;

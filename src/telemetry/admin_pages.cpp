@@ -66,7 +66,8 @@ AdminResponse with_battle(const AdminRequest& request, Serve serve) {
   u64 battle = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), battle);
   if (text.empty() || failure != std::errc{} || end != text.data() + text.size()) {
-    return error_response(400, "Say which battle: " + std::string(request.path) + "?battle=NUMBER; /battles lists them.");
+    return error_response(
+        400, "Say which battle: " + std::string(request.path) + "?battle=NUMBER; /battles lists them.");
   }
   return serve(battle);
 }
@@ -100,7 +101,8 @@ void add_battle_pages(AdminServer& server, const std::shared_ptr<const AdminSour
     });
   });
   server.add_action("/battles/ask", [sources](const AdminRequest& request) {
-    return with_battle(request, [&](u64 battle) { return serve_bytes(sources->ask(battle, as_bytes(request.body))); });
+    return with_battle(request,
+                       [&](u64 battle) { return serve_bytes(sources->ask(battle, as_bytes(request.body))); });
   });
 }
 

@@ -320,7 +320,8 @@ std::optional<Answer> AdminServer::Impl::refuse(const Header& request, std::stri
   const auto field = [&](http::field name) { return std::string_view(request[name]); };
   const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
   if (is_action(path) ? request.method() != http::verb::post : !reads) {
-    Answer answer = refused(405, is_action(path) ? "This path is to be posted to." : "Only GET and HEAD are served here.");
+    Answer answer = refused(
+        405, is_action(path) ? "This path is to be posted to." : "Only GET and HEAD are served here.");
     answer.extra_name = "Allow";
     answer.extra_value = is_action(path) ? "POST" : "GET, HEAD";
     return answer;

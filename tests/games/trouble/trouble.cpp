@@ -16,8 +16,8 @@ struct Ledger {
   u32 sum;
   u32 poisoned_at;  ///< tick; 0: not
   u32 over;
-  static constexpr auto kFields = fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
-                                         field("over", &Ledger::over));
+  static constexpr auto kFields = fields(
+      field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at), field("over", &Ledger::over));
 };
 
 struct Figure {
