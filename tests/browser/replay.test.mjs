@@ -176,6 +176,16 @@ test("a tick with another hash is shown with both", async () => {
   await page.screenshot({ path: join(outFolder, "replay-differs.png") });
 });
 
+test("a file that is dropped on the page is opened, and refused when it is no recording", async () => {
+  const files = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["no recording at all ".repeat(10)], "dropped.drec"));
+    return transfer;
+  });
+  await page.dispatchEvent("body", "drop", { dataTransfer: files });
+  await told("the refusal", async () => /dropped\.drec: offset 0: .*DRUMREC1/.test(await page.textContent("#error")), 10_000);
+});
+
 test("nothing went wrong in the page", () => {
   assert.deepEqual(browser.errors, []);
 });
