@@ -1,5 +1,6 @@
 // What a player may do and what his command sets. Effects come in the step.
 #include "arena/arena_rules.hpp"
+#include "arena/movement.hpp"
 
 namespace drumline::arena {
 namespace {
@@ -24,10 +25,6 @@ Refusal check_move(const Command& command) {
   constexpr i64 longest = i64{kDirectionLimit} + 1;
   const i64 square = i64{command.x} * command.x + i64{command.y} * command.y;
   return square > longest * longest ? world::kRefusedTooFast : world::kAccepted;
-}
-
-world::Angle heading_of(const Command& command) {
-  return world::atan2(Fixed::from_raw(command.y), Fixed::from_raw(command.x));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "arena/obstacle_index.hpp"
 #include "arena/tuning.hpp"
+#include "world/rules.hpp"
 
 namespace drumline::arena {
 
@@ -14,6 +15,11 @@ struct Gait {
   i16 move_y = 0;
   u16 dash_heading = 0;  ///< while dashing
 };
+
+/// Where a command points; its x, y are not both 0.
+inline world::Angle heading_of(const world::Command& command) {
+  return world::atan2(Fixed::from_raw(command.y), Fixed::from_raw(command.x));
+}
 
 inline Vector moved(Vector from, const Gait& gait, const Tuning& tuning, const ObstacleIndex& obstacles,
                     Fixed map_side) {

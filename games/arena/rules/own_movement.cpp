@@ -14,10 +14,6 @@ Fixed nearest_sent_as(i64 sent, Fixed value) {
   return clamp(value, low, high);
 }
 
-world::Angle heading_of(const world::Command& command) {
-  return world::atan2(Fixed::from_raw(command.y), Fixed::from_raw(command.x));
-}
-
 }  // namespace
 
 Result<OwnMovement> OwnMovement::make(std::string_view rules_document, const MapDescription& map,
