@@ -19,7 +19,8 @@ namespace {
 
 constexpr u32 kDefaultDuels = 3600;
 constexpr u32 kChurned = 10'000;
-constexpr u32 kWarmUp = 1'000;
+/// Until the heap has seen its most: what is still more after that would grow for ever.
+constexpr u32 kWarmUp = 10'000;
 constexpr u32 kInFlight = 256;
 
 Result<std::unique_ptr<server::Server>> start(const Options& options, const std::string& folder,

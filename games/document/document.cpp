@@ -1,6 +1,11 @@
 #include "rules_document/document.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <string>
+#include <vector>
+
+#include "base/assert.hpp"
 
 // Compiled in and told not to throw: WebAssembly has no exceptions here. The
 // library keeps the two ways apart by its inline namespaces, so that a program may
@@ -78,6 +83,27 @@ class Reader {
 
 Result<void> read(std::string_view game, std::string_view document, std::span<const Key> keys) {
   return Reader(game, keys).read(document);
+}
+
+Result<void> read_over(std::string_view game, std::string_view document, std::string_view defaults,
+                       std::span<const Key> keys) {
+  // No key allows it.
+  constexpr i64 missing = std::numeric_limits<i64>::min();
+  for (const Key& key : keys) *key.value = missing;
+  if (Result<void> said = read(game, document, keys); !said) return said;
+  const bool complete =
+      std::none_of(keys.begin(), keys.end(), [](const Key& key) { return *key.value == missing; });
+  // Most battles are made of a whole document: thousands of them should not read two each.
+  if (complete) return {};
+  std::vector<i64> values;
+  for (const Key& key : keys) values.push_back(*key.value);
+  const Result<void> whole = read(game, defaults, keys);
+  DRUM_ASSERT(whole.ok());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    DRUM_ASSERT(*keys[i].value != missing);
+    if (values[i] != missing) *keys[i].value = values[i];
+  }
+  return {};
 }
 
 }  // namespace drumline::rules_document

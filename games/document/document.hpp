@@ -24,4 +24,9 @@ struct Key {
 /// allowed; then some values may have been written.
 Result<void> read(std::string_view game, std::string_view document, std::span<const Key> keys);
 
+/// Sets all `keys`: to what `document` says, and where it says nothing to what `defaults`
+/// says, which names every key (asserted). Errors as above.
+Result<void> read_over(std::string_view game, std::string_view document, std::string_view defaults,
+                       std::span<const Key> keys);
+
 }  // namespace drumline::rules_document

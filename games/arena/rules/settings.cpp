@@ -57,13 +57,9 @@ auto keys_of(Settings& s) {
 }  // namespace
 
 Result<Settings> read_settings(std::string_view document) {
-  constexpr i64 missing = -1;
   Settings settings{};
-  for (const Key& key : keys_of(settings)) *key.value = missing;
-  const Result<void> defaults = rules_document::read("arena", default_rules_document(), keys_of(settings));
-  DRUM_ASSERT(defaults.ok());
-  for (const Key& key : keys_of(settings)) DRUM_ASSERT(*key.value != missing);
-  if (Result<void> read = rules_document::read("arena", document, keys_of(settings)); !read) {
+  if (auto read = rules_document::read_over("arena", document, default_rules_document(), keys_of(settings));
+      !read) {
     return std::move(read).error();
   }
   return settings;

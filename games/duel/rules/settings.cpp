@@ -94,14 +94,11 @@ Result<void> at_most(const char* key, i64 value, i64 limit, const char* reason) 
 }  // namespace
 
 Result<Settings> read_settings(std::string_view document) {
-  constexpr i64 missing = -1;
   Settings s{};
-  const auto numbers = numbers_of(s);
-  for (const Key& number : numbers) *number.value = missing;
-  const Result<void> defaults = rules_document::read("duel", default_rules_document(), numbers);
-  DRUM_ASSERT(defaults.ok());
-  for (const Key& number : numbers) DRUM_ASSERT(*number.value != missing);
-  if (auto read = rules_document::read("duel", document, numbers); !read) return std::move(read).error();
+  if (auto read = rules_document::read_over("duel", document, default_rules_document(), numbers_of(s));
+      !read) {
+    return std::move(read).error();
+  }
 
   const i64 room = s.stage.width_milliunits - 2 * s.fighter.half_width_milliunits;
   if (auto fits = at_most("stage.start_gap_milliunits", s.stage.start_gap_milliunits, room,
