@@ -59,8 +59,11 @@ struct ForkedTick {
 class Fork {
  public:
   /// Begins in the state of `from`. invalid_argument when a change is not of a later tick.
+  /// `history` and `changes` outlive the fork.
   static Result<std::unique_ptr<Fork>> begin(recording::History& history, const world::Game& game,
                                              const InputChanges& changes, Tick from);
+  static Result<std::unique_ptr<Fork>> begin(recording::History&, const world::Game&, InputChanges&&,
+                                             Tick) = delete;
 
   /// The next tick: the recorded inputs but for those left out, then those added. A command
   /// keeps its recorded sequence while that is above all before it; else, as an added

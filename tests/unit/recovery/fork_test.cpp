@@ -93,7 +93,8 @@ TEST_F(ForkTest, joins_leaves_drops_and_tells_are_inputs_too) {
 }
 
 TEST_F(ForkTest, goes_on_past_the_recorded_end) {
-  auto fork = Fork::begin(*reader, game, InputChanges(), 199);
+  const InputChanges none;
+  auto fork = Fork::begin(*reader, game, none, 199);
   EXPECT_TRUE((*fork)->next()->recorded_hash);
   EXPECT_FALSE((*fork)->next()->recorded_hash);
   EXPECT_EQ((*fork)->battle().tick(), 201U);
