@@ -1,5 +1,5 @@
 // Steps 3 to 5 of the one path for the battles of one shard: inputs, step, journal,
-// broadcast. One thread; no I/O of its own.
+// broadcast. One thread; no I/O of its own. tick_requests.cpp: what other threads ask.
 #pragma once
 
 #include <memory>

@@ -17,6 +17,7 @@
 #include "recovery/recovery.hpp"
 #include "snapshot/store.hpp"
 #include "support/counting_game.hpp"
+#include "support/scripted_inputs.hpp"
 
 namespace drumline::test {
 
@@ -93,8 +94,8 @@ class BattleLog {
   /// One tick of every battle, one commit.
   Result<void> tick() {
     for (auto& [id, battle] : battles_) {
-      make_inputs(*battle);
-      const battle::TickOutcome outcome = battle->step(inputs_);
+      // Some are beyond what the game allows, and refused.
+      const battle::TickOutcome outcome = battle->step(scripted_inputs(*battle, 120));
       const MutableBytes space = batch_.open(battle::max_tick_bytes(outcome.accepted.size()));
       DRUM_ASSERT(space.data() != nullptr);
       ByteWriter out(space);
@@ -183,37 +184,6 @@ class BattleLog {
     return {};
   }
 
-  /// From the battle's own state only, so that it plays on alike after a recovery.
-  void make_inputs(const battle::Battle& battle) {
-    inputs_.clear();
-    const Tick tick = battle.tick();
-    if (battle.find_free_seat() != kNoPlayer && tick % 3 == 0) {
-      battle::Input join;
-      join.kind = battle::InputKind::join;
-      join.profile.account = 1000 + tick;
-      join.profile.name = {'p', static_cast<char>('a' + tick % 26)};
-      inputs_.push_back(join);
-    }
-    battle.for_each_seat([&](PlayerSlot player) {
-      const auto seat = battle.seat(player);
-      battle::Input input;
-      input.player = player;
-      if ((tick + player.value) % 50 == 0) {
-        input.kind = seat->connected ? battle::InputKind::drop : battle::InputKind::reconnect;
-        inputs_.push_back(input);
-      } else if ((tick + player.value * 7) % 173 == 1) {
-        input.kind = battle::InputKind::leave;
-        inputs_.push_back(input);
-      } else if (seat->connected) {
-        input.command.sequence = seat->last_sequence + 1 + tick % 2;
-        input.command.action = world::Action::move;
-        input.command.x = static_cast<i32>((tick * 31 + player.value * 17) % 240) - 120;
-        input.command.timestamp_ms = tick;
-        inputs_.push_back(input);
-      }
-    });
-  }
-
   env::FileSystem& files_;
   const env::Clock& clock_;
   u64 segment_bytes_;
@@ -223,7 +193,6 @@ class BattleLog {
   std::map<BattleId, std::unique_ptr<battle::Battle>> battles_;
   journal::Coverage covered_;
   std::map<BattleId, Tick> last_inline_;
-  std::vector<battle::Input> inputs_;
 };
 
 }  // namespace drumline::test

@@ -13,6 +13,7 @@
 #include "recording/player.hpp"
 #include "recording/reader.hpp"
 #include "recording/writer.hpp"
+#include "support/scripted_inputs.hpp"
 
 namespace drumline::test {
 
@@ -26,38 +27,6 @@ inline battle::BattleInfo battle_info(const world::Game& game, u64 seed = 11, u3
   info.max_players = players;
   info.build = "test";
   return info;
-}
-
-/// Inputs from the battle's own state only: joins at first, then moves, now and then a
-/// drop, a reconnect or a leave.
-inline std::vector<battle::Input> scripted_inputs(const battle::Battle& battle) {
-  std::vector<battle::Input> inputs;
-  const Tick tick = battle.tick();
-  if (battle.find_free_seat() != kNoPlayer && tick % 3 == 0) {
-    battle::Input join;
-    join.kind = battle::InputKind::join;
-    join.profile.account = 1000 + tick;
-    join.profile.name = {'p', static_cast<char>('a' + tick % 26)};
-    inputs.push_back(join);
-  }
-  battle.for_each_seat([&](PlayerSlot player) {
-    const auto seat = battle.seat(player);
-    battle::Input input;
-    input.player = player;
-    if ((tick + player.value) % 50 == 0) {
-      input.kind = seat->connected ? battle::InputKind::drop : battle::InputKind::reconnect;
-      inputs.push_back(input);
-    } else if ((tick + player.value * 7) % 173 == 1) {
-      input.kind = battle::InputKind::leave;
-      inputs.push_back(input);
-    } else if (seat->connected) {
-      input.command.sequence = seat->last_sequence + 1 + tick % 2;
-      input.command.action = world::Action::move;
-      input.command.x = static_cast<i32>((tick * 31 + player.value * 17) % 200) - 100;
-      inputs.push_back(input);
-    }
-  });
-  return inputs;
 }
 
 /// Plays and records `ticks` ticks; returns the hash of each, [0] the beginning's.

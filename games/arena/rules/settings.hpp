@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "rules_document/units.hpp"
 
 namespace drumline::arena {
 
@@ -51,19 +52,8 @@ std::string_view default_rules_document();
 /// it holds and what is allowed.
 Result<Settings> read_settings(std::string_view document);
 
-/// Whole ticks, rounded up.
-constexpr u32 ticks_of_ms(i64 ms) {
-  return static_cast<u32>((ms * 1'000'000 + kTickNs - 1) / kTickNs);
-}
-
-/// Fixed-point raw value of a length.
-constexpr i64 raw_of_milliunits(i64 milliunits) {
-  return milliunits * 65536 / 1000;
-}
-
-/// Fixed-point raw length that a speed covers in one tick.
-constexpr i64 raw_per_tick(i64 milliunits_per_s) {
-  return milliunits_per_s * 65536 * 16 / 1'000'000;
-}
+using rules_document::raw_of_milliunits;
+using rules_document::raw_per_tick;
+using rules_document::ticks_of_ms;
 
 }  // namespace drumline::arena
