@@ -13,7 +13,6 @@ namespace drumline::env {
 namespace {
 
 constexpr std::size_t kBatch = 64;
-constexpr u8 kCongestionExperienced = 3;  // RFC 3168
 
 struct Packet {
   Address from;
@@ -25,20 +24,16 @@ struct Packet {
 
 // Shared: a socket may outlive the network that made it.
 struct SimulatedNetwork::State {
-  using Link = std::pair<Address, Address>;
-  struct LinkState {
-    TimeNs last_arrival = 0;
-    TimeNs free_at = 0;
-  };
+  using Ends = std::pair<Address, Address>;
 
   State(const Clock& given_clock, u64 seed) : clock(given_clock), random(seed) {}
 
   const Clock& clock;
   SeededRandom random;
   Conditions conditions;
-  std::map<Link, Conditions> link_conditions;
-  std::map<Link, LinkState> links;
-  std::set<Link> cuts;
+  std::map<Ends, Conditions> link_conditions;
+  std::map<Ends, Link> links;
+  std::set<Ends> cuts;
   std::map<Address, Address> outside_of;  // a rebound socket's address as others see it
   std::map<Address, Address> inside_of;
   std::multimap<Address, Socket*> sockets;
@@ -47,14 +42,6 @@ struct SimulatedNetwork::State {
   // Two packets due at one time arrive in the order in which they were sent.
   std::map<std::pair<TimeNs, u64>, std::pair<Address, Packet>> on_the_way;
   u64 next_number = 0;
-
-  bool chance(double share) {
-    // 53 bits make a double in [0, 1).
-    return share > 0 && static_cast<double>(random.next_u64() >> 11) * 0x1p-53 < share;
-  }
-  i64 up_to(i64 limit) {
-    return limit <= 0 ? 0 : static_cast<i64>(random.next_u64() % static_cast<u64>(limit + 1));
-  }
 
   void send(const Address& socket, const Address& to, Bytes bytes, u8 ecn);
   void deliver_due();
@@ -147,37 +134,16 @@ void SimulatedNetwork::State::send(const Address& socket, const Address& to, Byt
   ++totals.sent;
   const auto outside = outside_of.find(socket);
   const Address from = outside == outside_of.end() ? socket : outside->second;
-  const Link link{from, to};
-  const auto special = link_conditions.find(link);
+  const Ends ends{from, to};
+  const auto special = link_conditions.find(ends);
   const Conditions& here = special == link_conditions.end() ? conditions : special->second;
-  LinkState& state = links[link];
-  const TimeNs now = clock.now();
-
-  TimeNs leaves = now;
-  bool full = false;
-  if (here.bytes_per_second != 0) {
-    leaves = std::max(now, state.free_at);
-    full = leaves - now > here.queue_ns;
-    const u64 takes_ns = bytes.size() * u64{kSecondNs} / here.bytes_per_second;
-    if (!full) state.free_at = leaves + static_cast<i64>(takes_ns);
-    leaves += static_cast<i64>(takes_ns);
-  }
-  if (cuts.contains(link) || full || chance(here.loss)) {
-    ++totals.lost;
-    return;
-  }
-  const bool twice = chance(here.duplication);
-  if (twice) ++totals.duplicated;
-  if (ecn != 0 && chance(here.ecn_marking)) ecn = kCongestionExperienced;
-  for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
-    TimeNs arrival = leaves + here.delay_ns + up_to(here.jitter_ns);
-    if (chance(here.reordering)) {
-      arrival += here.reorder_delay_ns;
-    } else {
-      arrival = state.last_arrival = std::max(arrival, state.last_arrival);
-    }
-    on_the_way.emplace(std::pair{arrival, next_number++},
-                       std::pair{to, Packet{from, {bytes.begin(), bytes.end()}, ecn}});
+  Link::Passage passage;
+  if (!cuts.contains(ends)) passage = links[ends].send(here, bytes.size(), ecn, clock.now(), random);
+  if (passage.copies == 0) ++totals.lost;
+  if (passage.copies == 2) ++totals.duplicated;
+  for (u32 copy = 0; copy < passage.copies; ++copy) {
+    on_the_way.emplace(std::pair{passage.arrivals[copy], next_number++},
+                       std::pair{to, Packet{from, {bytes.begin(), bytes.end()}, passage.ecn}});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "env/clock.hpp"
+#include "env/link.hpp"
 #include "env/network.hpp"
 
 namespace drumline::env {
@@ -16,19 +17,7 @@ namespace drumline::env {
 /// sockets again. One thread.
 class SimulatedNetwork final : public Network {
  public:
-  struct Conditions {
-    double loss = 0;         ///< 0 .. 1: share of packets that never arrive
-    double duplication = 0;  ///< 0 .. 1: share that arrive twice
-    double reordering = 0;   ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
-    double ecn_marking = 0;  ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
-    i64 delay_ns = 0;        ///< one way
-    i64 jitter_ns = 0;       ///< up to that much more, without reordering
-    i64 reorder_delay_ns = 5 * kMillisecondNs;
-    /// What one direction between two addresses carries, bytes a second; 0: any amount.
-    u64 bytes_per_second = 0;
-    /// Packets that would wait longer than this for the link are dropped.
-    i64 queue_ns = 100 * kMillisecondNs;
-  };
+  using Conditions = LinkConditions;
   struct Totals {
     u64 sent = 0;
     u64 delivered = 0;
