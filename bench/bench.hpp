@@ -35,7 +35,9 @@ struct Options {
   u32 count = 0;       ///< of battles or connections; 0: likewise
   double send_hz = 62.5;
   u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
-  std::string folder;          ///< scratch folder on the disk to measure; made and removed by the caller
+  bool quick = false;          ///< sync: one condition only, to see that it works
+  std::string write;  ///< sync: a folder with sync-models.md, whose tables and plots are written; empty: none
+  std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
   std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
   const std::atomic<int>* stop = nullptr;  ///< not 0: end early
 };
@@ -54,5 +56,6 @@ Result<void> run_verify(const Options& options, const Report& report);
 Result<void> run_recovery(const Options& options, const Report& report);
 Result<void> run_battles(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);
+Result<void> run_sync(const Options& options, const Report& report);
 
 }  // namespace drumline::bench

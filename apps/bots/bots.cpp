@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +12,7 @@
 #include "bots/cast.hpp"
 #include "bots/squad.hpp"
 #include "env/thread.hpp"
+#include "env/udp_relay.hpp"
 
 namespace drumline::bots {
 namespace {
@@ -63,6 +65,39 @@ Result<std::function<Result<std::string>()>> token_source(const BotsOptions& opt
   });
 }
 
+/// A network of the asked kind between the bots and the server, for as long as this lives.
+class BadNetwork {
+ public:
+  static Result<std::unique_ptr<BadNetwork>> start(const BotsOptions& options,
+                                                   const client::ServerUrl& server) {
+    if (server.transport != transport::TransportKind::quic) {
+      return Error{ErrorCode::invalid_argument, "--network stands between datagrams: use a quic:// address"};
+    }
+    auto conditions = env::parse_path_conditions(options.network);
+    if (!conditions) return std::move(conditions).error();
+    env::UdpRelay::Options path;
+    path.server = server.address;
+    path.listen = *env::parse_address(server.address.is_v4() ? "127.0.0.1:0" : "[::1]:0");
+    path.to_server = path.to_clients = *conditions;
+    path.seed = options.seed;
+    path.max_flows = kMaxBots;
+    std::unique_ptr<BadNetwork> made(new BadNetwork);
+    auto relay = env::UdpRelay::create(path, *made->sockets_, made->clock_);
+    if (!relay) return std::move(relay).error().within("--network");
+    made->relay_ = std::move(*relay);
+    made->thread_.emplace(*made->relay_, made->clock_);
+    return made;
+  }
+  env::Address address() const { return relay_->address(); }
+
+ private:
+  BadNetwork() = default;
+  env::SystemClock clock_;
+  std::unique_ptr<env::Network> sockets_ = env::make_system_network();
+  std::unique_ptr<env::UdpRelay> relay_;
+  std::optional<env::UdpRelayThread> thread_;
+};
+
 bool stop_wanted(const BotsOptions& options) {
   return options.stop != nullptr && options.stop->load() != 0;
 }
@@ -79,6 +114,13 @@ Result<BotsReport> play_bots(const BotsOptions& options,
 
   client::ClientGroupOptions group;
   group.server = server->address;
+  std::unique_ptr<BadNetwork> network;
+  if (!options.network.empty()) {
+    auto started = BadNetwork::start(options, *server);
+    if (!started) return std::move(started).error();
+    network = std::move(*started);
+    group.server = network->address();
+  }
   group.transport = server->transport;
   group.path = server->path;
   group.tls = {.authority = pki.ca_certificate, .certificate = pki.client_certificate, .key = pki.client_key};

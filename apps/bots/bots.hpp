@@ -31,6 +31,9 @@ struct BotsOptions {
   /// Over QUIC: bots that share a UDP port, as players behind one relay do; 1 gives each
   /// a port of its own.
   u32 clients_per_port = 128;
+  /// Over QUIC to a server on this machine: the network that is between, as
+  /// env::parse_path_conditions() reads it ("50ms,2%"); empty: loopback as it is.
+  std::string network;
   /// Without a seat for so long a session is lost for good.
   double give_up_seconds = 60;
   /// Figures start when every bot is seated instead of at once.

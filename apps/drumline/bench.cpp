@@ -33,6 +33,8 @@ constexpr std::array kFamilies{
     Family{"verify", "replay speed; seeking in a recording", bench::run_verify},
     Family{"recovery", "from a kill to a running battle", bench::run_recovery},
     Family{"battles", "thousands of duels with two bots each; making and ending battles", bench::run_battles},
+    Family{"sync", "what each synchronisation model costs, and how long inputs take, under bad networks",
+           bench::run_sync},
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
 };
 
@@ -105,6 +107,12 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
         ->add_option("--folder", *folder,
                      "On the disk to measure; a scratch folder is made there and removed")
         ->capture_default_str();
+    if (family.run == bench::run_sync) {
+      command->add_flag("--quick", options->quick, "One condition only, to see that it works");
+      command->add_option(
+          "--write", options->write,
+          "Folder of the documentation: its sync-models.md gets the tables, its plots/ the plots");
+    }
     command->footer(std::string("Example:\n  drumline bench ") + family.name + " --seconds 5 --json");
     command->callback(
         [&family, options, folder, &global, &status] { status = run(family, *options, *folder, global); });

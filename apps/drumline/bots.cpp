@@ -40,6 +40,10 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
                    "Bots that share a UDP port, over QUIC; 1: each has its own")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  command->add_option(
+      "--network", options->network,
+      "Network between them and a server on this machine, over QUIC: 50ms (round trip), 2% (lost "
+      "each way), jitter=5ms, burst=4 (packets), with commas between");
   command->add_option("--seed", options->seed, "Of the bots' decisions")->capture_default_str();
   command
       ->add_option("--give-up", options->give_up_seconds,

@@ -10,11 +10,7 @@
 #include "arena/own_movement.hpp"
 #include "arena_view/arena_view.hpp"
 #include "client/client_group.hpp"
-#include "lockstep/input_delay.hpp"
-#include "lockstep/tick_clock.hpp"
-#include "prediction/interpolator.hpp"
-#include "prediction/playback_clock.hpp"
-#include "prediction/predictor.hpp"
+#include "prediction/frame_sync_client.hpp"
 #include "support/live_server.hpp"
 #include "support/temporary_folder.hpp"
 #include "transport/credentials/development_pki.hpp"
@@ -40,42 +36,42 @@ class Player final : public client::ClientListener {
     const auto map = arena::decode_map_description(welcome.map_description);
     ASSERT_TRUE(map.ok());
     model_.emplace(OwnMovement::make("", *map, Fixed::from_raw(welcome.map_width)).value());
-    predictor.emplace(*model_);
+    // The margin that a busy machine wants.
+    sync.emplace(*model_, prediction::FrameSyncOptions{.input_delay = {.min_ticks = 4}});
   }
 
   void on_frame(client::Client& client) override {
     const TimeNs now = clock_.now();
     broadcast::StateDecoder& world = client.world();
     const Tick tick = world.tick();
-    ticks_.note(tick, now);
-    playback.note(tick, now);
+    sync->on_frame(tick, now);
     world.for_each([&](const broadcast::StateDecoder::Entity& entity) {
       if (entity.table().index != arena::kPlayerTable || entity.tick() != tick) return;
       if (entity.id() == client.entity()) {
         see_myself(entity, world.last_sequence(), now);
       } else {
-        others.add(entity.id(), tick,
-                   {Fixed::from_raw(entity.world_value(arena::kPlayerX)),
-                    Fixed::from_raw(entity.world_value(arena::kPlayerY))});
+        sync->on_other(entity.id(), tick,
+                       {Fixed::from_raw(entity.world_value(arena::kPlayerX)),
+                        Fixed::from_raw(entity.world_value(arena::kPlayerY))});
         other = entity.id();
       }
     });
   }
   void on_refused(client::Client&, const wire::Refused& refused) override {
-    if (predictor) predictor->forget(refused.cmd_id);
+    if (sync) sync->on_refused(refused.cmd_id);
   }
 
   void play(client::Client& client) {
-    if (!client.playing() || !predictor || !predictor->running()) return;
+    if (!client.playing() || !sync) return;
     const TimeNs now = clock_.now();
     if (client.statistics().round_trip_ns != round_trip_ns_) {
       round_trip_ns_ = client.statistics().round_trip_ns;
-      delay_.on_round_trip(round_trip_ns_, now);
+      sync->on_round_trip(round_trip_ns_, now);
     }
-    const TimeNs shown_ns = playback.advance(now);
-    EXPECT_GE(shown_ns, shown_ns_) << "never back";
-    shown_ns_ = shown_ns;
-    const Tick tick = ticks_.tick_at(now) + delay_.ticks();
+    sync->advance(now);
+    if (!sync->running()) return;
+    EXPECT_GE(sync->playback().view_tick(), view_tick_) << "never back";
+    view_tick_ = sync->playback().view_tick();
     if (now >= act_at_) {
       act_at_ = now + static_cast<i64>(80 + rng_.below(u64{200})) * kMillisecondNs;
       world::Command command;
@@ -85,24 +81,13 @@ class Player final : public client::ClientListener {
       command.skill = arena::kSkillDash;
       command.x = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
       command.y = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
-      const Tick apply_tick = predictor->apply_tick(tick);
-      command.apply_tick = static_cast<u32>(apply_tick);
-      command.view_tick = static_cast<u32>(playback.view_tick());
-      EXPECT_EQ(client.send(command, 1, now), command.sequence);
-      predictor->issue(command, apply_tick);
+      EXPECT_EQ(client.send(sync->issue(command, now), 1, now), command.sequence);
       ++commands;
     }
-    while (predictor->tick() < tick) {
-      const Tick before = predictor->tick();
-      predictor->predict_to(before + 1);
-      if (predictor->tick() == before) break;
-      predicted_[predictor->tick()] = predictor->place();
-    }
+    predicted_.emplace(sync->predictor().tick(), sync->predictor().place());
   }
 
-  std::optional<prediction::Predictor<OwnMovement>> predictor;
-  prediction::Interpolator others;
-  prediction::PlaybackClock playback;
+  std::optional<prediction::FrameSyncClient<OwnMovement>> sync;
   EntityId other;
   u64 commands = 0;
   u64 compared = 0;
@@ -119,17 +104,15 @@ class Player final : public client::ClientListener {
       ++compared;
       equal += off(guess->second.x, seen.x) <= 1 && off(guess->second.y, seen.y) <= 1;
     }
-    predictor->on_state(entity.tick(), last_sequence, seen, now);
+    sync->on_self(entity.tick(), last_sequence, seen, now);
   }
 
   const env::Clock& clock_;
   world::Rng rng_;
   std::optional<OwnMovement> model_;
-  lockstep::TickClock ticks_;
-  lockstep::InputDelay delay_{{.min_ticks = 4}};
   std::map<Tick, Vector> predicted_;  ///< as first predicted
   i64 round_trip_ns_ = 0;
-  TimeNs shown_ns_ = 0;
+  Tick view_tick_ = 0;
   TimeNs act_at_ = 0;
 };
 
@@ -170,11 +153,9 @@ TEST(ServerFrameSync, two_clients_are_where_they_predicted_and_see_each_other) {
     EXPECT_GT(player.commands, 20U);
     // Not all: what a pickup does is the server's to know, and a busy machine makes commands late.
     EXPECT_GE(player.equal * 100, player.compared * 85) << player.equal << " of " << player.compared;
-    EXPECT_EQ(player.predictor->correction().teleports(), 0U);
-    EXPECT_EQ(player.others.size(), 1U);
-    EXPECT_TRUE(
-        player.others.place_at(player.other, static_cast<i64>(player.playback.view_tick()) * kTickNs));
-    EXPECT_GT(player.playback.view_tick() + 30, player.predictor->confirmed_tick())
+    EXPECT_EQ(player.sync->predictor().correction().teleports(), 0U);
+    EXPECT_TRUE(player.sync->shown_other(player.other));
+    EXPECT_GT(player.sync->playback().view_tick() + 30, player.sync->predictor().confirmed_tick())
         << "not half a second back";
   }
 }

@@ -33,6 +33,30 @@ TEST(bots, play_for_their_time_and_report_what_they_received) {
   EXPECT_NE(to_text(*report).find("frames received"), std::string::npos);
 }
 
+TEST(bots, play_through_a_bad_network) {
+  const test::TestPki pki("bots_network");
+  test::MiniServer server(pki.server());
+  BotsOptions options;
+  options.url = server.url();
+  options.pki = pki.folder;
+  options.count = 4;
+  options.clients_per_port = 1;
+  options.seconds = 2;
+  options.measure_from_seated = true;
+  options.network = "40ms,20%";
+  const auto report = play_bots(options);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_TRUE(report->all_well());
+  EXPECT_GT(report->delivered(), 0.3);
+  EXPECT_LT(report->delivered(), 0.95);
+  EXPECT_GE(report->received.round_trip_ns, 40 * kMillisecondNs);
+
+  options.network = "40 furlongs";
+  const auto wrong = play_bots(options);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(wrong.error().message.find("furlongs"), std::string::npos);
+}
+
 TEST(bots, a_stop_request_ends_them_well) {
   const test::TestPki pki("bots_stop");
   test::MiniServer server(pki.server());
