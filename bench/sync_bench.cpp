@@ -61,6 +61,8 @@ void report_cell(const CellFigures& cell, const Report& report) {
   one("up_packets", cell.up_packets_per_s, "1/s");
   one("server_cpu", cell.server_cpu_us_per_s, "us/s");
   one("client_cpu", cell.client_cpu_us_per_s, "us/s");
+  one("server_idle", cell.idle_cpu_us_per_s, "us/s");
+  one("input_delay", cell.input_delay_ticks, "ticks");
   one("commands", cell.commands_per_s, "1/s");
   one("jumps", static_cast<double>(cell.cost.jumps) / client_seconds, "1/s");
   one("jumped", cell.cost.jumped / client_seconds, "units/s");

@@ -22,6 +22,7 @@ constexpr i64 kDrawNs = 4 * kMillisecondNs;
 constexpr i64 kJoinPatienceNs = 30 * kSecondNs;
 // The intro of a duel is over, the input delay has found its place.
 constexpr i64 kSettleNs = 4 * kSecondNs;
+constexpr i64 kIdleNs = kSecondNs;
 constexpr int kReadyPatienceMs = 20'000;
 
 double cpu_s(clockid_t clock) {
@@ -72,6 +73,14 @@ Result<Node> start_node(const Cell& cell, const CellOptions& options) {
     return node;
   }
   return Error{ErrorCode::timeout, "the server was not ready after 20 s"};
+}
+
+/// What the node takes with battles in which there is nobody.
+double idle_cpu_us_per_s(const Node& node, const env::Clock& clock) {
+  const TimeNs begun = clock.now();
+  const double before_s = cpu_s(node.cpu);
+  env::sleep_until(begun + kIdleNs);
+  return (cpu_s(node.cpu) - before_s) * 1e15 / static_cast<double>(clock.now() - begun);
 }
 
 Result<std::unique_ptr<env::UdpRelay>> start_relay(const Cell& cell, const env::Address& server,
@@ -151,6 +160,8 @@ class Players {
       figures.delays.add(player->delays());
       figures.cost.add(player->prediction_cost());
       figures.commands += player->commands();
+      figures.input_delay_ticks +=
+          static_cast<double>(player->input_delay_ticks()) / static_cast<double>(players_.size());
       figures.longest_stall_ns = std::max(figures.longest_stall_ns, player->longest_stall_ns());
     }
   }
@@ -212,6 +223,7 @@ Result<CellFigures> run_cell(const Cell& cell, const CellOptions& options) {
   const std::unique_ptr<env::Network> network = env::make_system_network();
   auto node = start_node(cell, options);
   if (!node) return std::move(node).error();
+  const double idle_us_per_s = idle_cpu_us_per_s(*node, clock);
   auto relay = start_relay(cell, node->address, *network, clock);
   if (!relay) return std::move(relay).error();
   const env::UdpRelayThread relaying(**relay, clock);
@@ -230,6 +242,7 @@ Result<CellFigures> run_cell(const Cell& cell, const CellOptions& options) {
 
   CellFigures figures = difference(before, after, options.players);
   figures.cell = cell;
+  figures.idle_cpu_us_per_s = idle_us_per_s;
   (*players)->add_to(figures);
   figures.commands_per_s = static_cast<double>(figures.commands) / (figures.seconds * options.players);
   node->process.signal(SIGKILL);

@@ -43,8 +43,10 @@ struct CellFigures {
   InputProbe::Delays delays;
   PredictionCost cost;
   double commands_per_s = 0;
-  u64 commands = 0;          ///< of all
-  i64 longest_stall_ns = 0;  ///< of any client: nothing new was confirmed
+  double input_delay_ticks = 0;  ///< at the end
+  double idle_cpu_us_per_s = 0;  ///< of the server's process with its battles, before anyone came
+  u64 commands = 0;              ///< of all
+  i64 longest_stall_ns = 0;      ///< of any client: nothing new was confirmed
 };
 
 Result<CellFigures> run_cell(const Cell& cell, const CellOptions& options);

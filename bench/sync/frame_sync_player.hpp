@@ -10,6 +10,7 @@ namespace drumline::bench {
 class FrameSyncPlayer final : public SyncPlayer {
  public:
   using SyncPlayer::SyncPlayer;
+  u32 input_delay_ticks() const override { return sync_ ? sync_->input_delay().ticks() : 0; }
 
  private:
   void on_welcome(client::Client& client, const wire::Welcome& welcome) override;

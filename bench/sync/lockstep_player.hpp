@@ -11,6 +11,7 @@ namespace drumline::bench {
 class LockstepPlayer final : public SyncPlayer, private lockstep::LockstepListener {
  public:
   LockstepPlayer(const Script& script, const env::Clock& clock, u64 seed);
+  u32 input_delay_ticks() const override { return lockstep_.input_delay().ticks(); }
 
  private:
   void on_welcome(client::Client&, const wire::Welcome& welcome) override { lockstep_.begin(welcome); }

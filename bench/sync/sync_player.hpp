@@ -52,6 +52,8 @@ class SyncPlayer : public client::ClientListener {
   const InputProbe::Delays& delays() const { return probe_.delays(); }
   PredictionCost prediction_cost() const;
   u64 commands() const { return commands_; }
+  /// By which it places its commands ahead; 0: it does not.
+  virtual u32 input_delay_ticks() const { return 0; }
   /// The longest time in which nothing new was confirmed.
   i64 longest_stall_ns() const { return longest_stall_ns_; }
 

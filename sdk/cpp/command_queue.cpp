@@ -47,10 +47,19 @@ std::size_t CommandQueue::write(MutableBytes out, std::span<const u32> key_acks,
   }
   // Those that no longer fit and those sent often enough are let go, from the oldest on.
   std::size_t gone = first;
-  while (gone < count_ && kept_[gone].sends >= kSends) ++gone;
+  while (gone < count_ && sent_often_enough(kept_[gone])) ++gone;
   drop_oldest(gone);
-  deadline_ = count_ > 0 ? now + kRepeatNs : kNever;
+  if (count_ == 0) {
+    deadline_ = kNever;
+    return size;
+  }
+  const Kept& newest = kept_[count_ - 1];
+  deadline_ = now + (newest.command.apply_tick == 0 ? kRepeatNs : kTimedRepeatNs << (newest.sends - 1));
   return size;
+}
+
+bool CommandQueue::sent_often_enough(const Kept& kept) {
+  return kept.sends >= (kept.command.apply_tick == 0 ? kSends : kTimedSends);
 }
 
 void CommandQueue::drop_oldest(std::size_t how_many) {

@@ -19,6 +19,11 @@ class CommandQueue {
   /// How often a command is sent before it is given up: it is stale by then.
   static constexpr u32 kSends = 3;
   static constexpr i64 kRepeatNs = 48 * kMillisecondNs;
+  /// One that is meant for a tick (Command::apply_tick) is worth most in that tick: it is
+  /// sent again after one tick, then after two and four more, which also outlasts a burst
+  /// of losses.
+  static constexpr u32 kTimedSends = 4;
+  static constexpr i64 kTimedRepeatNs = kTickNs;
   static constexpr std::size_t kMaxKept = 16;
   static constexpr std::size_t kMaxDatagramBytes = kFramesPerDatagram * wire::kMaxCommandFrameBytes;
 
@@ -51,6 +56,7 @@ class CommandQueue {
     u32 sends = 0;
   };
 
+  static bool sent_often_enough(const Kept& kept);
   void remove(std::size_t at);
   void drop_oldest(std::size_t how_many);
 

@@ -1,11 +1,19 @@
 #include "lockstep/input_delay.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <utility>
 
 #include "base/assert.hpp"
 
 namespace drumline::lockstep {
+namespace {
+
+// Of five that are spread evenly the two least lie a sixth of the whole spread apart in
+// the mean; so this is half of it. Where four of the five have waited for something lost
+// it says too much, so that it may not more than double at once.
+constexpr i64 kSpread = 3;
+
+}  // namespace
 
 InputDelay::InputDelay(const InputDelayOptions& options)
     : options_(options),
@@ -36,17 +44,27 @@ void InputDelay::set(i64 ticks, TimeNs now) {
 }
 
 void InputDelay::on_round_trip(i64 sample_ns, TimeNs now) {
-  sample_ns = std::clamp<i64>(sample_ns, 1, 10 * kSecondNs);
-  if (round_trip_ns_ == 0) {
-    round_trip_ns_ = sample_ns;
-    variation_ns_ = sample_ns / 2;
-    set(floor_ticks(), now);
+  recent_[heard_++ % recent_.size()] = std::clamp<i64>(sample_ns, 1, 10 * kSecondNs);
+  std::array<i64, kRecent> sorted = recent_;
+  const std::size_t count = std::min<u64>(heard_, kRecent);
+  std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(count));
+  const i64 least = sorted[0];
+  if (heard_ == 1) {
+    variation_ns_ = std::min(least / 2, kTickNs);
+  } else if (count > 2) {
+    const i64 spread_ns = std::min(kSpread * (sorted[1] - least), 2 * variation_ns_ + kTickNs);
+    variation_ns_ += (spread_ns - variation_ns_) / 4;
+  }
+  if (heard_ > kRecent) {
+    round_trip_ns_ += (least - round_trip_ns_) / 8;
+    // A tick below is within what the smoothing wavers; the margin tells whether it matters.
+    if (ticks_ + 1 < floor_ticks()) set(floor_ticks(), now);
     return;
   }
-  variation_ns_ += (std::abs(sample_ns - round_trip_ns_) - variation_ns_) / 4;
-  round_trip_ns_ += (sample_ns - round_trip_ns_) / 8;
-  // A tick below is within what the smoothing wavers; the margin tells whether it matters.
-  if (ticks_ + 1 < floor_ticks()) set(floor_ticks(), now);
+  // So few say little, and the first perhaps nothing: followed both ways, unless commands came late.
+  round_trip_ns_ = least;
+  const bool never_late = calm_ns_ == options_.calm_ns;
+  if (floor_ticks() > ticks_ || (floor_ticks() < ticks_ && never_late)) set(floor_ticks(), now);
 }
 
 void InputDelay::on_margin(int margin_ticks, TimeNs now) {
@@ -55,7 +73,7 @@ void InputDelay::on_margin(int margin_ticks, TimeNs now) {
   if (margin_ticks < target) {
     const int lacking = late_before_ ? target - margin_ticks : 1;
     late_before_ = true;
-    calm_ns_ = std::min(2 * calm_ns_, options_.most_calm_ns);
+    if (!std::exchange(rose_, true)) calm_ns_ = std::min(2 * calm_ns_, options_.most_calm_ns);
     set(i64{ticks_} + lacking, now);
     return;
   }
@@ -64,7 +82,7 @@ void InputDelay::on_margin(int margin_ticks, TimeNs now) {
   if (now - calm_since_ < calm_ns_) return;
   const bool spare = *least_ >= target + static_cast<int>(options_.spare_ticks);
   if (spare && ticks_ > floor_ticks()) {
-    calm_ns_ = std::max(calm_ns_ / 2, options_.calm_ns);
+    if (!std::exchange(rose_, false)) calm_ns_ = std::max(calm_ns_ / 2, options_.calm_ns);
     set(i64{ticks_} - 1, now);
   } else {
     set(ticks_, now);

@@ -81,6 +81,21 @@ TEST(command_queue, a_repeat_is_due_only_after_a_while) {
   EXPECT_EQ(queue.deadline(), CommandQueue::kNever);
 }
 
+TEST(command_queue, a_command_for_a_tick_is_repeated_after_one_tick_and_then_less_and_less) {
+  CommandQueue queue;
+  world::Command timed = move();
+  timed.apply_tick = 1000;
+  queue.push(timed, 0);
+  std::vector<TimeNs> sent_at;
+  while (queue.deadline() != CommandQueue::kNever) {
+    const TimeNs now = queue.deadline();
+    EXPECT_THAT(write(queue, now).sequences, ElementsAre(1));
+    sent_at.push_back(now / kTickNs);
+  }
+  EXPECT_THAT(sent_at, ElementsAre(0, 1, 3, 7));
+  EXPECT_EQ(queue.unconfirmed(), 0U);
+}
+
 TEST(command_queue, a_refused_command_is_not_repeated) {
   CommandQueue queue;
   for (int i = 0; i < 3; ++i) queue.push(move(), 0);

@@ -1,5 +1,7 @@
 #include "lockstep/input_delay.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "world/rng.hpp"
@@ -43,6 +45,29 @@ TEST(input_delay, it_settles_on_what_the_way_takes) {
     EXPECT_LE(delay.ticks(), least + 1) << round_trip_ms;
     EXPECT_EQ(way.late, 0U) << round_trip_ms;
   }
+}
+
+TEST(input_delay, pings_that_waited_for_a_lost_packet_do_not_count) {
+  InputDelay delay({});
+  world::Rng rng(5);
+  TimeNs now = 0;
+  u32 most = 0;
+  for (u32 i = 0; i < 400; ++i, now += 250 * kMillisecondNs) {
+    const bool waited = rng.below(u64{5}) == 0;  // 10 % each way
+    delay.on_round_trip((waited ? 250 : 50) * kMillisecondNs, now);
+    // Every command comes as early as the delay allows.
+    delay.on_margin(static_cast<int>(delay.ticks()) - 1 - 4, now);
+    if (i > 20) most = std::max(most, delay.ticks());
+  }
+  EXPECT_LE(most, 12U) << "the least possible is 6";
+  EXPECT_LE(delay.ticks(), 8U);
+}
+
+TEST(input_delay, the_first_ping_alone_does_not_decide) {
+  InputDelay delay({});
+  delay.on_round_trip(400 * kMillisecondNs, 0);
+  for (int i = 1; i < 5; ++i) delay.on_round_trip(40 * kMillisecondNs, i * kSecondNs);
+  EXPECT_LE(delay.ticks(), 6U);
 }
 
 TEST(input_delay, steady_jitter_does_not_make_it_swing) {
