@@ -74,6 +74,8 @@ void SyncPlayer::act(client::Client& client, const Body& body, TimeNs now) {
   const auto spread = [&](u64 ms) { return static_cast<i64>(rng_.below(ms)) * kMillisecondNs; };
   if (!body.free || probe_.open()) return;
   if (now >= walk_at_) {
+    // At first away from who began on the other side, so that nobody stands in his way.
+    if (direction_ == 0) direction_ = client.player().value % 2 == 0 ? 1 : -1;
     direction_ = -direction_;
     probe_.press(direction_, body.places, now);
     send(client, script_.walk(direction_), now);

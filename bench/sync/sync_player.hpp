@@ -91,7 +91,7 @@ class SyncPlayer : public client::ClientListener {
   InputProbe probe_;
   bool shows_ = false;
   std::string failure_;
-  i32 direction_ = 1;
+  i32 direction_ = 0;  ///< of his walk: 1, -1; 0: not yet
   TimeNs walk_at_ = 0;
   TimeNs act_at_ = 0;
   i64 round_trip_ns_ = 0;

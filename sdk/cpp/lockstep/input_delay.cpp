@@ -12,6 +12,9 @@ namespace {
 // the mean; so this is half of it. Where four of the five have waited for something lost
 // it says too much, so that it may not more than double at once.
 constexpr i64 kSpread = 3;
+// A late command is mostly answered by a tick or two; more falls in a row than these say
+// that the way got shorter.
+constexpr u32 kFallsInARow = 2;
 
 }  // namespace
 
@@ -53,7 +56,7 @@ void InputDelay::on_round_trip(i64 sample_ns, TimeNs now) {
     variation_ns_ = std::min(least / 2, kTickNs);
   } else if (count > 2) {
     const i64 spread_ns = std::min(kSpread * (sorted[1] - least), 2 * variation_ns_ + kTickNs);
-    variation_ns_ += (spread_ns - variation_ns_) / 4;
+    variation_ns_ += (spread_ns - variation_ns_) / 16;
   }
   if (heard_ > kRecent) {
     round_trip_ns_ += (least - round_trip_ns_) / 8;
@@ -74,6 +77,7 @@ void InputDelay::on_margin(int margin_ticks, TimeNs now) {
     const int lacking = late_before_ ? target - margin_ticks : 1;
     late_before_ = true;
     if (!std::exchange(rose_, true)) calm_ns_ = std::min(2 * calm_ns_, options_.most_calm_ns);
+    falls_ = 0;
     set(i64{ticks_} + lacking, now);
     return;
   }
@@ -82,7 +86,8 @@ void InputDelay::on_margin(int margin_ticks, TimeNs now) {
   if (now - calm_since_ < calm_ns_) return;
   const bool spare = *least_ >= target + static_cast<int>(options_.spare_ticks);
   if (spare && ticks_ > floor_ticks()) {
-    if (!std::exchange(rose_, false)) calm_ns_ = std::max(calm_ns_ / 2, options_.calm_ns);
+    rose_ = false;
+    if (++falls_ > kFallsInARow) calm_ns_ = std::max(calm_ns_ / 2, options_.calm_ns);
     set(i64{ticks_} - 1, now);
   } else {
     set(ticks_, now);

@@ -17,7 +17,7 @@ struct InputDelayOptions {
   u32 target_margin_ticks = 1;  ///< how early a command is to come
   /// The delay falls only after so long a time in which every command came at least
   /// spare_ticks earlier than it had to; one tick a time. When it has to rise after a fall
-  /// the time doubles, up to most_calm_ns; when it falls twice in a row it is halved again.
+  /// the time doubles, up to most_calm_ns; from its third fall in a row on it is halved again.
   /// This is the hysteresis: a way with rare delays is not tried out over and over, and one
   /// that got longer for a while is soon as it was.
   i64 calm_ns = 2 * kSecondNs;
@@ -65,6 +65,7 @@ class InputDelay {
   i64 variation_ns_ = 0;
   TimeNs settled_at_ = 0;     ///< earlier reports are of commands with another delay
   bool rose_ = false;         ///< for a late command, since it last fell
+  u32 falls_ = 0;             ///< since it last rose for one
   bool late_before_ = false;  ///< the last report was below the target
   i64 calm_ns_;               ///< how long it must be now
   TimeNs calm_since_ = 0;

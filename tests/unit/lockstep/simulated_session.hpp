@@ -64,7 +64,9 @@ class Player final : public LockstepListener {
   std::optional<Packet> play(TimeNs now) {
     const auto advanced = client.advance(now);
     EXPECT_TRUE(advanced.ok()) << advanced.error().message;
-    bool send = now - sent_at_ >= 48 * kMillisecondNs;
+    std::erase_if(kept_, [](const Kept& kept) { return kept.sends == 4; });
+    const i64 repeat_ns = kept_.empty() ? 48 * kMillisecondNs : kTickNs << (kept_.back().sends - 1);
+    bool send = now - sent_at_ >= repeat_ns;
     if (client.running() && acts && now >= act_at_) {
       world::Command command = random_command(rng_);
       command.sequence = ++sequence_;
@@ -75,7 +77,6 @@ class Player final : public LockstepListener {
     if (!send) return std::nullopt;
     sent_at_ = now;
     Packet packet{{}, client.sync(), now};
-    std::erase_if(kept_, [](const Kept& kept) { return kept.sends == 3; });
     for (std::size_t i = kept_.size() > 3 ? kept_.size() - 3 : 0; i < kept_.size(); ++i) {
       packet.commands.push_back(kept_[i].command);
       ++kept_[i].sends;
