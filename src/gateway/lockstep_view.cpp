@@ -17,6 +17,7 @@ void LockstepView::begin(Tick tick) {
   from_ = tick + 1;
   acknowledged_ = tick;
   large_until_ = tick;
+  stuck_ = false;
 }
 
 LockstepView::Verdict LockstepView::acknowledge(const wire::CommandAcks& acks, const TickLog& log) {
@@ -28,8 +29,13 @@ LockstepView::Verdict LockstepView::acknowledge(const wire::CommandAcks& acks, c
   if (log.state_hash(tick) != acks.sync_hash) return Verdict::diverged;
   if (tick > acknowledged_) {
     acknowledged_ = tick;
+    progress_at_ = log.newest();
+    stuck_ = false;
     const u32 lag = static_cast<u32>(log.newest() - tick);
     ack_lag_ticks_ = (ack_lag_ticks_ * 7 + lag * 1 + 7) / 8;
+  } else if (tick == acknowledged_ && log.newest() - progress_at_ >= kStuckTicks) {
+    stuck_ = true;
+    lossy_until_ = log.newest() + kLossyTicks;
   }
   return Verdict::fine;
 }
@@ -72,12 +78,14 @@ std::size_t LockstepView::assemble(const TickLog& log, MutableBytes out, std::si
   // What may be missing comes first: nothing after it can be stepped without it.
   const Tick first = std::max(acknowledged_ + 1, from_);
   const Tick oldest = newest > kMaxAgeTicks ? newest - kMaxAgeTicks : 1;
-  const u32 patience = ack_lag_ticks_ + kCopies;
-  for (Tick tick = std::max(first, oldest); tick + kCopies <= newest; ++tick) {
+  const u32 copies = newest < lossy_until_ ? kLossyCopies : kCopies;
+  const u32 patience = ack_lag_ticks_ + copies;
+  for (Tick tick = std::max(first, oldest); tick + copies <= newest; ++tick) {
     const u32 age = static_cast<u32>(newest - tick);
-    if (age >= patience && (age - patience) % kRepeatTicks == 0 && log.has(tick)) put(tick);
+    const bool due = age >= patience && (age - patience) % kRepeatTicks == 0;
+    if ((due || (stuck_ && tick == first)) && log.has(tick)) put(tick);
   }
-  for (u32 age = std::min<u32>(kCopies, static_cast<u32>(std::min<Tick>(newest, 255))); age-- > 0;) {
+  for (u32 age = std::min<u32>(copies, static_cast<u32>(std::min<Tick>(newest, 255))); age-- > 0;) {
     const Tick tick = newest - age;
     if (tick >= first && log.has(tick)) put(tick);
   }

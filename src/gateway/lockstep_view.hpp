@@ -17,6 +17,11 @@ class LockstepView {
   static constexpr u32 kCopies = 3;
   /// … and again in every so-many-th while it is not acknowledged.
   static constexpr u32 kRepeatTicks = 4;
+  /// A client that says the same tick again so much later waits for the next one, all
+  /// copies of which were lost: it comes at once, and for some time there are more copies.
+  static constexpr u32 kStuckTicks = 4;
+  static constexpr u32 kLossyCopies = 5;
+  static constexpr u32 kLossyTicks = 3750;  ///< a minute
   /// A client so far behind starts anew from the state.
   static constexpr u32 kMaxAgeTicks = 250;
 
@@ -50,6 +55,9 @@ class LockstepView {
   Tick from_ = 0;  ///< one past the state that it was given; 0: none
   Tick acknowledged_ = 0;
   Tick large_until_ = 0;   ///< large ticks up to this one were handed out
+  Tick progress_at_ = 0;   ///< the log's newest tick when `acknowledged_` last rose
+  bool stuck_ = false;     ///< it waits for the tick after `acknowledged_`
+  Tick lossy_until_ = 0;   ///< until then each tick goes out kLossyCopies times
   u32 ack_lag_ticks_ = 8;  ///< how long an acknowledgement takes, about
   i8 margin_ = wire::kNoMargin;
 };

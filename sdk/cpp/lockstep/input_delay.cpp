@@ -56,7 +56,8 @@ void InputDelay::on_round_trip(i64 sample_ns, TimeNs now) {
     variation_ns_ = std::min(least / 2, kTickNs);
   } else if (count > 2) {
     const i64 spread_ns = std::min(kSpread * (sorted[1] - least), 2 * variation_ns_ + kTickNs);
-    variation_ns_ += (spread_ns - variation_ns_) / 16;
+    // The five overlap from sample to sample, so that one more says little.
+    variation_ns_ += (spread_ns - variation_ns_) / (heard_ > kRecent ? 16 : 4);
   }
   if (heard_ > kRecent) {
     round_trip_ns_ += (least - round_trip_ns_) / 8;

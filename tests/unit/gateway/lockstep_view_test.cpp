@@ -89,6 +89,45 @@ TEST(lockstep_view, what_is_not_acknowledged_comes_again_and_what_is_does_not) {
   EXPECT_GE(sent[6], 6) << "a lost tick must come again until it is acknowledged";
 }
 
+TEST(lockstep_view, who_says_the_same_tick_again_is_sent_the_next_one_at_once_and_more_copies_from_then_on) {
+  TickLog log;
+  LockstepView view;
+  view.begin(0);
+  const auto pass = [&](Tick last) {
+    while (log.empty() || log.newest() < last) {
+      add(log, log.empty() ? 1 : log.newest() + 1);
+      ticks_of(view, log);
+    }
+  };
+  const auto sent_at = [&](Tick newest) {
+    pass(newest - 1);
+    add(log, newest);
+    return ticks_of(view, log);
+  };
+  const auto say = [&](Tick tick) {
+    EXPECT_EQ(view.acknowledge(stepped(tick, hash_of(tick)), log), LockstepView::Verdict::fine);
+  };
+  pass(10);
+  say(8);
+  pass(12);
+  say(8);  // with the next command, two ticks later: says nothing yet
+  EXPECT_EQ(sent_at(13).count(9), 0U);
+  pass(14);
+  say(8);
+  EXPECT_EQ(sent_at(15), (std::multiset<Tick>{9, 11, 12, 13, 14, 15}));
+  EXPECT_EQ(sent_at(16).count(9), 1U) << "until it is acknowledged";
+  say(15);
+  pass(28);
+  say(22);
+  EXPECT_EQ(sent_at(30), (std::multiset<Tick>{26, 27, 28, 29, 30}));
+  // All is well for a minute.
+  for (Tick tick = 31; tick < 15 + LockstepView::kLossyTicks; tick += 5) {
+    pass(tick);
+    say(tick - 1);
+  }
+  EXPECT_EQ(sent_at(log.newest() + 5).count(log.newest() - 3), 0U);
+}
+
 TEST(lockstep_view, another_hash_is_noticed_and_unknown_ticks_are_told_apart) {
   TickLog log;
   LockstepView view;
