@@ -65,6 +65,7 @@ struct Gateway {
   u32 handshake_timeout_s = 5;
   u32 idle_timeout_s = 30;
   u32 keep_alive_s = 15;
+  std::string congestion = "cubic";
   std::string websocket_path = "/play";
   std::vector<std::string> allowed_origins;
 };

@@ -245,6 +245,10 @@ std::vector<Key> make_keys() {
       .integer<&Gateway::keep_alive_s>(
           "keep_alive_s", 1, 300, "s",
           "A quiet QUIC session is pinged this often. Must be less than idle_timeout_s.")
+      .choice<&Gateway::congestion>(
+          "congestion", {"cubic", "bbr"},
+          "How much a QUIC session may have on its way. cubic takes each loss for a full link; bbr "
+          "bears loss on long ways, and holds back some frames every few seconds to measure the way.")
       .text<&Gateway::websocket_path>("websocket_path", kUrlPath, "Where WebSocket clients connect.")
       .list<&Gateway::allowed_origins>(
           "allowed_origins", kOrigin,

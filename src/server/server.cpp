@@ -389,6 +389,7 @@ Result<void> Server::open_gateways() {
     options.quic.max_half_open = values.gateway.max_handshakes;
     options.quic.settings.idle_timeout_ns = seconds(values.gateway.idle_timeout_s);
     options.quic.settings.keep_alive_ns = seconds(values.gateway.keep_alive_s);
+    if (values.gateway.congestion == "bbr") options.quic.settings.congestion = transport::Congestion::bbr;
     options.quic.settings.handshake_timeout_ns = seconds(values.gateway.handshake_timeout_s);
     options.serve_websocket = shard == 0;
     options.websocket.address = values.listen.address;
