@@ -53,11 +53,13 @@ struct BotsReport {
   double seated_after_s = 0;  ///< from the start until every bot was seated once; 0: never
   client::ClientStatistics received;
   Histogram interarrival_ns;
-  u64 frames_sampled = 0;  ///< frames whose entities were counted (some of those that a bot decided on)
-  u64 entities_fresh = 0;  ///< in them: told of by that very frame
-  u64 entities_known = 0;  ///< in them: in sight, by that frame or an earlier one
-  double cpu_seconds = 0;  ///< of the bots' threads
-  u64 rounds = 0;          ///< turns of the bots' loops
+  u64 frames_sampled = 0;    ///< frames whose entities were counted (some of those that a bot decided on)
+  u64 entities_fresh = 0;    ///< in them: told of by that very frame
+  u64 entities_known = 0;    ///< in them: in sight, by that frame or an earlier one
+  u64 places_predicted = 0;  ///< in frame sync: of a bot itself, that a frame could be compared with
+  u64 places_corrected = 0;  ///< of those, by more than 1/16 unit
+  double cpu_seconds = 0;    ///< of the bots' threads
+  u64 rounds = 0;            ///< turns of the bots' loops
   std::map<std::string, u64> refused;  ///< commands, by reason
   u32 never_seated = 0;
   u32 lost_for_good = 0;              ///< had a seat, and has none at the end

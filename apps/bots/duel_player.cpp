@@ -4,9 +4,9 @@
 
 namespace drumline::bots {
 
-void DuelPlayer::learn(Bytes map_description) {
+void DuelPlayer::learn(const wire::Welcome& welcome) {
   map_.reset();
-  if (const auto map = duel::decode_map_description(map_description)) map_ = *map;
+  if (const auto map = duel::decode_map_description(welcome.map_description)) map_ = *map;
 }
 
 void DuelPlayer::take_turn(client::Client& client) {

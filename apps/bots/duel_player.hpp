@@ -21,7 +21,7 @@ class DuelPlayer final : public Player {
       : Player(locker, options), shared_(shared), bot_(options.seed) {}
 
  private:
-  void learn(Bytes map_description) override;
+  void learn(const wire::Welcome& welcome) override;
   void take_turn(client::Client& client) override;
 
   DuelLocker& shared_;

@@ -40,7 +40,7 @@ void Player::on_welcome(client::Client&, const wire::Welcome& welcome) {
   }
   if (only_watches_) last_frame_at_ = locker_.clock->now();
   next_decision_ = welcome.tick + next_decision_ % decision_ticks_;
-  learn(welcome.map_description);
+  learn(welcome);
 }
 
 void Player::on_frame(client::Client& client) {
@@ -49,19 +49,23 @@ void Player::on_frame(client::Client& client) {
     longest_gap_ns_ = longest_gap_ns(now);
     last_frame_at_ = now;
   }
+  see(client);
   if (client.tick() < next_decision_) return;
   // Keeps its place among the others also after a gap.
   next_decision_ += decision_ticks_ * ((client.tick() - next_decision_) / decision_ticks_ + 1);
   take_turn(client);
 }
 
-void Player::send(client::Client& client, const world::Command& command) {
+void Player::send(client::Client& client, const world::Command& decided) {
   const TimeNs now = locker_.clock->now();
-  client.send(command, static_cast<u64>(locker_.clock->wall_now() / kMillisecondNs), now);
+  world::Command command = decided;
+  command.sequence = client.next_sequence();
+  client.send(timed(command, now), static_cast<u64>(locker_.clock->wall_now() / kMillisecondNs), now);
 }
 
 void Player::on_refused(client::Client&, const wire::Refused& refused) {
   if (refused.cmd_id == 0) return;
+  forget(refused.cmd_id);
   // The server's words, but not any number of them.
   constexpr std::size_t kMostReasons = 64;
   const std::string key = refused.reason.empty() ? "code " + std::to_string(refused.code) : refused.reason;

@@ -20,6 +20,8 @@ struct Locker {
   u64 frames_sampled = 0;
   u64 entities_fresh = 0;
   u64 entities_known = 0;
+  u64 places_predicted = 0;  ///< of oneself, that a frame could be compared with
+  u64 places_corrected = 0;  ///< of those, by more than 1/16 unit
   u32 ever_seated = 0;
 };
 
@@ -53,9 +55,15 @@ class Player : public client::ClientListener {
 
  private:
   /// What the game says of its map; what cannot be read is done without.
-  virtual void learn(Bytes map_description) = 0;
+  virtual void learn(const wire::Welcome& welcome) = 0;
+  /// A frame came.
+  virtual void see(client::Client&) {}
   /// It is time to look at client.world(), and, unless it only watches, to decide.
   virtual void take_turn(client::Client& client) = 0;
+  /// The server refused the command.
+  virtual void forget(u32 /*sequence*/) {}
+  /// The command, which has its sequence, as it is to be sent.
+  virtual world::Command timed(const world::Command& command, TimeNs) { return command; }
 
   Locker& locker_;
   Tick decision_ticks_;

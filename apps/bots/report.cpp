@@ -55,6 +55,10 @@ std::string to_text(const BotsReport& r) {
   if (!r.spectators)
     line("commands sent", fmt::format("{} in {} datagrams, {} refused", r.received.commands_sent,
                                       r.received.command_datagrams, r.received.commands_refused));
+  if (r.places_predicted > 0) {
+    line("own places", fmt::format("{} of {} predicted rightly, to 1/16 unit",
+                                   r.places_predicted - r.places_corrected, r.places_predicted));
+  }
   for (const auto& [reason, n] : r.refused) line("", fmt::format("{} × {}", n, reason));
   line("connections lost",
        fmt::format("{}, {} came back, {} of them in another seat", r.received.session_losses,
@@ -94,6 +98,8 @@ std::string to_json(const BotsReport& r) {
       {"command_datagrams", r.received.command_datagrams},
       {"commands_refused", r.received.commands_refused},
       {"refused", r.refused},
+      {"places_predicted", r.places_predicted},
+      {"places_corrected", r.places_corrected},
       {"connections_lost", r.received.session_losses},
       {"reconnects", r.received.reconnects},
       {"seats_lost", r.received.seats_lost},

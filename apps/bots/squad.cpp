@@ -103,6 +103,7 @@ void Squad::begin_figures() {
   rounds_before_ = rounds_.value();
   interarrival_ns_.reset();
   locker_.frames_sampled = locker_.entities_fresh = locker_.entities_known = 0;
+  locker_.places_predicted = locker_.places_corrected = 0;
   locker_.refused.clear();
 }
 
@@ -136,6 +137,8 @@ void Squad::gather(bool expected) {
   gathered_.frames_sampled = locker_.frames_sampled;
   gathered_.entities_fresh = locker_.entities_fresh;
   gathered_.entities_known = locker_.entities_known;
+  gathered_.places_predicted = locker_.places_predicted;
+  gathered_.places_corrected = locker_.places_corrected;
   gathered_.cpu_seconds = thread_cpu_seconds() - cpu_before_s_;
   gathered_.rounds = rounds_.value() - rounds_before_;
   gathered_.refused = locker_.refused;
@@ -155,6 +158,8 @@ void Squad::add_to(BotsReport& report) const {
   report.frames_sampled += gathered_.frames_sampled;
   report.entities_fresh += gathered_.entities_fresh;
   report.entities_known += gathered_.entities_known;
+  report.places_predicted += gathered_.places_predicted;
+  report.places_corrected += gathered_.places_corrected;
   report.cpu_seconds += gathered_.cpu_seconds;
   report.rounds += gathered_.rounds;
   report.never_seated += gathered_.never_seated;

@@ -243,6 +243,7 @@ Result<CellFigures> run_cell(const Cell& cell, const CellOptions& options) {
   CellFigures figures = difference(before, after, options.players);
   figures.cell = cell;
   figures.idle_cpu_us_per_s = idle_us_per_s;
+  figures.server_cpu_us_per_s -= idle_us_per_s / options.players;
   (*players)->add_to(figures);
   figures.commands_per_s = static_cast<double>(figures.commands) / (figures.seconds * options.players);
   node->process.signal(SIGKILL);

@@ -160,7 +160,7 @@ std::string to_svg(const LineChart& chart) {
       for (const double value : line.values) most = std::max(most, value);
     }
   }
-  DRUM_ASSERT(chart.colours.size() <= kChartColours && chart.ticks.size() > 1);
+  DRUM_ASSERT(chart.colours.size() <= kChartColours && !chart.ticks.empty());
   Canvas canvas(chart.title, chart.x_label, chart.y_label, most, chart.panels.size());
   for (std::size_t i = 0; i < chart.colours.size(); ++i) canvas.legend_colour(i, chart.colours[i]);
   canvas.legend_stroke(false, chart.solid);
@@ -170,7 +170,8 @@ std::string to_svg(const LineChart& chart) {
     canvas.panel(p, chart.panels[p].title);
     constexpr double kMargin = 16;
     const auto x_of = [&](double tick) {
-      return canvas.left_of(p) + kMargin + (tick - first) / span * (canvas.panel_width() - 2 * kMargin);
+      const double share = span > 0 ? (tick - first) / span : 0.5;
+      return canvas.left_of(p) + kMargin + share * (canvas.panel_width() - 2 * kMargin);
     };
     for (const double tick : chart.ticks) {
       canvas.line(x_of(tick), canvas.y_of(0), x_of(tick), canvas.y_of(0) + 5, "axis");

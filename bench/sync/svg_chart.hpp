@@ -23,7 +23,7 @@ struct LineChart {
   std::string title;
   std::string x_label;
   std::string y_label;
-  std::vector<double> ticks;         ///< on the x axis, ascending, not all equal
+  std::vector<double> ticks;         ///< on the x axis, ascending, one at least
   std::vector<std::string> colours;  ///< what each means
   std::string solid, dashed;         ///< what the strokes mean
   std::vector<Panel> panels;

@@ -242,6 +242,13 @@ Plot cost_plot(std::span<const CellFigures> cells, const std::string& name, BarC
   return {name, to_svg(chart)};
 }
 
+// Of the node by itself: it is not in what a client costs.
+double mean_idle_ms_per_s(std::span<const CellFigures> cells) {
+  double sum = 0;
+  for (const CellFigures& cell : cells) sum += cell.idle_cpu_us_per_s * 1e-3;
+  return cells.empty() ? 0 : sum / static_cast<double>(cells.size());
+}
+
 }  // namespace
 
 std::vector<Plot> to_plots(std::span<const CellFigures> cells) {
@@ -267,9 +274,11 @@ std::vector<Plot> to_plots(std::span<const CellFigures> cells) {
 }
 
 std::string to_markdown(std::span<const CellFigures> cells, const std::string& date) {
-  std::string text =
-      fmt::format("Measured on {}, {} cores of an {}, {:.0f} s a cell.\n", date,
-                  env::allowed_processors().size(), processor(), cells.empty() ? 0 : cells.front().seconds);
+  std::string text = fmt::format(
+      "Measured on {}, {} cores of an {}, {:.0f} s a cell. The node with its battles and nobody in them took "
+      "{:.0f} ms of processor time a second, which is not in what a client costs.\n",
+      date, env::allowed_processors().size(), processor(), cells.empty() ? 0 : cells.front().seconds,
+      mean_idle_ms_per_s(cells));
   for (const Script* script : scripts(cells)) {
     const auto first =
         std::ranges::find_if(cells, [&](const CellFigures& c) { return c.cell.script == script; });

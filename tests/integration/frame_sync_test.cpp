@@ -9,6 +9,7 @@
 
 #include "arena/own_movement.hpp"
 #include "arena_view/arena_view.hpp"
+#include "bots/bots.hpp"
 #include "client/client_group.hpp"
 #include "prediction/frame_sync_client.hpp"
 #include "support/live_server.hpp"
@@ -158,6 +159,28 @@ TEST(ServerFrameSync, two_clients_are_where_they_predicted_and_see_each_other) {
     EXPECT_GT(player.sync->playback().view_tick() + 30, player.sync->predictor().confirmed_tick())
         << "not half a second back";
   }
+}
+
+TEST(ServerFrameSync, bots_predict_themselves_as_players_do) {
+  const TemporaryFolder data;
+  auto server = start_server(data.path(), {{"test", "battle.sync_model", "frame_sync"},
+                                           {"test", "battle.send_hz", "20"},
+                                           {"test", "battle.max_players", "8"}});
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  bots::BotsOptions options;
+  options.url = "quic://" + (*server)->report().quic.to_string();
+  options.pki = (*server)->report().pki_folder;
+  options.count = 8;
+  options.seconds = 6;
+  options.measure_from_seated = true;
+  options.network = "40ms";
+  const auto report = bots::play_bots(options);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_TRUE(report->all_well());
+  EXPECT_GT(report->received.commands_sent, 50U);
+  EXPECT_GT(report->places_predicted, 200U);
+  // Deaths and pickups come as a surprise, and a busy machine makes commands late.
+  EXPECT_LE(report->places_corrected * 100, report->places_predicted * 25) << report->places_predicted;
 }
 
 }  // namespace
