@@ -22,6 +22,8 @@ constexpr i64 kDrawNs = 4 * kMillisecondNs;
 constexpr i64 kJoinPatienceNs = 30 * kSecondNs;
 // The intro of a duel is over, the input delay has found its place.
 constexpr i64 kSettleNs = 4 * kSecondNs;
+// The server has made its battles and written their first snapshots.
+constexpr i64 kStartNs = 500 * kMillisecondNs;
 constexpr i64 kIdleNs = kSecondNs;
 constexpr int kReadyPatienceMs = 20'000;
 
@@ -77,6 +79,7 @@ Result<Node> start_node(const Cell& cell, const CellOptions& options) {
 
 /// What the node takes with battles in which there is nobody.
 double idle_cpu_us_per_s(const Node& node, const env::Clock& clock) {
+  env::sleep_until(clock.now() + kStartNs);
   const TimeNs begun = clock.now();
   const double before_s = cpu_s(node.cpu);
   env::sleep_until(begun + kIdleNs);
@@ -243,7 +246,6 @@ Result<CellFigures> run_cell(const Cell& cell, const CellOptions& options) {
   CellFigures figures = difference(before, after, options.players);
   figures.cell = cell;
   figures.idle_cpu_us_per_s = idle_us_per_s;
-  figures.server_cpu_us_per_s -= idle_us_per_s / options.players;
   (*players)->add_to(figures);
   figures.commands_per_s = static_cast<double>(figures.commands) / (figures.seconds * options.players);
   node->process.signal(SIGKILL);

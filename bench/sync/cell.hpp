@@ -37,8 +37,8 @@ struct CellFigures {
   // One client's share, in UDP payloads, before anything is lost.
   double down_bytes_per_s = 0, up_bytes_per_s = 0;
   double down_packets_per_s = 0, up_packets_per_s = 0;
-  /// Processor time a second: what the server's process takes more than before anyone came,
-  /// by the clients that it serves; the clients' thread likewise.
+  /// Processor time a second: the server's process by the clients that it serves, the
+  /// clients' thread likewise.
   double server_cpu_us_per_s = 0, client_cpu_us_per_s = 0;
   InputProbe::Delays delays;
   PredictionCost cost;

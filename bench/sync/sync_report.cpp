@@ -242,7 +242,7 @@ Plot cost_plot(std::span<const CellFigures> cells, const std::string& name, BarC
   return {name, to_svg(chart)};
 }
 
-// Of the node by itself: it is not in what a client costs.
+// Of the node by itself.
 double mean_idle_ms_per_s(std::span<const CellFigures> cells) {
   double sum = 0;
   for (const CellFigures& cell : cells) sum += cell.idle_cpu_us_per_s * 1e-3;
@@ -274,11 +274,15 @@ std::vector<Plot> to_plots(std::span<const CellFigures> cells) {
 }
 
 std::string to_markdown(std::span<const CellFigures> cells, const std::string& date) {
+  const u32 clients = cells.empty() ? 1 : cells.front().players;
+  const double idle = mean_idle_ms_per_s(cells);
   std::string text = fmt::format(
-      "Measured on {}, {} cores of an {}, {:.0f} s a cell. The node with its battles and nobody in them took "
-      "{:.0f} ms of processor time a second, which is not in what a client costs.\n",
-      date, env::allowed_processors().size(), processor(), cells.empty() ? 0 : cells.front().seconds,
-      mean_idle_ms_per_s(cells));
+      "Measured on {}, {} cores of an {}, {:.0f} s a cell, {} clients. The server's processor time is all of "
+      "it "
+      "by its clients: the node with its battles and nobody in them took {:.0f} ms a second, {:.1f} for "
+      "each.\n",
+      date, env::allowed_processors().size(), processor(), cells.empty() ? 0 : cells.front().seconds, clients,
+      idle, idle / clients);
   for (const Script* script : scripts(cells)) {
     const auto first =
         std::ranges::find_if(cells, [&](const CellFigures& c) { return c.cell.script == script; });

@@ -65,10 +65,13 @@ void InputDelay::on_round_trip(i64 sample_ns, TimeNs now) {
     if (ticks_ + 1 < floor_ticks()) set(floor_ticks(), now);
     return;
   }
-  // So few say little, and the first perhaps nothing: followed both ways, unless commands came late.
+  // So few say little, and the first perhaps nothing: they are followed both ways, whatever
+  // came late so far.
   round_trip_ns_ = least;
-  const bool never_late = calm_ns_ == options_.calm_ns;
-  if (floor_ticks() > ticks_ || (floor_ticks() < ticks_ && never_late)) set(floor_ticks(), now);
+  calm_ns_ = options_.calm_ns;
+  rose_ = late_before_ = false;
+  falls_ = 0;
+  set(floor_ticks(), now);
 }
 
 void InputDelay::on_margin(int margin_ticks, TimeNs now) {

@@ -63,6 +63,16 @@ TEST(input_delay, pings_that_waited_for_a_lost_packet_do_not_count) {
   EXPECT_LE(delay.ticks(), 8U);
 }
 
+TEST(input_delay, what_came_late_before_the_way_was_known_does_not_hold_it_up) {
+  InputDelay delay({});
+  delay.on_margin(-5, kMillisecondNs);
+  delay.on_margin(-5, 200 * kMillisecondNs);
+  delay.on_round_trip(500 * kMillisecondNs, 300 * kMillisecondNs);  // waited for something lost
+  EXPECT_EQ(delay.ticks(), 24U);
+  delay.on_round_trip(150 * kMillisecondNs, 550 * kMillisecondNs);
+  EXPECT_LE(delay.ticks(), 13U);
+}
+
 TEST(input_delay, the_first_ping_alone_does_not_decide) {
   InputDelay delay({});
   delay.on_round_trip(400 * kMillisecondNs, 0);
