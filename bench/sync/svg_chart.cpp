@@ -1,6 +1,7 @@
 #include "bench/sync/svg_chart.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -153,16 +154,20 @@ class Canvas {
 }  // namespace
 
 std::string to_svg(const LineChart& chart) {
+  DRUM_ASSERT(chart.colours.size() <= kChartColours && !chart.ticks.empty());
   double most = 0;
+  std::array<bool, kChartColours> used{};
   for (const LineChart::Panel& panel : chart.panels) {
     for (const LineChart::Line& line : panel.lines) {
       DRUM_ASSERT(line.colour < chart.colours.size() && line.values.size() == chart.ticks.size());
+      used[line.colour] = true;
       for (const double value : line.values) most = std::max(most, value);
     }
   }
-  DRUM_ASSERT(chart.colours.size() <= kChartColours && !chart.ticks.empty());
   Canvas canvas(chart.title, chart.x_label, chart.y_label, most, chart.panels.size());
-  for (std::size_t i = 0; i < chart.colours.size(); ++i) canvas.legend_colour(i, chart.colours[i]);
+  for (std::size_t i = 0; i < chart.colours.size(); ++i) {
+    if (used[i]) canvas.legend_colour(i, chart.colours[i]);
+  }
   canvas.legend_stroke(false, chart.solid);
   canvas.legend_stroke(true, chart.dashed);
   const double first = chart.ticks.front(), span = chart.ticks.back() - first;
@@ -195,18 +200,22 @@ std::string to_svg(const LineChart& chart) {
 }
 
 std::string to_svg(const BarChart& chart) {
+  DRUM_ASSERT(chart.colours.size() <= kChartColours);
   double most = 0;
+  std::array<bool, kChartColours> used{};
   for (const BarChart::Panel& panel : chart.panels) {
     for (const BarChart::Group& group : panel.groups) {
       for (const BarChart::Bar& bar : group.bars) {
         DRUM_ASSERT(bar.colour < chart.colours.size());
+        used[bar.colour] = true;
         most = std::max(most, bar.lower + bar.upper);
       }
     }
   }
-  DRUM_ASSERT(chart.colours.size() <= kChartColours);
   Canvas canvas(chart.title, chart.x_label, chart.y_label, most, chart.panels.size());
-  for (std::size_t i = 0; i < chart.colours.size(); ++i) canvas.legend_colour(i, chart.colours[i]);
+  for (std::size_t i = 0; i < chart.colours.size(); ++i) {
+    if (used[i]) canvas.legend_colour(i, chart.colours[i]);
+  }
   canvas.legend_part(false, chart.lower);
   canvas.legend_part(true, chart.upper);
   for (std::size_t p = 0; p < chart.panels.size(); ++p) {

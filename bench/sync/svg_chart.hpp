@@ -24,7 +24,7 @@ struct LineChart {
   std::string x_label;
   std::string y_label;
   std::vector<double> ticks;         ///< on the x axis, ascending, one at least
-  std::vector<std::string> colours;  ///< what each means
+  std::vector<std::string> colours;  ///< what each means; those of which nothing is drawn are not told
   std::string solid, dashed;         ///< what the strokes mean
   std::vector<Panel> panels;
 };

@@ -53,10 +53,12 @@ TEST(svg_chart, texts_are_escaped_and_every_line_and_bar_is_there) {
   EXPECT_NE(drawn.find("a &lt; b &amp; c"), std::string::npos);
   EXPECT_EQ(drawn.find("a < b"), std::string::npos);
 
+  EXPECT_NE(drawn.find(">two</text>"), std::string::npos);
   lines.ticks = {50};
   lines.panels = {{"p", {{0, false, {7}}}}};
   EXPECT_EQ(count_of(to_svg(lines), "<circle"), 1U) << "one condition is a chart too";
   EXPECT_EQ(to_svg(lines).find("nan"), std::string::npos);
+  EXPECT_EQ(to_svg(lines).find(">two</text>"), std::string::npos) << "nothing is drawn of it";
 
   BarChart bars{.title = "t",
                 .x_label = "x",
