@@ -10,11 +10,8 @@
 #include "arena/own_movement.hpp"
 #include "arena_view/arena_view.hpp"
 #include "client/client_group.hpp"
-#include "lockstep/input_delay.hpp"
-#include "lockstep/tick_clock.hpp"
+#include "prediction/frame_sync_client.hpp"
 #include "prediction/interpolator.hpp"
-#include "prediction/playback_clock.hpp"
-#include "prediction/predictor.hpp"
 #include "support/live_server.hpp"
 #include "support/temporary_folder.hpp"
 #include "transport/credentials/development_pki.hpp"
@@ -40,15 +37,14 @@ class Player final : public client::ClientListener {
     const auto map = arena::decode_map_description(welcome.map_description);
     ASSERT_TRUE(map.ok());
     model_.emplace(OwnMovement::make("", *map, Fixed::from_raw(welcome.map_width)).value());
-    predictor.emplace(*model_);
+    own.emplace(*model_, prediction::FrameSyncOptions{.input_delay = {.min_ticks = 4}});
   }
 
   void on_frame(client::Client& client) override {
     const TimeNs now = clock_.now();
     broadcast::StateDecoder& world = client.world();
     const Tick tick = world.tick();
-    ticks_.note(tick, now);
-    playback.note(tick, now);
+    own->on_frame(tick, world.last_sequence(), now);
     world.for_each([&](const broadcast::StateDecoder::Entity& entity) {
       if (entity.table().index != arena::kPlayerTable || entity.tick() != tick) return;
       if (entity.id() == client.entity()) {
@@ -62,20 +58,19 @@ class Player final : public client::ClientListener {
     });
   }
   void on_refused(client::Client&, const wire::Refused& refused) override {
-    if (predictor) predictor->forget(refused.cmd_id);
+    if (own) own->on_refused(refused.cmd_id);
   }
 
   void play(client::Client& client) {
-    if (!client.playing() || !predictor || !predictor->running()) return;
+    if (!client.playing() || !own || !own->running()) return;
     const TimeNs now = clock_.now();
     if (client.statistics().round_trip_ns != round_trip_ns_) {
       round_trip_ns_ = client.statistics().round_trip_ns;
-      delay_.on_round_trip(round_trip_ns_, now);
+      own->on_round_trip(round_trip_ns_, now);
     }
-    const TimeNs shown_ns = playback.advance(now);
+    const TimeNs shown_ns = own->advance(now);
     EXPECT_GE(shown_ns, shown_ns_) << "never back";
     shown_ns_ = shown_ns;
-    const Tick tick = ticks_.tick_at(now) + delay_.ticks();
     if (now >= act_at_) {
       act_at_ = now + static_cast<i64>(80 + rng_.below(u64{200})) * kMillisecondNs;
       world::Command command;
@@ -85,24 +80,14 @@ class Player final : public client::ClientListener {
       command.skill = arena::kSkillDash;
       command.x = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
       command.y = (static_cast<i32>(rng_.below(u64{3})) - 1) * 23'000;
-      const Tick apply_tick = predictor->apply_tick(tick);
-      command.apply_tick = static_cast<u32>(apply_tick);
-      command.view_tick = static_cast<u32>(playback.view_tick());
-      EXPECT_EQ(client.send(command, 1, now), command.sequence);
-      predictor->issue(command, apply_tick);
+      EXPECT_EQ(client.send(own->issue(command, now), 1, now), command.sequence);
       ++commands;
     }
-    while (predictor->tick() < tick) {
-      const Tick before = predictor->tick();
-      predictor->predict_to(before + 1);
-      if (predictor->tick() == before) break;
-      predicted_[predictor->tick()] = predictor->place();
-    }
+    predicted_.emplace(own->predictor().tick(), own->predictor().place());
   }
 
-  std::optional<prediction::Predictor<OwnMovement>> predictor;
+  std::optional<prediction::FrameSyncClient<OwnMovement>> own;
   prediction::Interpolator others;
-  prediction::PlaybackClock playback;
   EntityId other;
   u64 commands = 0;
   u64 compared = 0;
@@ -119,14 +104,12 @@ class Player final : public client::ClientListener {
       ++compared;
       equal += off(guess->second.x, seen.x) <= 1 && off(guess->second.y, seen.y) <= 1;
     }
-    predictor->on_state(entity.tick(), last_sequence, seen, now);
+    own->on_self(entity.tick(), last_sequence, seen, now);
   }
 
   const env::Clock& clock_;
   world::Rng rng_;
   std::optional<OwnMovement> model_;
-  lockstep::TickClock ticks_;
-  lockstep::InputDelay delay_{{.min_ticks = 4}};
   std::map<Tick, Vector> predicted_;  ///< as first predicted
   i64 round_trip_ns_ = 0;
   TimeNs shown_ns_ = 0;
@@ -170,11 +153,11 @@ TEST(ServerFrameSync, two_clients_are_where_they_predicted_and_see_each_other) {
     EXPECT_GT(player.commands, 20U);
     // Not all: what a pickup does is the server's to know, and a busy machine makes commands late.
     EXPECT_GE(player.equal * 100, player.compared * 85) << player.equal << " of " << player.compared;
-    EXPECT_EQ(player.predictor->correction().teleports(), 0U);
+    EXPECT_EQ(player.own->predictor().correction().teleports(), 0U);
     EXPECT_EQ(player.others.size(), 1U);
     EXPECT_TRUE(
-        player.others.place_at(player.other, static_cast<i64>(player.playback.view_tick()) * kTickNs));
-    EXPECT_GT(player.playback.view_tick() + 30, player.predictor->confirmed_tick())
+        player.others.place_at(player.other, static_cast<i64>(player.own->playback().view_tick()) * kTickNs));
+    EXPECT_GT(player.own->playback().view_tick() + 30, player.own->predictor().confirmed_tick())
         << "not half a second back";
   }
 }

@@ -18,7 +18,6 @@ export {
 export {
   loadSimulation,
   Simulation,
-  SimulationError,
   SimulationModule,
   type Columns,
   type FieldType,
@@ -27,6 +26,8 @@ export {
   type SimulationTable,
   type StepOutcome,
 } from "./simulation";
+export { SimulationError } from "./instance";
+export { Prediction, type PredictedCommand, type Shown } from "./prediction";
 export { MAX_RECORDING_BYTES, Recording, type Damage, type StoredState } from "./recording";
 export { Replay, type Mismatch } from "./replay";
 export { TickClock, Track, turn } from "./interpolation";

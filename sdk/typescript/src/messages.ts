@@ -37,7 +37,7 @@ export interface HelloFields {
 }
 
 export interface CommandFields {
-  commandId: number;
+  sequence: number;
   entityId: bigint;
   targetId: bigint;
   action: Action;
@@ -46,6 +46,10 @@ export interface CommandFields {
   x: number;
   y: number;
   keyAcks: number[];
+  /** In which tick it wants to be applied; 0: as soon as may be. */
+  applyTick: number;
+  /** The tick that the sender was shown; 0: unknown. */
+  viewTick: number;
 }
 
 export interface FieldSchema {
@@ -83,6 +87,9 @@ export interface WelcomeMessage {
   schema: TableSchema[];
   eventNames: string[];
   reconnectToken: Uint8Array;
+  /** Of the simulation that the server runs. */
+  simulationId: string;
+  rulesHash: bigint;
 }
 export interface RefusedMessage {
   type: "refused";
@@ -174,7 +181,7 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   builder.clear();
   const acks = command.keyAcks.length > 0 ? CombatCommand.createKeyAcksVector(builder, command.keyAcks) : 0;
   CombatCommand.startCombatCommand(builder);
-  CombatCommand.addCmdId(builder, command.commandId);
+  CombatCommand.addCmdId(builder, command.sequence);
   CombatCommand.addEntityId(builder, command.entityId);
   CombatCommand.addTargetId(builder, command.targetId);
   CombatCommand.addAction(builder, command.action);
@@ -183,6 +190,8 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   CombatCommand.addX(builder, command.x);
   CombatCommand.addY(builder, command.y);
   if (acks) CombatCommand.addKeyAcks(builder, acks);
+  CombatCommand.addApplyTick(builder, command.applyTick);
+  CombatCommand.addViewTick(builder, command.viewTick);
   builder.finish(CombatCommand.endCombatCommand(builder));
   return builder.asUint8Array();
 }
@@ -234,6 +243,8 @@ function readWelcome(body: Welcome): WelcomeMessage {
     }),
     eventNames: list(body.eventNamesLength(), (i) => body.eventNames(i) ?? ""),
     reconnectToken: copy(body.reconnectTokenArray()),
+    simulationId: body.simulationId() ?? "",
+    rulesHash: body.rulesHash(),
   };
 }
 

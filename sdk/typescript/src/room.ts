@@ -16,6 +16,9 @@ import {
   type ServerMessageFields,
   type WelcomeMessage,
 } from "./messages";
+import type { Shown } from "./prediction";
+import { RoomPrediction } from "./room-prediction";
+import type { SimulationModule } from "./simulation";
 import { StateDecoder, type GameEvent } from "./state-decoder";
 import type { Connect, Transport } from "./transport";
 
@@ -88,6 +91,10 @@ export class RefusedError extends Error {
 
 const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 2_000;
+/** The input delay follows the round trip. */
+const PREDICTING_PING_INTERVAL_MS = 250;
+/** Commands whose way is being measured. */
+const MAX_TIMED_COMMANDS = 256;
 /** A server that says nothing for this long is not there. */
 const SILENCE_LIMIT_MS = 10_000;
 const ACK_INTERVAL_MS = 100;
@@ -113,6 +120,8 @@ export class Room {
   reconnects = 0;
   /** Round trip of the last ping, milliseconds; NaN before the first. */
   roundTripMs = NaN;
+  /** From sending the last command to the first state that contained it, milliseconds; NaN before. */
+  commandMs = NaN;
   stats = { bytesIn: 0, messagesIn: 0, commandsOut: 0 };
 
   private readonly stateChange = new Signal<[StateDecoder]>();
@@ -136,6 +145,9 @@ export class Room {
   private lastPingMs = -Infinity;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private readonly prediction = new RoomPrediction();
+  /** When commands were sent that no state contains yet. */
+  private readonly sentMs = new Map<number, number>();
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: RoomOptions) {
@@ -162,6 +174,11 @@ export class Room {
   /** Takes the same seat again with client.reconnect(), within the server's grace. */
   get reconnectToken(): string {
     return btoa(String.fromCharCode(...(this.token ?? [])));
+  }
+
+  /** Why the own entity is not predicted; "" while it is, or nobody asked for it. */
+  get predictionFailure(): string {
+    return this.prediction.failure;
   }
 
   /** After every state frame. */
@@ -200,6 +217,21 @@ export class Room {
     return this.sendCommand(action, options);
   }
 
+  /**
+   * Predicts the own entity from here on, in later sessions too, wherever that can be done:
+   * where not, shown() is null and predictionFailure says why. `rules` is the battle's rules
+   * document; none: the game's default one.
+   */
+  predict(module: SimulationModule, rules = ""): void {
+    this.prediction.ask(module, rules);
+    this.prediction.begin(this.welcome);
+  }
+
+  /** What to draw now; null while the own entity is not predicted. */
+  shown(nowMs = performance.now()): Shown | null {
+    return this.prediction.run((self) => self.advance(nowMs));
+  }
+
   /** Gives the seat up. */
   leave(): void {
     if (this.connection === "connected") this.sendFrame(encodeLeave());
@@ -214,23 +246,34 @@ export class Room {
     if (this.connection !== "connected") return false;
     const isPlay = action !== Action.none;
     if (isPlay && this.isSpectator) return false;
-    const payload = encodeCommand({
-      commandId: isPlay ? this.nextCommand : 0,
+    const nowMs = performance.now();
+    const command = {
+      sequence: isPlay ? this.nextCommand : 0,
       entityId: this.welcome.entityId,
       targetId: options.target ?? 0n,
       action,
-      timestampMs: Date.now(),
       skill: options.skill ?? 0,
       x: unit(options.x),
       y: unit(options.y),
+    };
+    const ticks = isPlay ? this.prediction.run((self) => self.issue(command, nowMs)) : null;
+    const payload = encodeCommand({
+      ...command,
+      timestampMs: Date.now(),
       keyAcks: this.state.takeAcks(),
+      applyTick: ticks?.applyTick ?? 0,
+      viewTick: ticks?.viewTick ?? 0,
     });
-    if (!this.sendFrame(payload)) return false;
+    if (!this.sendFrame(payload)) {
+      if (ticks) this.prediction.run((self) => self.onRefused(command.sequence));
+      return false;
+    }
     if (isPlay) {
-      this.nextCommand++;
+      this.sentMs.set(this.nextCommand++, nowMs);
+      if (this.sentMs.size > MAX_TIMED_COMMANDS) this.sentMs.clear();
       this.stats.commandsOut++;
     }
-    this.lastSentMs = performance.now();
+    this.lastSentMs = nowMs;
     return true;
   }
 
@@ -288,6 +331,13 @@ export class Room {
     if (this.connection !== "connected") return;
     this.state.apply(bytes);
     if (this.state.commandId >= this.nextCommand) this.nextCommand = this.state.commandId + 1;
+    const nowMs = performance.now();
+    for (const [sequence, sentMs] of this.sentMs) {
+      if (sequence > this.state.commandId) break;
+      this.commandMs = nowMs - sentMs;
+      this.sentMs.delete(sequence);
+    }
+    this.prediction.run((self) => self.onState(this.state, nowMs));
     this.stateChange.emit(this.state);
     for (const event of this.state.events) this.tell("event", event, `event:${event.name}`);
   }
@@ -306,7 +356,8 @@ export class Room {
         this.onWelcome(message);
         break;
       case "refused":
-        if (message.commandId === 0 && this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
+        if (message.commandId !== 0) this.prediction.run((self) => self.onRefused(message.commandId));
+        else if (this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
         break;
       case "roster":
         this.onRoster(message);
@@ -316,8 +367,11 @@ export class Room {
         break;
       case "pong": {
         const sent = this.pings.get(message.nonce);
-        if (sent !== undefined) this.roundTripMs = performance.now() - sent;
         this.pings.delete(message.nonce);
+        if (sent === undefined) break;
+        const nowMs = performance.now();
+        this.roundTripMs = nowMs - sent;
+        this.prediction.run((self) => self.onRoundTrip(this.roundTripMs, nowMs));
         break;
       }
       case "goodbye":
@@ -339,6 +393,8 @@ export class Room {
     this.attempts = 0;
     this.retryAfterMs = 0;
     this.pings.clear();
+    this.sentMs.clear();
+    this.prediction.begin(welcome);
     this.ticker ??= setInterval(() => this.onTimer(), ACK_INTERVAL_MS / 2);
     if (first) {
       this.settle?.resolve();
@@ -380,7 +436,7 @@ export class Room {
       return;
     }
     if (this.state.hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
-    if (now - this.lastPingMs >= PING_INTERVAL_MS) {
+    if (now - this.lastPingMs >= (this.prediction.running ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
       this.lastPingMs = now;
       if (this.pings.size > 16) this.pings.clear();
       const nonce = this.nextNonce++;

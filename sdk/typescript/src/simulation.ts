@@ -1,10 +1,10 @@
 // The battle's own step in WebAssembly: the same state hashes as the server's, tick
 // by tick. simulation.wasm and what it exports: sdk/wasm/simulation_api.hpp.
 import { MalformedError } from "./bytes";
+import { Instance, SimulationError, type Exports } from "./instance";
+import type { WelcomeMessage } from "./messages";
+import { Prediction } from "./prediction";
 import { entityId, type GameEvent } from "./state-decoder";
-
-/** What the simulation refused, or found broken in itself. */
-export class SimulationError extends Error {}
 
 export type FieldType = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "fixed";
 
@@ -49,28 +49,6 @@ export interface StepOutcome {
   readonly accepted: boolean;
 }
 
-interface Exports {
-  memory: WebAssembly.Memory;
-  _initialize(): void;
-  drumline_simulation_id(): number;
-  drumline_error(): number;
-  drumline_allocate(size: number): number;
-  drumline_release(memory: number): void;
-  drumline_free(battle: number): void;
-  drumline_create(created: number, createdSize: number, snapshot: number, snapshotSize: number): number;
-  drumline_step(battle: number, payload: number, size: number): number;
-  drumline_tick(battle: number): bigint;
-  drumline_state_hash(battle: number): bigint;
-  drumline_result_size(battle: number): number;
-  drumline_schema(battle: number): number;
-  drumline_map_description(battle: number): number;
-  drumline_snapshot(battle: number): number;
-  drumline_slots(battle: number, table: number): number;
-  drumline_generations(battle: number, table: number): number;
-  drumline_column(battle: number, table: number, column: number): number;
-  drumline_events(battle: number): number;
-}
-
 interface Schema {
   game: string;
   max_players: number;
@@ -81,65 +59,6 @@ interface Schema {
 
 const FIXED_ONE = 65536;
 const EVENT_BYTES = 48;
-
-/** One instance of the module: its memory, and calls into it. */
-class Instance {
-  private readonly exports: Exports;
-  private broken = false;
-  /** Memory for what is passed in; grows. */
-  private room = 0;
-  private roomSize = 0;
-
-  constructor(module: WebAssembly.Module) {
-    this.exports = new WebAssembly.Instance(module).exports as unknown as Exports;
-    this.exports._initialize();
-  }
-
-  /** After a trap nothing is certain any more: then the instance refuses to go on. */
-  call<T>(run: (exports: Exports) => T): T {
-    if (this.broken) throw new SimulationError("this simulation has failed before");
-    try {
-      return run(this.exports);
-    } catch (error) {
-      this.broken = true;
-      const said = this.failure();
-      throw new SimulationError(said || `the simulation failed: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-
-  failure(): string {
-    return this.text(this.exports.drumline_error());
-  }
-
-  text(address: number): string {
-    const bytes = new Uint8Array(this.exports.memory.buffer, address);
-    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
-  }
-
-  /** A copy, as the memory moves on. */
-  copy(address: number, size: number): ArrayBuffer {
-    return this.exports.memory.buffer.slice(address, address + size);
-  }
-
-  /** Puts `parts` into the instance's memory, one after the other. */
-  place(...parts: Uint8Array[]): number {
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
-    if (size > this.roomSize) {
-      this.call((wasm) => {
-        wasm.drumline_release(this.room);
-        this.roomSize = Math.max(size, 2 * this.roomSize);
-        this.room = wasm.drumline_allocate(this.roomSize);
-      });
-    }
-    const into = new Uint8Array(this.exports.memory.buffer, this.room, size);
-    let at = 0;
-    for (const part of parts) {
-      into.set(part, at);
-      at += part.length;
-    }
-    return this.room;
-  }
-}
 
 /** One battle, stepped here. Each has a WebAssembly instance of its own. */
 export class Simulation {
@@ -291,6 +210,19 @@ export class SimulationModule {
    */
   fromParts(info: Uint8Array, snapshot?: Uint8Array): Simulation {
     return new Simulation(this.module, info, snapshot);
+  }
+
+  /**
+   * Predicts the own entity in the battle of this Welcome. `rules` is the battle's rules
+   * document; none: the game's default one. Throws SimulationError, with the reason, when
+   * the server runs another simulation or other rules, or the game does not say how its
+   * entities move.
+   */
+  predict(welcome: WelcomeMessage, rules = ""): Prediction {
+    if (welcome.simulationId !== this.id) {
+      throw new SimulationError(`the server runs simulation ${welcome.simulationId || "?"}, this is ${this.id}`);
+    }
+    return new Prediction(this.module, welcome, rules);
   }
 }
 

@@ -1,0 +1,130 @@
+// A client's side of frame sync and of state broadcast: predicts the own entity, times the
+// player's commands, and says which moment of the others to show. Sans-I/O: what was heard
+// comes by calls with the time.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "lockstep/input_delay.hpp"
+#include "lockstep/tick_clock.hpp"
+#include "prediction/playback_clock.hpp"
+#include "prediction/predictor.hpp"
+
+namespace drumline::prediction {
+
+struct FrameSyncOptions {
+  CorrectionOptions correction{};
+  lockstep::InputDelayOptions input_delay{};
+  PlaybackOptions playback{};
+};
+
+/// One thread. `now` does not fall from call to call.
+///
+///     a state frame came: on_frame(), and on_self() when it shows the own entity;
+///     each frame that is drawn: draw the others as they were at advance(now), and oneself at
+///       shown(now);
+///     the player acts: send(issue(command, now)), with a sequence above all before.
+template <MovementModel Model>
+class FrameSyncClient {
+ public:
+  using Sighting = typename Model::Sighting;
+
+  /// The model outlives this.
+  explicit FrameSyncClient(const Model& model, const FrameSyncOptions& options = {})
+      : predictor_(model, options.correction),
+        delay_(options.input_delay),
+        playback_(options.playback),
+        margin_in_time_(
+            static_cast<int>(options.input_delay.target_margin_ticks + options.input_delay.spare_ticks)) {
+    issued_.reserve(kMaxIssued);
+  }
+
+  /// A Ping took so long to be answered.
+  void on_round_trip(i64 sample_ns, TimeNs now) { delay_.on_round_trip(sample_ns, now); }
+
+  /// A state frame of `tick` came, which contains the own commands up to `last_sequence`.
+  void on_frame(Tick tick, u32 last_sequence, TimeNs now) {
+    ticks_.note(tick, now);
+    playback_.note(tick, now);
+    std::erase_if(issued_, [&](const Issued& command) {
+      if (command.tick > tick) return false;
+      // How early it came is not said, only that it did: then the delay may be tried shorter.
+      const bool late = command.sequence > last_sequence;
+      late_commands_ += late ? 1 : 0;
+      delay_.on_margin(late ? -1 - static_cast<int>(tick - command.tick) : margin_in_time_, now);
+      return true;
+    });
+  }
+  /// What the frame says of the own entity. After on_frame().
+  void on_self(Tick tick, u32 last_sequence, const Sighting& seen, TimeNs now) {
+    predictor_.on_state(tick, last_sequence, seen, now);
+  }
+  /// The server refused a command.
+  void on_refused(u32 sequence) {
+    predictor_.forget(sequence);
+    std::erase_if(issued_, [&](const Issued& command) { return command.sequence == sequence; });
+  }
+
+  /// Brings what is shown to `now`. Returns the moment of the battle at which to show the
+  /// others (ticks in nanoseconds, PlaybackClock); 0 before the first frame.
+  TimeNs advance(TimeNs now) {
+    if (predictor_.running()) predictor_.predict_to(next_apply_tick(now) - 1);
+    return playback_.advance(now);
+  }
+
+  /// The command as it is to be sent: with the tick in which it wants to be applied and the
+  /// one that its sender is shown. It shows at once. Before the first on_self() it comes
+  /// back as it was. Sequences rise (asserted).
+  world::Command issue(world::Command command, TimeNs now) {
+    if (!predictor_.running()) return command;
+    advance(now);
+    const Tick tick = predictor_.apply_tick(next_apply_tick(now));
+    command.apply_tick = static_cast<u32>(tick);
+    command.view_tick = static_cast<u32>(playback_.view_tick());
+    predictor_.issue(command, tick);
+    if (issued_.size() == kMaxIssued) issued_.erase(issued_.begin());
+    issued_.push_back({command.sequence, tick});
+    return command;
+  }
+
+  /// There is something to show of the own entity.
+  bool running() const { return predictor_.running(); }
+  /// Where to draw the own entity, as of the last advance(). Smooth between ticks.
+  world::Vector shown(TimeNs now) const {
+    const world::Vector from = predictor_.place();
+    const world::Vector way = predictor_.next_place() - from;
+    const i64 since =
+        std::clamp<i64>(now - ticks_.time_of(predictor_.tick() + 1 - delay_.ticks()), 0, kTickNs);
+    const auto share = [&](world::Fixed whole) {
+      return world::Fixed::from_raw(whole.raw * since / kTickNs);
+    };
+    return from + world::Vector{share(way.x), share(way.y)} + predictor_.correction().offset(now);
+  }
+
+  const Predictor<Model>& predictor() const { return predictor_; }
+  const PlaybackClock& playback() const { return playback_; }
+  const lockstep::InputDelay& input_delay() const { return delay_; }
+  /// Commands that the tick that they were meant for did not contain.
+  u64 late_commands() const { return late_commands_; }
+
+ private:
+  static constexpr std::size_t kMaxIssued = Predictor<Model>::kMaxPending;
+
+  struct Issued {
+    u32 sequence = 0;
+    Tick tick = 0;
+  };
+
+  Tick next_apply_tick(TimeNs now) const { return ticks_.tick_at(now) + delay_.ticks(); }
+
+  Predictor<Model> predictor_;
+  lockstep::TickClock ticks_;
+  lockstep::InputDelay delay_;
+  PlaybackClock playback_;
+  int margin_in_time_;
+  u64 late_commands_ = 0;
+  std::vector<Issued> issued_;  ///< whose tick no frame has shown yet
+};
+
+}  // namespace drumline::prediction
