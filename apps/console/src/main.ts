@@ -1,12 +1,14 @@
 // The console: watches the battle, and takes part in it when asked.
 import "./console.css";
 import { Client, CloseCode, fitName, RefusedError, type GameEvent, type Seat } from "@drumline/client";
+import { SKILL_EVENTS } from "./arena";
 import { Battle } from "./battle";
 import { Camera } from "./camera";
 import { Controls } from "./controls";
 import { Hud } from "./hud";
 import { Minimap } from "./minimap";
 import { Painter } from "./painter";
+import { InputMeter, predictIn, type InputFigures } from "./prediction";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
 
 const RETRY_MS = 1_000;
@@ -17,6 +19,7 @@ const camera = new Camera();
 const painter = new Painter(mapCanvas);
 const minimap = new Minimap(minimapCanvas);
 const hud = new Hud();
+const meter = new InputMeter();
 
 let config: ConsoleConfig | null = null;
 let battle: Battle | null = null;
@@ -29,6 +32,7 @@ let killer = "";
 let fps = 0;
 let framesDrawn = 0;
 let firstView = true;
+let input: InputFigures | null = null;
 
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
@@ -76,6 +80,12 @@ async function enter(seat: Seat, name: string): Promise<void> {
   }
   battle = next;
   previous?.room.leave();
+  meter.reset();
+  if (seat === "player") {
+    void predictIn(next.room, (reason) => {
+      if (current()) hud.toast(`Your moves show when the server has confirmed them: ${reason}`);
+    });
+  }
   controls.reset();
   hud.makeSkills(next.scene);
   hud.showSeat(seat === "player");
@@ -151,7 +161,7 @@ function onOwnEvent(event: GameEvent, its: Battle): void {
     case "dash":
     case "ward":
     case "blast": {
-      const skill = ["dash", "ward", "blast"].indexOf(event.name);
+      const skill = SKILL_EVENTS.indexOf(event.name);
       if (isSource) controls.readyAt[skill] = performance.now() + scene.map.skills[skill].cooldownMs - 60;
       break;
     }
@@ -183,11 +193,13 @@ function drawFrame(nowMs: number, now: number): void {
     return;
   }
   const { scene, room, effects } = battle;
+  // First what the player wants, so that this very frame shows it.
+  if (isPlaying()) controls.play(room, scene, now);
   scene.animate(now);
   camera.animate(seconds);
   const self = scene.self;
   if (isPlaying()) {
-    controls.play(room, scene, now);
+    meter.observe(scene, room, controls.takeInputMs(), now);
     if (self && controls.following) camera.follow(self.x, self.y, seconds);
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
@@ -209,6 +221,8 @@ async function poll(): Promise<void> {
     fps = (framesDrawn * 1000) / (now - countedMs);
     [framesDrawn, countedMs] = [0, now];
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
+    input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
+    if (input) hud.showInput(input);
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
@@ -232,6 +246,9 @@ hud.joinForm.addEventListener("submit", (event) => {
   void changeSeat("player", name);
 });
 hud.leaveButton.addEventListener("click", () => void changeSeat("spectator", "viewer"));
+controls.onDeed = (event, x, y) => {
+  if (battle?.scene.shown) battle.effects.foresee(event, x, y);
+};
 hud.onFollow = (player) => {
   const actor = battle?.scene.byPlayer(player);
   if (!actor || isPlaying()) return;
@@ -285,7 +302,14 @@ Object.defineProperty(window, "drumline", {
       return battle ? { ...battle.room.state.stats } : null;
     },
     get delayMs() {
-      return battle?.scene.clock.delayMs ?? 0;
+      return battle?.scene.delayMs ?? 0;
+    },
+    /** Null while the own player is not predicted. */
+    get shown() {
+      return battle?.scene.shown ?? null;
+    },
+    get input() {
+      return input;
     },
     get scores() {
       return battle?.scoreboard?.entries.length ?? 0;
