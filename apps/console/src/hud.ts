@@ -9,7 +9,7 @@ const SHOWN_SCORES = 12;
 const SPECTATOR_HELP =
   "You are watching. <kbd>drag</kbd> moves, <kbd>wheel</kbd> zooms, <kbd>click</kbd> on a player follows, <kbd>0</kbd> shows all.";
 const PLAYER_HELP =
-  "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast";
+  "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast · <kbd>wheel</kbd> zoom";
 
 const INPUT_FACT = "input shown · counted";
 const CORRECTIONS_FACT = "corrections · longest";
@@ -30,6 +30,7 @@ export class Hud {
   private readonly list = byId("score-list");
   private readonly playerCount = byId("player-count");
   private readonly skillBar = byId("skills");
+  private readonly vitals = byId("vitals");
   private readonly help = byId("help");
   private readonly death = byId("death");
   private readonly notice = byId("notice");
@@ -73,7 +74,7 @@ export class Hud {
   showSeat(playing: boolean): void {
     document.body.classList.toggle("playing", playing);
     this.help.innerHTML = playing ? PLAYER_HELP : SPECTATOR_HELP;
-    this.skillBar.hidden = !playing;
+    this.skillBar.hidden = this.vitals.hidden = !playing;
     this.leaveButton.hidden = !playing;
     this.joinButton.hidden = playing;
     this.nameInput.hidden = playing;
@@ -83,6 +84,8 @@ export class Hud {
 
   showNotice(title: string, text: string): void {
     this.notice.hidden = title === "";
+    // One thing at a time: whoever is down and offline at once is told the latter.
+    document.body.classList.toggle("noticed", title !== "");
     this.notice.querySelector("h2")!.textContent = title;
     this.notice.querySelector("p")!.textContent = text;
   }
@@ -102,6 +105,17 @@ export class Hud {
     if (this.death.hidden === hidden && (hidden || line.textContent === text)) return;
     this.death.hidden = hidden;
     line.textContent = text;
+  }
+
+  /** `health` from 0 to 1 of `full` points. */
+  showVitals(health: number, full: number, score: number): void {
+    const text = `${Math.ceil(health * full)} / ${full} · score ${score}`;
+    const label = this.vitals.querySelector("b")!;
+    if (label.textContent === text) return;
+    label.textContent = text;
+    const bar = this.vitals.querySelector("i")!;
+    bar.style.transform = `scaleX(${health.toFixed(3)})`;
+    bar.dataset.state = health > 0.6 ? "good" : health > 0.3 ? "hurt" : "low";
   }
 
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {

@@ -9,6 +9,7 @@ import { Hud } from "./hud";
 import { Minimap } from "./minimap";
 import { Painter } from "./painter";
 import { InputMeter, predictIn, type InputFigures } from "./prediction";
+import { rememberedName, rememberName } from "./remembered";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
 
 const RETRY_MS = 1_000;
@@ -37,6 +38,12 @@ let input: InputFigures | null = null;
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
 
+/** As the client says it, for people. */
+const sentence = (reason: string): string => {
+  const text = reason.replace(/^no address: /, "");
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
+};
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Takes a seat; throws when that fails. The one before is given up. */
@@ -46,7 +53,9 @@ async function enter(seat: Seat, name: string): Promise<void> {
   const previous = battle;
   const client = new Client(
     async () => {
-      config = await fetchConfig();
+      config = await fetchConfig().catch((): never => {
+        throw new Error("the server does not answer");
+      });
       return webSocketUrl(config);
     },
     { token: () => fetchToken(config!, seat, name) },
@@ -57,7 +66,7 @@ async function enter(seat: Seat, name: string): Promise<void> {
     onDrop: (reason) => {
       if (!current()) return;
       hud.showStatus("reconnecting", "reconnecting…");
-      hud.showNotice("Reconnecting…", `${reason[0].toUpperCase()}${reason.slice(1)}. The page goes on by itself when it is back.`);
+      hud.showNotice("Reconnecting…", `${sentence(reason)} The page goes on by itself when it is back.`);
     },
     onReturn: (resumed) => {
       if (!current()) return;
@@ -69,7 +78,9 @@ async function enter(seat: Seat, name: string): Promise<void> {
     },
     onEnd: (code, reason) => {
       if (!current()) return;
-      if (code !== CloseCode.none) hud.toast(`The connection ended: ${reason}`);
+      if (code === CloseCode.battle_over) hud.toast("This battle is over. Here is the next one.");
+      else if (code === CloseCode.replaced) hud.toast("Your seat was taken up elsewhere. You are watching now.");
+      else if (code !== CloseCode.none) hud.toast(`The connection ended. ${sentence(reason)}`);
       battle = null;
       void watch();
     },
@@ -201,6 +212,7 @@ function drawFrame(nowMs: number, now: number): void {
   if (isPlaying()) {
     meter.observe(scene, room, controls.takeInputMs(), now);
     if (self && controls.following) camera.follow(self.x, self.y, seconds);
+    if (self) hud.showVitals(self.health, scene.map.fullHealth, self.score);
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
     hud.showCooldowns(scene, controls.readyAt, now);
@@ -241,6 +253,7 @@ async function poll(): Promise<void> {
 
 hud.joinForm.addEventListener("submit", (event) => {
   event.preventDefault();
+  rememberName(hud.nameInput.value);
   const name = fitName(hud.nameInput.value) || `guest ${Math.floor(Math.random() * 900 + 100)}`;
   hud.nameInput.blur();
   void changeSeat("player", name);
@@ -325,6 +338,7 @@ Object.defineProperty(window, "drumline", {
   },
 });
 
+hud.nameInput.value = rememberedName();
 painter.resize(camera);
 hud.showStatus("connecting", "connecting…");
 requestAnimationFrame(frame);
