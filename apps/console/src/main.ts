@@ -58,7 +58,8 @@ async function enter(seat: Seat, name: string): Promise<void> {
       });
       return webSocketUrl(config);
     },
-    { token: () => fetchToken(config!, seat, name) },
+    // Another battle has another map: this page begins anew then.
+    { token: () => fetchToken(config!, seat, name), reconnect: { nextBattle: false } },
   );
   const next = await Battle.enter(client, config?.game ?? "", seat, name, {
     onScoreboard: showScores,
@@ -122,6 +123,8 @@ async function watch(): Promise<void> {
   for (let attempt = 0; !battle; attempt++) {
     try {
       config = await fetchConfig();
+      // A duel has a page of its own; this one draws maps.
+      if (config.game === "duel") return location.replace("duel.html");
       await enter("spectator", "viewer");
     } catch (error) {
       const { message } = error as Error;

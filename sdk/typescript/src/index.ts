@@ -15,17 +15,16 @@ export {
   TableState,
   type GameEvent,
 } from "./state-decoder";
+export { loadSimulation, Simulation, SimulationModule, type StepOutcome } from "./simulation";
 export {
-  loadSimulation,
-  Simulation,
-  SimulationModule,
+  BattleView,
   type Columns,
   type FieldType,
   type Row,
   type SimulationField,
   type SimulationTable,
-  type StepOutcome,
-} from "./simulation";
+} from "./battle-view";
+export { Lockstep, type LockstepState } from "./lockstep";
 export { SimulationError } from "./instance";
 export { Prediction, type PredictedCommand, type Shown } from "./prediction";
 export { MAX_RECORDING_BYTES, Recording, type Damage, type StoredState } from "./recording";

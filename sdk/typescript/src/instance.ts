@@ -1,5 +1,5 @@
 // One instance of simulation.wasm: its memory, and calls into it. What it exports:
-// sdk/wasm/simulation_api.hpp and prediction_api.hpp.
+// sdk/wasm/simulation_api.hpp, prediction_api.hpp and lockstep_api.hpp.
 
 /** What the simulation refused, or found broken in itself. */
 export class SimulationError extends Error {}
@@ -40,7 +40,28 @@ export interface Exports {
     x: number, y: number, now: bigint,
   ): bigint;
   drumline_prediction_advance(prediction: number, now: bigint): number;
+  drumline_lockstep_create(game: number, gameSize: number, battle: bigint, player: number, tick: bigint): number;
+  drumline_lockstep_free(lockstep: number): void;
+  drumline_lockstep_on_snapshot_part(
+    lockstep: number, tick: bigint, stateHash: bigint, infoBytes: number, totalBytes: number, offset: number,
+    bytes: number, size: number,
+  ): number;
+  drumline_lockstep_on_frame(lockstep: number, datagram: number, size: number, now: bigint): number;
+  drumline_lockstep_on_ticks(lockstep: number, firstTick: bigint, bytes: number, size: number): number;
+  drumline_lockstep_on_refused(lockstep: number, sequence: number): void;
+  drumline_lockstep_on_round_trip(lockstep: number, sampleNs: bigint, now: bigint): void;
+  drumline_lockstep_advance(lockstep: number, now: bigint): number;
+  drumline_lockstep_issue(
+    lockstep: number, sequence: number, entity: bigint, target: bigint, action: number, skill: number,
+    x: number, y: number, now: bigint,
+  ): number;
+  drumline_lockstep_state(lockstep: number): number;
+  drumline_lockstep_shown(lockstep: number): number;
+  drumline_lockstep_take_message(lockstep: number): number;
 }
+
+/** Milliseconds as WebAssembly takes times. */
+export const ns = (ms: number): bigint => BigInt(Math.round(ms * 1e6));
 
 /** One instance of the module: its memory, and calls into it. */
 export class Instance {

@@ -1,7 +1,16 @@
 // The FlatBuffers messages (src/wire/schemas) as plain objects. What comes from
 // the server is read defensively: a buffer that makes no sense throws.
 import * as flatbuffers from "flatbuffers";
-import { ClientBody, ClientMessage, Hello, Leave, Ping, SeatKind } from "../generated/client_message_generated";
+import {
+  ClientBody,
+  ClientMessage,
+  Desync,
+  Hello,
+  Leave,
+  Ping,
+  SeatKind,
+  StatePart,
+} from "../generated/client_message_generated";
 import { CombatCommand } from "../generated/combat_command_generated";
 import {
   Goodbye,
@@ -11,6 +20,8 @@ import {
   Scoreboard,
   ServerBody,
   ServerMessage,
+  SnapshotPart,
+  Ticks,
   Welcome,
 } from "../generated/server_message_generated";
 
@@ -28,12 +39,46 @@ export enum Action {
 
 export type Seat = "player" | "spectator";
 
+/** How a session is kept in step (docs/sync-models.md). */
+export enum SyncModel {
+  stateBroadcast = 0,
+  frameSync = 1,
+  lockstep = 2,
+}
+
 export interface HelloFields {
   game: string;
   battle: bigint;
   name: string;
   seat: Seat;
   reconnectToken?: Uint8Array;
+  /** Another model than the battle's, for spectators. */
+  model?: SyncModel;
+  /** Of the simulation that the client runs itself. */
+  simulationId?: string;
+}
+
+/** In lockstep: the own state after `tick` is another than the server's. */
+export interface DesyncFields {
+  type: "desync";
+  tick: bigint;
+  hash: bigint;
+  expected: bigint;
+}
+
+/** A piece of that state. */
+export interface StatePartFields {
+  type: "state_part";
+  tick: bigint;
+  totalBytes: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** What a client in lockstep has stepped last. */
+export interface SyncAck {
+  tick: number;
+  hash: bigint;
 }
 
 export interface CommandFields {
@@ -50,6 +95,7 @@ export interface CommandFields {
   applyTick: number;
   /** The tick that the sender was shown; 0: unknown. */
   viewTick: number;
+  sync?: SyncAck;
 }
 
 export interface FieldSchema {
@@ -90,6 +136,7 @@ export interface WelcomeMessage {
   /** Of the simulation that the server runs. */
   simulationId: string;
   rulesHash: bigint;
+  model: SyncModel;
 }
 export interface RefusedMessage {
   type: "refused";
@@ -127,13 +174,31 @@ export interface GoodbyeMessage {
   reason: string;
   retryAfterMs: number;
 }
+/** Lockstep: a piece of the battle's state after `tick`. */
+export interface SnapshotPartMessage {
+  type: "snapshot_part";
+  tick: number;
+  stateHash: bigint;
+  infoBytes: number;
+  totalBytes: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+/** Lockstep: ticks that are too large for a datagram. */
+export interface TicksMessage {
+  type: "ticks";
+  firstTick: number;
+  bytes: Uint8Array;
+}
 export type ServerMessageFields =
   | WelcomeMessage
   | RefusedMessage
   | RosterMessage
   | ScoreboardMessage
   | PongMessage
-  | GoodbyeMessage;
+  | GoodbyeMessage
+  | SnapshotPartMessage
+  | TicksMessage;
 
 function clientMessage(type: ClientBody, build: (builder: flatbuffers.Builder) => number): Uint8Array {
   const builder = new flatbuffers.Builder(256);
@@ -146,6 +211,7 @@ export function encodeHello(hello: HelloFields): Uint8Array {
   return clientMessage(ClientBody.Hello, (builder) => {
     const game = builder.createString(hello.game);
     const name = builder.createString(hello.name);
+    const simulation = hello.simulationId ? builder.createString(hello.simulationId) : 0;
     const token = hello.reconnectToken ? Hello.createReconnectTokenVector(builder, hello.reconnectToken) : 0;
     Hello.startHello(builder);
     Hello.addProtocol(builder, PROTOCOL_VERSION);
@@ -154,6 +220,8 @@ export function encodeHello(hello: HelloFields): Uint8Array {
     Hello.addName(builder, name);
     Hello.addSeat(builder, hello.seat === "player" ? SeatKind.player : SeatKind.spectator);
     if (token) Hello.addReconnectToken(builder, token);
+    if (hello.model !== undefined) Hello.addModel(builder, hello.model);
+    if (simulation) Hello.addSimulationId(builder, simulation);
     return Hello.endHello(builder);
   });
 }
@@ -171,6 +239,16 @@ export function encodePing(nonce: bigint): Uint8Array {
     Ping.addNonce(builder, nonce);
     return Ping.endPing(builder);
   });
+}
+
+export function encodeDesync({ tick, hash, expected }: DesyncFields): Uint8Array {
+  return clientMessage(ClientBody.Desync, (builder) => Desync.createDesync(builder, tick, hash, expected));
+}
+
+export function encodeStatePart({ tick, totalBytes, offset, bytes }: StatePartFields): Uint8Array {
+  return clientMessage(ClientBody.StatePart, (builder) =>
+    StatePart.createStatePart(builder, tick, totalBytes, offset, StatePart.createBytesVector(builder, bytes)),
+  );
 }
 
 const commandBuilder = new flatbuffers.Builder(512);
@@ -192,6 +270,10 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   if (acks) CombatCommand.addKeyAcks(builder, acks);
   CombatCommand.addApplyTick(builder, command.applyTick);
   CombatCommand.addViewTick(builder, command.viewTick);
+  if (command.sync) {
+    CombatCommand.addSyncTick(builder, command.sync.tick);
+    CombatCommand.addSyncHash(builder, command.sync.hash);
+  }
   builder.finish(CombatCommand.endCombatCommand(builder));
   return builder.asUint8Array();
 }
@@ -245,6 +327,7 @@ function readWelcome(body: Welcome): WelcomeMessage {
     reconnectToken: copy(body.reconnectTokenArray()),
     simulationId: body.simulationId() ?? "",
     rulesHash: body.rulesHash(),
+    model: body.model() as number as SyncModel,
   };
 }
 
@@ -292,6 +375,22 @@ export function decodeServerMessage(payload: Uint8Array): ServerMessageFields | 
     case ServerBody.Goodbye: {
       const body: Goodbye = message.body(new Goodbye());
       return { type: "goodbye", code: body.code(), reason: body.reason() ?? "", retryAfterMs: body.retryAfterMs() };
+    }
+    case ServerBody.SnapshotPart: {
+      const body: SnapshotPart = message.body(new SnapshotPart());
+      return {
+        type: "snapshot_part",
+        tick: Number(body.tick()),
+        stateHash: body.stateHash(),
+        infoBytes: body.infoBytes(),
+        totalBytes: body.totalBytes(),
+        offset: body.offset(),
+        bytes: copy(body.bytesArray()),
+      };
+    }
+    case ServerBody.Ticks: {
+      const body: Ticks = message.body(new Ticks());
+      return { type: "ticks", firstTick: Number(body.firstTick()), bytes: copy(body.bytesArray()) };
     }
     default:
       return null;

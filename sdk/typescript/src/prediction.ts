@@ -1,6 +1,6 @@
 // The own entity ahead of the server's word, by the rules' own movement in WebAssembly:
 // prediction::FrameSyncClient of sdk/cpp/prediction, exported by sdk/wasm/prediction_api.hpp.
-import { Instance, SimulationError } from "./instance";
+import { Instance, ns, SimulationError } from "./instance";
 import type { Action, WelcomeMessage } from "./messages";
 import type { StateDecoder } from "./state-decoder";
 
@@ -42,8 +42,6 @@ export interface PredictedCommand {
 
 const FIXED_ONE = 65536;
 const SHOWN_FIELDS = 14;
-
-const ns = (ms: number): bigint => BigInt(Math.round(ms * 1e6));
 
 /**
  * Of one session: each Welcome begins a new one. Times are milliseconds of one clock that

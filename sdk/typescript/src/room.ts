@@ -14,13 +14,17 @@ import {
   type ScoreboardMessage,
   type Seat,
   type ServerMessageFields,
+  type SyncModel,
   type WelcomeMessage,
 } from "./messages";
-import type { Shown } from "./prediction";
+import type { BattleView } from "./battle-view";
+import type { LockstepState } from "./lockstep";
+import type { PredictedCommand, Shown } from "./prediction";
+import { RoomLockstep } from "./room-lockstep";
 import { RoomPrediction } from "./room-prediction";
 import type { SimulationModule } from "./simulation";
 import { StateDecoder, type GameEvent } from "./state-decoder";
-import type { Connect, Transport } from "./transport";
+import { LOCKSTEP_FRAME_KIND, type Connect, type Transport } from "./transport";
 
 /** Why a session ended (src/transport/session.hpp, CloseCode). */
 export enum CloseCode {
@@ -69,6 +73,8 @@ export interface RoomOptions {
   seat: Seat;
   battle: bigint;
   game: string;
+  simulation?: SimulationModule;
+  model?: SyncModel;
   reconnectToken?: Uint8Array;
   /** Gives the address for one attempt, token included. */
   address: () => Promise<string>;
@@ -81,6 +87,8 @@ export interface ReconnectOptions {
   maxAttempts: number;
   firstDelayMs: number;
   maxDelayMs: number;
+  /** When the battle is over, goes on in another one that has room; false: the room ends. */
+  nextBattle: boolean;
 }
 
 export class RefusedError extends Error {
@@ -140,18 +148,21 @@ export class Room {
   private lastReason = "";
   private lastHeardMs = 0;
   private lastSentMs = 0;
+  private lastAdvanceMs = 0;
   private pings = new Map<bigint, number>();
   private nextNonce = 1n;
   private lastPingMs = -Infinity;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly prediction = new RoomPrediction();
+  private readonly lockstep: RoomLockstep;
   /** When commands were sent that no state contains yet. */
   private readonly sentMs = new Map<number, number>();
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: RoomOptions) {
     this.token = options.reconnectToken;
+    this.lockstep = new RoomLockstep(options.simulation, (payload) => this.sendFrame(payload));
   }
 
   /** Resolves with the first Welcome; used by Client. */
@@ -232,6 +243,33 @@ export class Room {
     return this.prediction.run((self) => self.advance(nowMs));
   }
 
+  /**
+   * In lockstep: brings the battle to now and gives it as it is to be shown; null while it
+   * does not run, and under the other models. Call it in each drawn frame.
+   */
+  advance(nowMs = performance.now()): BattleView | null {
+    this.lastAdvanceMs = nowMs;
+    try {
+      const shown = this.lockstep.advance(nowMs);
+      if (this.lockstep.state) this.onContained(this.lockstep.state.confirmedSequence, nowMs);
+      return shown;
+    } catch (error) {
+      this.lastReason = (error as Error).message;
+      this.transport?.close();
+      return null;
+    }
+  }
+
+  /** This session runs the battle itself, as soon as its state is here. */
+  get isInLockstep(): boolean {
+    return this.lockstep.running;
+  }
+
+  /** How lockstep fares; null while it does not run. */
+  get lockstepState(): LockstepState | null {
+    return this.lockstep.state;
+  }
+
   /** Gives the seat up. */
   leave(): void {
     if (this.connection === "connected") this.sendFrame(encodeLeave());
@@ -256,16 +294,17 @@ export class Room {
       x: unit(options.x),
       y: unit(options.y),
     };
-    const ticks = isPlay ? this.prediction.run((self) => self.issue(command, nowMs)) : null;
+    const ticks = isPlay ? this.issue(command, nowMs) : null;
     const payload = encodeCommand({
       ...command,
       timestampMs: Date.now(),
       keyAcks: this.state.takeAcks(),
       applyTick: ticks?.applyTick ?? 0,
       viewTick: ticks?.viewTick ?? 0,
+      sync: this.lockstep.sync,
     });
     if (!this.sendFrame(payload)) {
-      if (ticks) this.prediction.run((self) => self.onRefused(command.sequence));
+      if (ticks) this.onCommandRefused(command.sequence);
       return false;
     }
     if (isPlay) {
@@ -275,6 +314,26 @@ export class Room {
     }
     this.lastSentMs = nowMs;
     return true;
+  }
+
+  private issue(command: PredictedCommand, nowMs: number): { applyTick: number; viewTick: number } | null {
+    if (this.lockstep.running) return { applyTick: this.lockstep.issue(command, nowMs), viewTick: 0 };
+    return this.prediction.run((self) => self.issue(command, nowMs));
+  }
+
+  private onCommandRefused(sequence: number): void {
+    this.lockstep.onRefused(sequence);
+    this.prediction.run((self) => self.onRefused(sequence));
+  }
+
+  /** The server's word contains the own commands up to this one. */
+  private onContained(sequence: number, nowMs: number): void {
+    if (sequence >= this.nextCommand) this.nextCommand = sequence + 1;
+    for (const [sent, sentMs] of this.sentMs) {
+      if (sent > sequence) break;
+      this.commandMs = nowMs - sentMs;
+      this.sentMs.delete(sent);
+    }
   }
 
   private async attempt(): Promise<void> {
@@ -295,11 +354,12 @@ export class Room {
       const transport = this.options.connect(address, {
         onOpen: () => {
           this.lastHeardMs = performance.now();
-          const { game, battle, name, seat } = this.options;
-          this.sendFrame(encodeHello({ game, battle, name, seat, reconnectToken: this.token }));
+          const { game, battle, name, seat, model, simulation } = this.options;
+          const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
+          this.sendFrame(encodeHello({ ...hello, reconnectToken: this.token }));
         },
         onReliable: (bytes) => this.guard(() => this.reader.feed(bytes, (payload) => this.onFrame(payload)), bytes),
-        onDatagram: (bytes) => this.guard(() => this.onStateFrame(bytes), bytes),
+        onDatagram: (bytes) => this.guard(() => this.onDatagram(bytes), bytes),
         onClose: (code, reason) => {
           clearTimeout(timeout);
           this.onTransportClosed(code, reason);
@@ -327,16 +387,16 @@ export class Room {
     }
   }
 
-  private onStateFrame(bytes: Uint8Array): void {
+  private onDatagram(bytes: Uint8Array): void {
     if (this.connection !== "connected") return;
+    if (bytes[0] === LOCKSTEP_FRAME_KIND) this.lockstep.onFrame(bytes, performance.now());
+    else this.onStateFrame(bytes);
+  }
+
+  private onStateFrame(bytes: Uint8Array): void {
     this.state.apply(bytes);
-    if (this.state.commandId >= this.nextCommand) this.nextCommand = this.state.commandId + 1;
     const nowMs = performance.now();
-    for (const [sequence, sentMs] of this.sentMs) {
-      if (sequence > this.state.commandId) break;
-      this.commandMs = nowMs - sentMs;
-      this.sentMs.delete(sequence);
-    }
+    this.onContained(this.state.commandId, nowMs);
     this.prediction.run((self) => self.onState(this.state, nowMs));
     this.stateChange.emit(this.state);
     for (const event of this.state.events) this.tell("event", event, `event:${event.name}`);
@@ -356,9 +416,13 @@ export class Room {
         this.onWelcome(message);
         break;
       case "refused":
-        if (message.commandId !== 0) this.prediction.run((self) => self.onRefused(message.commandId));
+        if (message.commandId !== 0) this.onCommandRefused(message.commandId);
         else if (this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
         break;
+      case "snapshot_part":
+      case "ticks":
+        this.lockstep.onMessage(message);
+        return;
       case "roster":
         this.onRoster(message);
         break;
@@ -372,6 +436,7 @@ export class Room {
         const nowMs = performance.now();
         this.roundTripMs = nowMs - sent;
         this.prediction.run((self) => self.onRoundTrip(this.roundTripMs, nowMs));
+        this.lockstep.onRoundTrip(this.roundTripMs, nowMs);
         break;
       }
       case "goodbye":
@@ -395,6 +460,7 @@ export class Room {
     this.pings.clear();
     this.sentMs.clear();
     this.prediction.begin(welcome);
+    this.lockstep.begin(welcome);
     this.ticker ??= setInterval(() => this.onTimer(), ACK_INTERVAL_MS / 2);
     if (first) {
       this.settle?.resolve();
@@ -435,8 +501,12 @@ export class Room {
       this.transport?.close();
       return;
     }
-    if (this.state.hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
-    if (now - this.lastPingMs >= (this.prediction.running ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
+    // Where nothing is drawn, as in a page behind another.
+    if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
+    const hasAcks = this.state.hasAcks || this.lockstep.sync !== undefined;
+    if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
+    const runsAhead = this.prediction.running || this.lockstep.running;
+    if (now - this.lastPingMs >= (runsAhead ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
       this.lastPingMs = now;
       if (this.pings.size > 16) this.pings.clear();
       const nonce = this.nextNonce++;
@@ -451,7 +521,11 @@ export class Room {
       this.lastCode = code - WEBSOCKET_CODE_BASE;
     }
     const why = this.lastReason || reason || "the server is not reachable";
-    if (FINAL_CODES.has(this.lastCode)) this.finish(this.lastCode, why);
+    const isOver = this.lastCode === CloseCode.battle_over;
+    // The old seat is gone with it.
+    if (isOver) this.token = undefined;
+    const isFinal = FINAL_CODES.has(this.lastCode) || (isOver && !this.options.reconnect.nextBattle);
+    if (isFinal) this.finish(this.lastCode, why);
     else this.lost(why);
   }
 
