@@ -4,6 +4,11 @@ import { Stance, type DuelStage, type Fighter } from "./duel-stage";
 
 const COLORS = ["#ffb347", "#63b3ff"];
 const SPARK_MS = 420;
+/** Units in sight at the least, and beyond each fighter. */
+const MIN_SPAN = 8;
+const SPAN_MARGIN = 2.2;
+/** Of the way to where to look, a frame. */
+const LOOK_EASE = 0.08;
 
 interface Spark {
   x: number;
@@ -35,6 +40,9 @@ export class DuelPainter {
   private width = 1;
   private height = 1;
   private ratio = 1;
+  /** Of the stage, what is in sight: how much, and around where. */
+  private span = 0;
+  private middle = 0;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.g = canvas.getContext("2d", { alpha: false })!;
@@ -68,16 +76,27 @@ export class DuelPainter {
     g.fillStyle = "#0a0e16";
     g.fillRect(0, 0, this.width, this.height);
     if (!stage) return;
-    // The whole stage in sight, its ground in the lower part of the window.
-    const scale = Math.min((this.width - 20) / stage.width, (this.height * 0.62) / (stage.height * 0.75));
+    const scale = this.look(stage);
     const groundY = Math.min(this.height - 84, this.height * 0.8);
-    const left = (this.width - stage.width * scale) / 2;
-    const px = (x: number): number => left + x * scale;
+    const px = (x: number): number => this.width / 2 + (x - this.middle) * scale;
     const py = (y: number): number => groundY - y * scale;
     this.drawGround(px(0), px(stage.width), groundY, scale);
     for (const fighter of stage.fighters) this.drawFighter(stage, fighter, px, py, scale, fighter.seat === ownSeat, nowMs);
     for (const { x, y, owner } of stage.projectiles) this.drawProjectile(px(x), py(y), stage.map.projectileRadius * scale, COLORS[owner % 2]);
     this.drawSparks(px, py, scale, nowMs);
+  }
+
+  /** Both fighters in sight, as large as that allows; gives the pixels a unit. */
+  private look(stage: DuelStage): number {
+    const places = stage.fighters.map(({ x }) => x);
+    const [from, to] = places.length > 0 ? [Math.min(...places), Math.max(...places)] : [0, stage.width];
+    const span = Math.min(stage.width + 0.4, Math.max(MIN_SPAN, to - from + 2 * SPAN_MARGIN));
+    const edge = stage.width / 2 - span / 2 + 0.2;
+    const middle = stage.width / 2 + Math.max(-edge, Math.min(edge, (from + to) / 2 - stage.width / 2));
+    const f = this.span === 0 ? 1 : LOOK_EASE;
+    this.span += (span - this.span) * f;
+    this.middle += (middle - this.middle) * f;
+    return Math.min(this.width / this.span, (this.height * 0.62) / (stage.height * 0.6));
   }
 
   private drawGround(from: number, to: number, y: number, scale: number): void {
@@ -194,7 +213,7 @@ export class DuelPainter {
     const { g } = this;
     this.sparks = this.sparks.filter((spark) => nowMs - spark.bornMs < SPARK_MS);
     g.textAlign = "center";
-    for (const { x, y, text, color, bornMs } of this.sparks) {
+    for (const [i, { x, y, text, color, bornMs }] of this.sparks.entries()) {
       const f = (nowMs - bornMs) / SPARK_MS;
       const [cx, cy] = [px(x), py(y + 1)];
       g.globalAlpha = 1 - f;
@@ -205,7 +224,7 @@ export class DuelPainter {
       g.stroke();
       g.fillStyle = color;
       g.font = `700 ${Math.round(16 + scale * 0.1)}px system-ui, "DejaVu Sans", sans-serif`;
-      g.fillText(text, cx, cy - scale * 0.5 - f * 30);
+      g.fillText(text, cx, cy - scale * 0.5 - f * 30 - i * 22);
       g.globalAlpha = 1;
     }
   }
