@@ -35,8 +35,8 @@ class FrameSyncClient {
       : predictor_(model, options.correction),
         delay_(options.input_delay),
         playback_(options.playback),
-        margin_in_time_(
-            static_cast<int>(options.input_delay.target_margin_ticks + options.input_delay.spare_ticks)) {
+        margin_late_(static_cast<int>(options.input_delay.target_margin_ticks) - 1),
+        margin_in_time_(margin_late_ + 1 + static_cast<int>(options.input_delay.spare_ticks)) {
     issued_.reserve(kMaxIssued);
   }
 
@@ -49,10 +49,11 @@ class FrameSyncClient {
     playback_.note(tick, now);
     std::erase_if(issued_, [&](const Issued& command) {
       if (command.tick > tick) return false;
-      // How early it came is not said, only that it did: then the delay may be tried shorter.
+      // By how much is not said. A late one makes the delay a tick longer and no more, as one
+      // stall of this machine is no longer way; when all are in time a shorter one is tried.
       const bool late = command.sequence > last_sequence;
       late_commands_ += late ? 1 : 0;
-      delay_.on_margin(late ? -1 - static_cast<int>(tick - command.tick) : margin_in_time_, now);
+      delay_.on_margin(late ? margin_late_ : margin_in_time_, now);
       return true;
     });
   }
@@ -122,7 +123,8 @@ class FrameSyncClient {
   lockstep::TickClock ticks_;
   lockstep::InputDelay delay_;
   PlaybackClock playback_;
-  int margin_in_time_;
+  int margin_late_;     ///< what InputDelay is told of a command that was not in its tick
+  int margin_in_time_;  ///< … that was
   u64 late_commands_ = 0;
   std::vector<Issued> issued_;  ///< whose tick no frame has shown yet
 };
