@@ -1,4 +1,5 @@
-import { Room, type ReconnectOptions } from "./room";
+import { Room } from "./room";
+import type { ReconnectOptions } from "./room-options";
 import { webSocketConnect, type Connect, type WebSocketConstructor } from "./transport";
 import type { Seat, SyncModel } from "./messages";
 import type { SimulationModule } from "./simulation";

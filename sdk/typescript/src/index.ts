@@ -1,12 +1,12 @@
 export { Client, fitName, type ClientOptions, type JoinOptions } from "./client";
+export { Room } from "./room";
 export {
   CloseCode,
   RefusedError,
-  Room,
   type CommandOptions,
   type ConnectionState,
   type ReconnectOptions,
-} from "./room";
+} from "./room-options";
 export {
   Entity,
   entityId,

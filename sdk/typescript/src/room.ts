@@ -1,4 +1,5 @@
 // A seat in a battle, kept through lost connections.
+import { CommandTimer } from "./command-timer";
 import { Signal } from "./emitter";
 import { encodeFrame, FrameReader } from "./frame";
 import {
@@ -12,39 +13,18 @@ import {
   type RosterEntry,
   type RosterMessage,
   type ScoreboardMessage,
-  type Seat,
   type ServerMessageFields,
-  type SyncModel,
   type WelcomeMessage,
 } from "./messages";
 import type { BattleView } from "./battle-view";
 import type { LockstepState } from "./lockstep";
 import type { PredictedCommand, Shown } from "./prediction";
 import { RoomLockstep } from "./room-lockstep";
+import { CloseCode, RefusedError, type CommandOptions, type ConnectionState, type RoomOptions } from "./room-options";
 import { RoomPrediction } from "./room-prediction";
 import type { SimulationModule } from "./simulation";
 import { StateDecoder, type GameEvent } from "./state-decoder";
-import { LOCKSTEP_FRAME_KIND, type Connect, type Transport } from "./transport";
-
-/** Why a session ended (src/transport/session.hpp, CloseCode). */
-export enum CloseCode {
-  none = 0,
-  server_stopping = 1,
-  bad_frame = 2,
-  bad_message = 3,
-  too_large = 4,
-  too_slow = 5,
-  flood = 6,
-  unauthenticated = 7,
-  token_expired = 8,
-  no_such_battle = 9,
-  battle_full = 10,
-  replaced = 11,
-  idle = 12,
-  version = 13,
-  internal = 14,
-  battle_over = 15,
-}
+import { LOCKSTEP_FRAME_KIND, type Transport } from "./transport";
 
 /** WebSocket close codes of ours are 4000 + CloseCode. */
 const WEBSOCKET_CODE_BASE = 4000;
@@ -58,51 +38,10 @@ const FINAL_CODES = new Set([
   CloseCode.version,
 ]);
 
-export type ConnectionState = "connecting" | "connected" | "reconnecting" | "left";
-
-export interface CommandOptions {
-  /** Direction or aim, −1 … 1 each; sent in 1/32767ths. */
-  x?: number;
-  y?: number;
-  target?: bigint;
-  skill?: number;
-}
-
-export interface RoomOptions {
-  name: string;
-  seat: Seat;
-  battle: bigint;
-  game: string;
-  simulation?: SimulationModule;
-  model?: SyncModel;
-  reconnectToken?: Uint8Array;
-  /** Gives the address for one attempt, token included. */
-  address: () => Promise<string>;
-  connect: Connect;
-  reconnect: ReconnectOptions;
-}
-
-export interface ReconnectOptions {
-  /** 0: a lost connection ends the room. */
-  maxAttempts: number;
-  firstDelayMs: number;
-  maxDelayMs: number;
-  /** When the battle is over, goes on in another one that has room; false: the room ends. */
-  nextBattle: boolean;
-}
-
-export class RefusedError extends Error {
-  constructor(readonly code: number, reason: string) {
-    super(reason);
-  }
-}
-
 const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 2_000;
 /** The input delay follows the round trip. */
 const PREDICTING_PING_INTERVAL_MS = 250;
-/** Commands whose way is being measured. */
-const MAX_TIMED_COMMANDS = 256;
 /** A server that says nothing for this long is not there. */
 const SILENCE_LIMIT_MS = 10_000;
 const ACK_INTERVAL_MS = 100;
@@ -128,8 +67,6 @@ export class Room {
   reconnects = 0;
   /** Round trip of the last ping, milliseconds; NaN before the first. */
   roundTripMs = NaN;
-  /** From sending the last command to the first state that contained it, milliseconds; NaN before. */
-  commandMs = NaN;
   stats = { bytesIn: 0, messagesIn: 0, commandsOut: 0 };
 
   private readonly stateChange = new Signal<[StateDecoder]>();
@@ -156,8 +93,7 @@ export class Room {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly prediction = new RoomPrediction();
   private readonly lockstep: RoomLockstep;
-  /** When commands were sent that no state contains yet. */
-  private readonly sentMs = new Map<number, number>();
+  private readonly timer = new CommandTimer();
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: RoomOptions) {
@@ -185,6 +121,11 @@ export class Room {
   /** Takes the same seat again with client.reconnect(), within the server's grace. */
   get reconnectToken(): string {
     return btoa(String.fromCharCode(...(this.token ?? [])));
+  }
+
+  /** From sending the newest confirmed command to the state that first contained it, milliseconds; NaN before. */
+  get commandMs(): number {
+    return this.timer.latestMs;
   }
 
   /** Why the own entity is not predicted; "" while it is, or nobody asked for it. */
@@ -308,8 +249,7 @@ export class Room {
       return false;
     }
     if (isPlay) {
-      this.sentMs.set(this.nextCommand++, nowMs);
-      if (this.sentMs.size > MAX_TIMED_COMMANDS) this.sentMs.clear();
+      this.timer.onSent(this.nextCommand++, nowMs);
       this.stats.commandsOut++;
     }
     this.lastSentMs = nowMs;
@@ -329,11 +269,7 @@ export class Room {
   /** The server's word contains the own commands up to this one. */
   private onContained(sequence: number, nowMs: number): void {
     if (sequence >= this.nextCommand) this.nextCommand = sequence + 1;
-    for (const [sent, sentMs] of this.sentMs) {
-      if (sent > sequence) break;
-      this.commandMs = nowMs - sentMs;
-      this.sentMs.delete(sent);
-    }
+    this.timer.onContained(sequence, nowMs);
   }
 
   private async attempt(): Promise<void> {
@@ -458,7 +394,7 @@ export class Room {
     this.attempts = 0;
     this.retryAfterMs = 0;
     this.pings.clear();
-    this.sentMs.clear();
+    this.timer.reset();
     this.prediction.begin(welcome);
     this.lockstep.begin(welcome);
     this.ticker ??= setInterval(() => this.onTimer(), ACK_INTERVAL_MS / 2);
