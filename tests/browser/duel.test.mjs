@@ -55,6 +55,14 @@ async function told(what, condition, timeoutMs) {
 
 const fighterOf = ({ stage }, seat) => stage.fighters.find((fighter) => fighter.seat === seat);
 
+/** The sum over its labels. */
+async function metric(name) {
+  const text = await (await fetch(`http://127.0.0.1:${address.admin_port}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  assert.ok(lines.length > 0, `no metric ${name}`);
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
 /** Holds or taps a key in one page. */
 async function press(page, code, ms = 0) {
   await page.evaluate((key) => window.dispatchEvent(new KeyboardEvent("keydown", { code: key })), code);
@@ -103,9 +111,13 @@ test("both ran the battle themselves with the server's hash at every tick", asyn
     assert.equal(a.state.confirmedHash, b.state.confirmedHash);
     return true;
   }, 30_000);
+  // Longer than the server waits for acknowledgements before it sends the state anew.
+  const from = (await look(pages[0])).state.confirmedTick;
+  await told("300 ticks", async () => (await look(pages[0])).state.confirmedTick > from + 300, 40_000);
+  assert.equal(await metric("drumline_lockstep_restarts_total"), 0);
   for (const view of await Promise.all(pages.map(look))) {
     assert.equal(view.state.mismatches, 0);
-    assert.ok(view.state.confirmedTick > 100 && view.state.predictedTick >= view.state.confirmedTick);
+    assert.ok(view.state.predictedTick >= view.state.confirmedTick);
   }
   const { state } = await look(pages[1]);
   console.log(`lockstep: ${JSON.stringify(state)}`);
@@ -169,6 +181,8 @@ test("a client with another state says so with its state, and is given the battl
   const reports = join(folder.path, "failures");
   await until("the report of it", () => (room.advance(), existsSync(reports) && readdirSync(reports).some((name) => name.includes(`tick-${wrong}-`))), 20_000);
   await step((state) => state?.confirmedTick > wrong + 30 && state.mismatches === 1);
+  assert.equal(await metric("drumline_desyncs_total"), 1);
+  assert.equal(await metric("drumline_lockstep_restarts_total"), 1);
   room.leave();
 });
 
