@@ -10,6 +10,7 @@ import { openBrowser, outFolder, startServer, temporaryFolder, until } from "./s
 
 const binary = process.env.DRUMLINE_BIN;
 const servers = [];
+const rooms = [];
 let folder;
 let browser;
 let pages;
@@ -25,6 +26,7 @@ before(async () => {
 });
 
 after(async () => {
+  for (const room of rooms) room.leave();
   await browser?.close();
   for (const server of servers.reverse()) await server.end();
   folder?.remove();
@@ -175,6 +177,8 @@ test("a client with another state says so with its state, and is given the battl
     token: async () => (await (await fetch(`${admin}/token?seat=player&name=Cy`)).json()).token,
   });
   const room = await client.joinOrCreate("duel", { name: "Cy", simulation });
+  // Else its timer keeps this process after a failure.
+  rooms.push(room);
   const step = async (condition) => until("lockstep", () => room.advance() !== undefined && condition(room.lockstepState), 20_000);
   await step((state) => state?.confirmedTick > 0);
   wrong = room.lockstepState.confirmedTick + 10;
@@ -183,7 +187,6 @@ test("a client with another state says so with its state, and is given the battl
   await step((state) => state?.confirmedTick > wrong + 30 && state.mismatches === 1);
   assert.equal(await metric("drumline_desyncs_total"), 1);
   assert.equal(await metric("drumline_lockstep_restarts_total"), 1);
-  room.leave();
 });
 
 test("nothing went wrong in the pages", () => {
