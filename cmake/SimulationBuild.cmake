@@ -14,7 +14,8 @@
 #   through a folder of their own, so that no other header of this machine is.
 #
 # drumline_wasm_simulation(OUTPUT FOLDER LEVEL)
-#   makes simulation.wasm from the simulation and sdk/wasm, objects in FOLDER.
+#   makes simulation.wasm from the simulation, sdk/wasm and what it exports of sdk/cpp,
+#   objects in FOLDER.
 
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
@@ -141,15 +142,26 @@ if(NOT DRUMLINE_WASM_WORKS)
 endif()
 
 set(WASM_EXPORTS simulation_id error allocate release create free step tick state_hash result_size schema map_description
-                 snapshot slots generations column events)
+                 snapshot slots generations column events prediction_create prediction_free
+                 prediction_on_round_trip prediction_on_frame prediction_on_self prediction_on_refused prediction_issue
+                 prediction_advance lockstep_create lockstep_free lockstep_on_snapshot_part lockstep_on_frame
+                 lockstep_on_ticks lockstep_on_refused lockstep_on_round_trip lockstep_advance lockstep_issue
+                 lockstep_state lockstep_shown lockstep_take_message)
 list(TRANSFORM WASM_EXPORTS PREPEND -Wl,--export=drumline_)
 
 function(drumline_wasm_simulation output folder level)
   drumline_simulation_units(units)
   set(api "${CMAKE_SOURCE_DIR}/sdk/wasm")
+  set(client "${CMAKE_SOURCE_DIR}/sdk/cpp")
+  file(GLOB lockstep CONFIGURE_DEPENDS "${client}/lockstep/*.cpp")
   drumline_foreign_objects(objects "${folder}"
     COMPILER ${WASM_COMPILER} ${level} -Wall -Wextra -Wshadow -Werror "-I${CMAKE_BINARY_DIR}/include/simulation_api"
-    SOURCES ${units} "${api}/simulation_api.cpp" "${api}/failure.cpp" "${api}/sandbox.cpp" DEPENDS ${units_DEPENDS})
+             "-I${CMAKE_BINARY_DIR}/include/lockstep" "-I${CMAKE_BINARY_DIR}/include/prediction"
+             "-I${CMAKE_BINARY_DIR}/include/wire"
+    SOURCES ${units} "${api}/simulation_api.cpp" "${api}/prediction_api.cpp" "${api}/lockstep_api.cpp" "${api}/failure.cpp" "${api}/sandbox.cpp"
+            "${client}/prediction/correction.cpp" "${client}/prediction/playback_clock.cpp"
+            ${lockstep}
+    DEPENDS ${units_DEPENDS})
   add_custom_command(OUTPUT "${output}"
     # A stack that overflows runs into the end of memory and traps.
     COMMAND ${WASM_COMPILER} -mexec-model=reactor ${objects} -o "${output}" ${WASM_EXPORTS}

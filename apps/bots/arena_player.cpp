@@ -39,7 +39,7 @@ void ArenaPlayer::see(client::Client& client) {
     sync_->on_round_trip(round_trip_ns, now);
   }
   broadcast::StateDecoder& world = client.world();
-  sync_->on_frame(client.tick(), now);
+  sync_->on_frame(client.tick(), world.last_sequence(), now);
   sync_->advance(now);
   broadcast::StateDecoder::Entity self;
   if (!world.find(client.entity(), self) || self.tick() != world.tick()) return;

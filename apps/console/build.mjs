@@ -1,6 +1,6 @@
-// The console page (index.html, console.js, console.css) and the replay page (replay.html,
-// replay.js, replay.css) in dist/ or in the folder given as the first argument. What the
-// replay page plays with, simulation.wasm, comes from the build (cmake/build_console.cmake).
+// The console page (index.html, console.js, console.css), the replay page (replay.…) and the
+// duel page (duel.…) in dist/ or in the folder given as the first argument. What they run
+// battles with, simulation.wasm, comes from the build (cmake/build_console.cmake).
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
@@ -13,7 +13,7 @@ generate();
 mkdirSync(out, { recursive: true });
 await build({
   absWorkingDir: here,
-  entryPoints: { console: "src/main.ts", replay: "src/replay.ts" },
+  entryPoints: { console: "src/main.ts", replay: "src/replay.ts", duel: "src/duel.ts" },
   outdir: out,
   bundle: true,
   minify: true,

@@ -20,7 +20,7 @@ void FrameSyncPlayer::on_frame(client::Client& client) {
   broadcast::StateDecoder& world = client.world();
   const Tick tick = client.tick();
   const TimeNs at = now();
-  sync_->on_frame(tick, at);
+  sync_->on_frame(tick, world.last_sequence(), at);
   others_.clear();
   world.for_each([&](const broadcast::StateDecoder::Entity& entity) {
     if (entity.table().index != arena::kPlayerTable) return;

@@ -9,34 +9,19 @@
 #include <vector>
 
 #include "battle/build_info.hpp"
-#include "battle/journal_records.hpp"
+#include "simulation_api/battle_handle.hpp"
 #include "simulation_api/failure.hpp"
 #include "simulation_games.hpp"
 #include "world/snapshot.hpp"
 
 namespace drumline {
 
-struct DrumlineBattle {
-  std::unique_ptr<battle::Battle> battle;
-  std::span<const std::string_view> event_names;
-  std::span<const world::Event> events;
-  battle::TickRecord tick;
-  std::vector<std::byte> result;
-};
-
 namespace {
-
-const world::Game* find_game(std::string_view name) {
-  for (const world::Game* game : simulation_games()) {
-    if (game->name() == name) return game;
-  }
-  return nullptr;
-}
 
 Result<std::unique_ptr<DrumlineBattle>> make(Bytes created, Bytes snapshot) {
   auto record = battle::decode_created(created, BattleId{}, Epoch{});
   if (!record) return std::move(record).error();
-  const world::Game* game = find_game(record->info.game);
+  const world::Game* game = find_simulated_game(record->info.game);
   if (game == nullptr) {
     return Error{ErrorCode::not_found, "this simulation does not hold the game '" + record->info.game + "'"};
   }
@@ -49,7 +34,8 @@ Result<std::unique_ptr<DrumlineBattle>> make(Bytes created, Bytes snapshot) {
         "the battle begins with another state hash than the one recorded: it is of another simulation"};
   }
   auto battle = std::make_unique<DrumlineBattle>();
-  battle->battle = std::move(made).value();
+  battle->owned = std::move(made).value();
+  battle->battle = battle->owned.get();
   battle->event_names = game->event_names();
   // So that nothing, too, has an address.
   battle->result.reserve(64);
@@ -123,6 +109,13 @@ std::string schema_json(const DrumlineBattle& of) {
 
 }  // namespace
 
+const world::Game* find_simulated_game(std::string_view name) {
+  for (const world::Game* game : simulation_games()) {
+    if (game->name() == name) return game;
+  }
+  return nullptr;
+}
+
 const char* drumline_simulation_id() {
   return battle::simulation_id();
 }
@@ -156,7 +149,7 @@ i32 drumline_step(DrumlineBattle* battle, const std::byte* payload, std::size_t 
     set_failure(decoded.error().message);
     return -1;
   }
-  const battle::TickOutcome outcome = battle->battle->step(battle->tick.inputs);
+  const battle::TickOutcome outcome = battle->owned->step(battle->tick.inputs);
   battle->events = outcome.events;
   return outcome.accepted.size() == battle->tick.inputs.size() ? 1 : 0;
 }

@@ -16,7 +16,7 @@
 
 namespace drumline {
 
-/// One battle; opaque to the host.
+/// One battle (battle_handle.hpp); opaque to the host.
 struct DrumlineBattle;
 
 extern "C" {

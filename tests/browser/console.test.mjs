@@ -82,6 +82,31 @@ test("a person joins by the button and runs with the keyboard", async () => {
   await page.mouse.up();
 });
 
+test("the own player is predicted: he moves in the very frame of the key", async () => {
+  await told("the prediction", async () => page.evaluate(() => window.drumline.shown !== null), 20_000);
+  // A key is pressed between two frames; the next one that is drawn shows it.
+  const press = (code) =>
+    page.evaluate(async (code) => {
+      const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve(window.drumline.self)));
+      await frame();
+      const before = await frame();
+      window.dispatchEvent(new KeyboardEvent("keydown", { code }));
+      await frame();
+      // The page's own callback of that frame may come after this one.
+      const after = await frame();
+      window.dispatchEvent(new KeyboardEvent("keyup", { code }));
+      return Math.hypot(after.x - before.x, after.y - before.y);
+    }, code);
+  await told("a move at once", async () => {
+    await page.waitForTimeout(400); // stands still
+    return Math.max(await press("KeyD"), await press("KeyS"), await press("KeyA"), await press("KeyW")) > 0.01;
+  }, 30_000);
+  await told("the figures of it", async () => page.evaluate(() => window.drumline.input?.predicted && window.drumline.input.countedMs > 0), 10_000);
+  const { input, shown } = await page.evaluate(() => ({ input: window.drumline.input, shown: window.drumline.shown }));
+  console.log(`prediction: ${JSON.stringify(input)} ${JSON.stringify(shown)}`);
+  assert.ok(shown.tick >= shown.confirmedTick, "ahead of the server's word");
+});
+
 test("after kill -9 and a restart the page goes on in the same battle by itself", async () => {
   const before = await look(page);
   await server.end("SIGKILL");
@@ -96,6 +121,7 @@ test("after kill -9 and a restart the page goes on in the same battle by itself"
   assert.equal(now.seat, "player");
   assert.ok(now.reconnects >= 1);
   await told("the own player", async () => (await look(page)).self?.name === "Ada", 10_000);
+  await told("the prediction again", async () => page.evaluate(() => window.drumline.shown !== null), 10_000);
   await told("the bots moving again", async () => (await countMoving(page)) >= 3, 40_000);
   await page.screenshot({ path: join(outFolder, "console-resumed.png") });
 });

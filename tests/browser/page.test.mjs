@@ -45,6 +45,9 @@ test("joining, running, fighting and leaving", async () => {
   await page.fill("#name", "Ada");
   await page.click("#join-button");
   await until("the own player", async () => (await look(page)).self?.name === "Ada", 10_000);
+  // This server hands out no simulation, and would be another one.
+  await until("the reason", async () => /confirmed them: simulation.wasm/.test(await page.textContent("#toasts")), 5_000);
+  await until("the figures", async () => /not predicted/.test(await page.textContent("#plots")), 5_000);
   const { dx } = await walk(page, "KeyD", 700);
   const back = await walk(page, "ArrowLeft", 700);
   assert.ok(dx > 1.5 || back.dx < -1.5, `moved ${dx} and ${back.dx}`);

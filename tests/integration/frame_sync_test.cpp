@@ -45,7 +45,7 @@ class Player final : public client::ClientListener {
     const TimeNs now = clock_.now();
     broadcast::StateDecoder& world = client.world();
     const Tick tick = world.tick();
-    sync->on_frame(tick, now);
+    sync->on_frame(tick, world.last_sequence(), now);
     world.for_each([&](const broadcast::StateDecoder::Entity& entity) {
       if (entity.table().index != arena::kPlayerTable || entity.tick() != tick) return;
       if (entity.id() == client.entity()) {

@@ -41,6 +41,8 @@ export const enum Flag {
 }
 
 export const SKILL_DASH = 0;
+/** The events that tell of the skills, by skill. */
+export const SKILL_EVENTS = ["dash", "ward", "blast"];
 /** Health is counted in 1/256 point. */
 const HEALTH_UNIT = 256;
 const MAGIC = 0x4d524144; // "DARM"

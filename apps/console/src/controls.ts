@@ -1,6 +1,6 @@
 // Keyboard and mouse: of a player, commands; of a spectator, the camera.
 import type { Room } from "@drumline/client";
-import { Flag, SKILL_DASH } from "./arena";
+import { Flag, SKILL_DASH, SKILL_EVENTS } from "./arena";
 import type { Camera } from "./camera";
 import { actorAt, type Actor, type Scene } from "./scene";
 
@@ -18,6 +18,8 @@ const SKILL_KEYS: Record<string, number> = { Space: 0, KeyQ: 1, KeyE: 2, Digit1:
 
 /** A movement that goes on is said again so often: it survives a respawn. */
 const REPEAT_MOVE_MS = 300;
+/** A click in the time between two attacks counts as soon as the next one may be. */
+const CLICK_COUNTS_MS = 250;
 const TURN_INTERVAL_MS = 50;
 const TURN_STEP = 0.03;
 export const MAX_BODY_PIXELS = 46;
@@ -28,11 +30,17 @@ export class Controls {
   following = true;
   /** Actor that a spectator follows; −1 none. */
   followed = -1;
+  /** The own player does what the event of that name tells; x, y: where to. */
+  onDeed: (event: string, x: number, y: number) => void = () => {};
   /** performance.now() at which a skill is ready again. */
   readonly readyAt = [0, 0, 0];
 
   private readonly held = new Set<string>();
   private attacking = false;
+  private clickedMs = -Infinity;
+  /** Pressed since the last play(), however shortly. */
+  private readonly tapped = new Set<string>();
+  private inputMs = NaN;
   private drag: { x: number; y: number; moved: number } | null = null;
   private sentDirection = "0,0";
   private sentMoveMs = 0;
@@ -80,8 +88,21 @@ export class Controls {
 
   private release(): void {
     this.held.clear();
+    this.tapped.clear();
     this.attacking = false;
+    this.clickedMs = -Infinity;
     this.drag = null;
+  }
+
+  /** When the oldest input came that play() has seen since the last call; NaN: none. */
+  takeInputMs(): number {
+    const { inputMs } = this;
+    this.inputMs = NaN;
+    return inputMs;
+  }
+
+  private noteInput(event: Event): void {
+    if (Number.isNaN(this.inputMs)) this.inputMs = event.timeStamp;
   }
 
   private onKey(event: KeyboardEvent): void {
@@ -91,6 +112,8 @@ export class Controls {
     if (event.repeat) return;
     this.held.add(event.code);
     if (this.playing()) {
+      this.tapped.add(event.code);
+      if (event.code in MOVE_KEYS) this.noteInput(event);
       if (event.code in SKILL_KEYS) this.pendingSkills.add(SKILL_KEYS[event.code]);
       if (event.code === "KeyF") this.following = !this.following;
     } else if (event.code === "Escape" || event.code === "Digit0" || event.code === "Home") {
@@ -103,7 +126,7 @@ export class Controls {
     this.canvas.focus();
     (document.activeElement as HTMLElement | null)?.blur?.();
     this.mouse = { x: event.offsetX, y: event.offsetY };
-    if (this.playing() && event.button === 0) this.attacking = true;
+    if (this.playing() && event.button === 0) [this.attacking, this.clickedMs] = [true, performance.now()];
     else this.drag = { x: event.clientX, y: event.clientY, moved: 0 };
   }
 
@@ -136,24 +159,29 @@ export class Controls {
     if (!self || self.dead || room.connection !== "connected") {
       this.pendingSkills.clear();
       this.sentDirection = "";
+      scene.facing = NaN;
+      this.tapped.clear();
       return;
     }
     const [dx, dy] = this.direction();
     this.playMove(room, dx, dy, nowMs);
     const at = this.mouse && this.camera.toMap(this.mouse.x, this.mouse.y);
     const aim = at ? Math.atan2(at.y - self.y, at.x - self.x) : dx || dy ? Math.atan2(dy, dx) : self.track.angle;
+    scene.facing = aim;
     if ((nowMs - this.sentTurnMs >= TURN_INTERVAL_MS || Number.isNaN(this.sentAngle)) && !(Math.abs(aim - this.sentAngle) < TURN_STEP)) {
       if (room.send("turn", { x: Math.cos(aim), y: Math.sin(aim) })) [this.sentTurnMs, this.sentAngle] = [nowMs, aim];
     }
     for (const skill of this.pendingSkills) this.useSkill(room, scene, skill, dx, dy, aim, nowMs);
     this.pendingSkills.clear();
-    if (this.attacking && nowMs >= this.nextAttackMs) this.attack(room, scene, self, aim, nowMs);
+    this.tapped.clear();
+    const attacks = this.attacking || nowMs - this.clickedMs < CLICK_COUNTS_MS;
+    if (attacks && nowMs >= this.nextAttackMs) this.attack(room, scene, self, aim, nowMs);
   }
 
   private direction(): [number, number] {
     let x = 0;
     let y = 0;
-    for (const code of this.held) {
+    for (const code of new Set([...this.held, ...this.tapped])) {
       const move = MOVE_KEYS[code];
       if (move) [x, y] = [x + move[0], y + move[1]];
     }
@@ -177,7 +205,9 @@ export class Controls {
     // A dash goes where one runs, and where one looks when standing.
     const running = skill === SKILL_DASH && (dx !== 0 || dy !== 0);
     const [x, y] = running ? [dx, dy] : [Math.cos(aim), Math.sin(aim)];
-    if (room.send("skill", { skill, x, y })) this.readyAt[skill] = nowMs + scene.map.skills[skill].cooldownMs;
+    if (!room.send("skill", { skill, x, y })) return;
+    this.readyAt[skill] = nowMs + scene.map.skills[skill].cooldownMs;
+    this.onDeed(SKILL_EVENTS[skill], x, y);
   }
 
   /** With the blade when somebody is near, else a shot to where the mouse is. */
@@ -192,6 +222,9 @@ export class Controls {
     const sent = near
       ? room.send("attack", { target: near.entityId })
       : room.send("attack", { x: Math.cos(aim), y: Math.sin(aim) });
-    if (sent) this.nextAttackMs = nowMs + (near ? scene.map.meleeCooldownMs : scene.map.shotCooldownMs) + 20;
+    this.clickedMs = -Infinity;
+    if (!sent) return;
+    this.nextAttackMs = nowMs + (near ? scene.map.meleeCooldownMs : scene.map.shotCooldownMs) + 20;
+    this.onDeed(near ? "melee" : "shot", Math.cos(aim), Math.sin(aim));
   }
 }

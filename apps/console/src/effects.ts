@@ -21,6 +21,8 @@ interface Effect {
   color: string;
   /** The own player did it: shown in his time, which is nearer to now. */
   ownDeed: boolean;
+  /** The event that it was drawn ahead of; "" once the server has told that one, and of all others. */
+  foreseen: string;
 }
 
 const MAX_EFFECTS = 600;
@@ -40,7 +42,36 @@ export class Effects {
 
   constructor(private readonly scene: Stage, private readonly map: ArenaMap) {}
 
+  /** The own player does this now, and the server's word of it is not awaited. */
+  foresee(name: string, toX = 0, toY = 0): void {
+    const { self, ownRenderTick } = this.scene;
+    if (!self) return;
+    const tick = Math.ceil(ownRenderTick);
+    const heading = Math.round((Math.atan2(toY, toX) / (2 * Math.PI)) * 65536);
+    const reach = name === "shot" ? this.map.shotRange : name === "blast" ? this.map.blastRadius : 0;
+    const { x, y, entityId: source } = self;
+    const event = { tick, kind: 0, name, source, target: 0n, x, y, a: name === "blast" ? reach * 32 : heading, b: reach * 32 };
+    this.show(name === "ward" ? { ...event, a: 0 } : event, name);
+  }
+
   add(event: GameEvent): void {
+    const known = this.list.find(
+      ({ foreseen }) => foreseen === event.name && this.scene.byEntity(event.source)?.key === this.scene.ownKey,
+    );
+    if (known) this.confirm(known, event);
+    else this.show(event, "");
+  }
+
+  private confirm(effect: Effect, event: GameEvent): void {
+    const { text = "", toX, toY, ticks } = this.map.describeEvent(event)!;
+    effect.foreseen = "";
+    effect.text = text;
+    if (toX === undefined || toY === undefined) return;
+    [effect.toX, effect.toY] = [toX, toY];
+    effect.ticks = ticks ?? effect.ticks;
+  }
+
+  private show(event: GameEvent, foreseen: string): void {
     const described = this.map.describeEvent(event);
     if (!described || this.list.length >= MAX_EFFECTS) return;
     const { scene } = this;
@@ -61,6 +92,7 @@ export class Effects {
       radius,
       own,
       ownDeed: source !== undefined && source.key === scene.ownKey,
+      foreseen,
       color: own && target?.key === scene.ownKey ? "#ff5d5d" : "#ffd9a0",
     };
     if (kind === "swing" && source) {

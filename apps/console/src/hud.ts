@@ -1,6 +1,7 @@
 // Everything around the map: connection, scores, plots, skills, notices.
 import type { ScoreboardMessage } from "@drumline/client";
 import { format, Plot } from "./plots";
+import type { InputFigures } from "./prediction";
 import { hueOf, type Scene } from "./scene";
 import type { ServerStats } from "./server-api";
 
@@ -8,7 +9,10 @@ const SHOWN_SCORES = 12;
 const SPECTATOR_HELP =
   "You are watching. <kbd>drag</kbd> moves, <kbd>wheel</kbd> zooms, <kbd>click</kbd> on a player follows, <kbd>0</kbd> shows all.";
 const PLAYER_HELP =
-  "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast";
+  "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast · <kbd>wheel</kbd> zoom";
+
+const INPUT_FACT = "input shown · counted";
+const CORRECTIONS_FACT = "corrections · longest";
 
 export type Status = "connecting" | "connected" | "reconnecting" | "unreachable" | "left";
 
@@ -26,6 +30,7 @@ export class Hud {
   private readonly list = byId("score-list");
   private readonly playerCount = byId("player-count");
   private readonly skillBar = byId("skills");
+  private readonly vitals = byId("vitals");
   private readonly help = byId("help");
   private readonly death = byId("death");
   private readonly notice = byId("notice");
@@ -33,6 +38,7 @@ export class Hud {
   private readonly lateness: Plot;
   private readonly frames: Plot;
   private readonly journal: Plot;
+  private readonly correction: Plot;
   private readonly facts = new Map<string, HTMLElement>();
   private skills: Array<{ root: HTMLElement; shade: HTMLElement }> = [];
 
@@ -41,15 +47,13 @@ export class Hud {
     this.lateness = new Plot(plots, { label: "tick lateness, p99", unit: "µs", color: "#63b3ff", limit: 1000 });
     this.frames = new Plot(plots, { label: "client-frames a second", unit: "/s", color: "#5fd38d" });
     this.journal = new Plot(plots, { label: "journal commit, p99", unit: "µs", color: "#e58bff", limit: 1000 });
-    const facts = document.createElement("div");
-    facts.className = "facts";
-    for (const name of ["skipped ticks", "sessions", "server memory", "page: fps · round trip"]) {
-      const value = document.createElement("b");
-      value.textContent = "–";
-      facts.append(Object.assign(document.createElement("span"), { textContent: name }), value);
-      this.facts.set(name, value);
-    }
-    plots.append(facts);
+    this.makeFacts(plots, "facts", ["skipped ticks", "sessions", "server memory", "page: fps · round trip"]);
+    // Of the player's own doing, and only while he plays.
+    const own = this.makeFacts(plots, "facts own", [INPUT_FACT, CORRECTIONS_FACT]);
+    own.title =
+      "Your own moves are predicted in this page, by the game's rules. Input: from the key to the picture, and from the " +
+      "command to the server's word that it counts. Corrections: how often that word was another, and by how much.";
+    this.correction = new Plot(own, { label: "correction", unit: "u", color: "#ffb347", digits: 2 });
     this.list.addEventListener("click", (event) => {
       const row = (event.target as HTMLElement).closest("li");
       if (row) this.onFollow(Number(row.dataset.player));
@@ -70,7 +74,7 @@ export class Hud {
   showSeat(playing: boolean): void {
     document.body.classList.toggle("playing", playing);
     this.help.innerHTML = playing ? PLAYER_HELP : SPECTATOR_HELP;
-    this.skillBar.hidden = !playing;
+    this.skillBar.hidden = this.vitals.hidden = !playing;
     this.leaveButton.hidden = !playing;
     this.joinButton.hidden = playing;
     this.nameInput.hidden = playing;
@@ -80,6 +84,8 @@ export class Hud {
 
   showNotice(title: string, text: string): void {
     this.notice.hidden = title === "";
+    // One thing at a time: whoever is down and offline at once is told the latter.
+    document.body.classList.toggle("noticed", title !== "");
     this.notice.querySelector("h2")!.textContent = title;
     this.notice.querySelector("p")!.textContent = text;
   }
@@ -99,6 +105,17 @@ export class Hud {
     if (this.death.hidden === hidden && (hidden || line.textContent === text)) return;
     this.death.hidden = hidden;
     line.textContent = text;
+  }
+
+  /** `health` from 0 to 1 of `full` points. */
+  showVitals(health: number, full: number, score: number): void {
+    const text = `${Math.ceil(health * full)} / ${full} · score ${score}`;
+    const label = this.vitals.querySelector("b")!;
+    if (label.textContent === text) return;
+    label.textContent = text;
+    const bar = this.vitals.querySelector("i")!;
+    bar.style.transform = `scaleX(${health.toFixed(3)})`;
+    bar.dataset.state = health > 0.6 ? "good" : health > 0.3 ? "hurt" : "low";
   }
 
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
@@ -145,6 +162,24 @@ export class Hud {
   showPage(fps: number, roundTripMs: number): void {
     const trip = Number.isFinite(roundTripMs) ? `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms` : "–";
     this.fact("page: fps · round trip", `${Math.round(fps)} · ${trip}`);
+  }
+
+  showInput({ predicted, shownMs, countedMs, correction, corrections, longest }: InputFigures): void {
+    const ms = (value: number): string => (Number.isFinite(value) ? value.toFixed(0) : "–");
+    this.fact(INPUT_FACT, `${ms(shownMs)} · ${ms(countedMs)} ms`);
+    this.fact(CORRECTIONS_FACT, predicted ? `${corrections} · ${longest.toFixed(2)} u` : "not predicted");
+    if (predicted) this.correction.push(correction);
+  }
+
+  private makeFacts(parent: HTMLElement, className: string, names: readonly string[]): HTMLElement {
+    const facts = Object.assign(document.createElement("div"), { className });
+    for (const name of names) {
+      const value = Object.assign(document.createElement("b"), { textContent: "–" });
+      facts.append(Object.assign(document.createElement("span"), { textContent: name }), value);
+      this.facts.set(name, value);
+    }
+    parent.append(facts);
+    return facts;
   }
 
   private fact(name: string, text: string): void {

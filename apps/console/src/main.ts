@@ -1,12 +1,15 @@
 // The console: watches the battle, and takes part in it when asked.
 import "./console.css";
 import { Client, CloseCode, fitName, RefusedError, type GameEvent, type Seat } from "@drumline/client";
+import { SKILL_EVENTS } from "./arena";
 import { Battle } from "./battle";
 import { Camera } from "./camera";
 import { Controls } from "./controls";
 import { Hud } from "./hud";
 import { Minimap } from "./minimap";
 import { Painter } from "./painter";
+import { InputMeter, predictIn, type InputFigures } from "./prediction";
+import { rememberedName, rememberName } from "./remembered";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
 
 const RETRY_MS = 1_000;
@@ -17,6 +20,7 @@ const camera = new Camera();
 const painter = new Painter(mapCanvas);
 const minimap = new Minimap(minimapCanvas);
 const hud = new Hud();
+const meter = new InputMeter();
 
 let config: ConsoleConfig | null = null;
 let battle: Battle | null = null;
@@ -29,9 +33,16 @@ let killer = "";
 let fps = 0;
 let framesDrawn = 0;
 let firstView = true;
+let input: InputFigures | null = null;
 
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
+
+/** As the client says it, for people. */
+const sentence = (reason: string): string => {
+  const text = reason.replace(/^no address: /, "");
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
+};
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -42,10 +53,13 @@ async function enter(seat: Seat, name: string): Promise<void> {
   const previous = battle;
   const client = new Client(
     async () => {
-      config = await fetchConfig();
+      config = await fetchConfig().catch((): never => {
+        throw new Error("the server does not answer");
+      });
       return webSocketUrl(config);
     },
-    { token: () => fetchToken(config!, seat, name) },
+    // Another battle has another map: this page begins anew then.
+    { token: () => fetchToken(config!, seat, name), reconnect: { nextBattle: false } },
   );
   const next = await Battle.enter(client, config?.game ?? "", seat, name, {
     onScoreboard: showScores,
@@ -53,7 +67,7 @@ async function enter(seat: Seat, name: string): Promise<void> {
     onDrop: (reason) => {
       if (!current()) return;
       hud.showStatus("reconnecting", "reconnecting…");
-      hud.showNotice("Reconnecting…", `${reason[0].toUpperCase()}${reason.slice(1)}. The page goes on by itself when it is back.`);
+      hud.showNotice("Reconnecting…", `${sentence(reason)} The page goes on by itself when it is back.`);
     },
     onReturn: (resumed) => {
       if (!current()) return;
@@ -65,7 +79,9 @@ async function enter(seat: Seat, name: string): Promise<void> {
     },
     onEnd: (code, reason) => {
       if (!current()) return;
-      if (code !== CloseCode.none) hud.toast(`The connection ended: ${reason}`);
+      if (code === CloseCode.battle_over) hud.toast("This battle is over. Here is the next one.");
+      else if (code === CloseCode.replaced) hud.toast("Your seat was taken up elsewhere. You are watching now.");
+      else if (code !== CloseCode.none) hud.toast(`The connection ended. ${sentence(reason)}`);
       battle = null;
       void watch();
     },
@@ -76,6 +92,12 @@ async function enter(seat: Seat, name: string): Promise<void> {
   }
   battle = next;
   previous?.room.leave();
+  meter.reset();
+  if (seat === "player") {
+    void predictIn(next.room, (reason) => {
+      if (current()) hud.toast(`Your moves show when the server has confirmed them: ${reason}`);
+    });
+  }
   controls.reset();
   hud.makeSkills(next.scene);
   hud.showSeat(seat === "player");
@@ -101,6 +123,8 @@ async function watch(): Promise<void> {
   for (let attempt = 0; !battle; attempt++) {
     try {
       config = await fetchConfig();
+      // A duel has a page of its own; this one draws maps.
+      if (config.game === "duel") return location.replace("duel.html");
       await enter("spectator", "viewer");
     } catch (error) {
       const { message } = error as Error;
@@ -151,7 +175,7 @@ function onOwnEvent(event: GameEvent, its: Battle): void {
     case "dash":
     case "ward":
     case "blast": {
-      const skill = ["dash", "ward", "blast"].indexOf(event.name);
+      const skill = SKILL_EVENTS.indexOf(event.name);
       if (isSource) controls.readyAt[skill] = performance.now() + scene.map.skills[skill].cooldownMs - 60;
       break;
     }
@@ -183,12 +207,15 @@ function drawFrame(nowMs: number, now: number): void {
     return;
   }
   const { scene, room, effects } = battle;
+  // First what the player wants, so that this very frame shows it.
+  if (isPlaying()) controls.play(room, scene, now);
   scene.animate(now);
   camera.animate(seconds);
   const self = scene.self;
   if (isPlaying()) {
-    controls.play(room, scene, now);
+    meter.observe(scene, room, controls.takeInputMs(), now);
     if (self && controls.following) camera.follow(self.x, self.y, seconds);
+    if (self) hud.showVitals(self.health, scene.map.fullHealth, self.score);
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
     hud.showCooldowns(scene, controls.readyAt, now);
@@ -209,6 +236,8 @@ async function poll(): Promise<void> {
     fps = (framesDrawn * 1000) / (now - countedMs);
     [framesDrawn, countedMs] = [0, now];
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
+    input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
+    if (input) hud.showInput(input);
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
@@ -227,11 +256,15 @@ async function poll(): Promise<void> {
 
 hud.joinForm.addEventListener("submit", (event) => {
   event.preventDefault();
+  rememberName(hud.nameInput.value);
   const name = fitName(hud.nameInput.value) || `guest ${Math.floor(Math.random() * 900 + 100)}`;
   hud.nameInput.blur();
   void changeSeat("player", name);
 });
 hud.leaveButton.addEventListener("click", () => void changeSeat("spectator", "viewer"));
+controls.onDeed = (event, x, y) => {
+  if (battle?.scene.shown) battle.effects.foresee(event, x, y);
+};
 hud.onFollow = (player) => {
   const actor = battle?.scene.byPlayer(player);
   if (!actor || isPlaying()) return;
@@ -285,7 +318,14 @@ Object.defineProperty(window, "drumline", {
       return battle ? { ...battle.room.state.stats } : null;
     },
     get delayMs() {
-      return battle?.scene.clock.delayMs ?? 0;
+      return battle?.scene.delayMs ?? 0;
+    },
+    /** Null while the own player is not predicted. */
+    get shown() {
+      return battle?.scene.shown ?? null;
+    },
+    get input() {
+      return input;
     },
     get scores() {
       return battle?.scoreboard?.entries.length ?? 0;
@@ -301,6 +341,7 @@ Object.defineProperty(window, "drumline", {
   },
 });
 
+hud.nameInput.value = rememberedName();
 painter.resize(camera);
 hud.showStatus("connecting", "connecting…");
 requestAnimationFrame(frame);

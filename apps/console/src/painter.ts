@@ -15,6 +15,8 @@ const OBSTACLE_TOP = "#2a3752";
 export const OBSTACLE_EDGE = "#465879";
 const FOLLOWED = "#63b3ff";
 const HUES = 32;
+/** Players out of sight that are pointed at. */
+const POINTERS = 3;
 /** However far away, a player is this large on the screen. */
 const MIN_RADIUS = 4.8;
 
@@ -79,6 +81,7 @@ export class Painter {
     }
     if (self && !self.dead) {
       if (aim) this.drawAim(self, aim, camera, radius);
+      this.drawPointers(self, scene, camera);
       this.drawPlayer(self, camera, radius, true, scene, false);
     }
     effects?.draw(g, camera, detailed);
@@ -297,6 +300,38 @@ export class Painter {
     g.lineTo(x - size, y);
     g.closePath();
     g.fill();
+  }
+
+  /** Where to go to meet somebody: the nearest of those who are out of sight. */
+  private drawPointers(self: Actor, scene: Stage, camera: Camera): void {
+    const { g } = this;
+    const halfWidth = camera.width / 2 / camera.scale;
+    const halfHeight = camera.height / 2 / camera.scale;
+    const away = [...scene.actors.values()]
+      .filter((actor) => actor.kind === "player" && actor !== self && !actor.dead)
+      .filter((actor) => Math.abs(actor.x - camera.x) > halfWidth || Math.abs(actor.y - camera.y) > halfHeight)
+      .map((actor) => ({ actor, distance: Math.hypot(actor.x - self.x, actor.y - self.y) }))
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, POINTERS);
+    const ring = Math.min(camera.width, camera.height) * 0.39;
+    for (const { actor, distance } of away) {
+      const [dx, dy] = [(actor.x - self.x) / distance, (actor.y - self.y) / distance];
+      const x = camera.screenX(self.x) + dx * ring;
+      const y = camera.screenY(self.y) + dy * ring;
+      g.globalAlpha = 0.75;
+      g.fillStyle = `hsl(${actor.hue} 75% 62%)`;
+      g.beginPath();
+      g.moveTo(x + dx * 10, y + dy * 10);
+      g.lineTo(x - dx * 4 - dy * 6, y - dy * 4 + dx * 6);
+      g.lineTo(x - dx * 4 + dy * 6, y - dy * 4 - dx * 6);
+      g.closePath();
+      g.fill();
+      const label = this.label(`${actor.name} · ${Math.round(distance / 5) * 5}`, "#aab8d2");
+      const [width, height] = [label.width / this.ratio, label.height / this.ratio];
+      const [left, top] = [x - dx * (width / 2 + 12) - width / 2, y - dy * 16 - height / 2];
+      g.drawImage(label, Math.round(left), Math.round(top), width, height);
+      g.globalAlpha = 1;
+    }
   }
 
   private drawAim(self: Actor, aim: { x: number; y: number }, camera: Camera, radius: number): void {

@@ -8,6 +8,7 @@ import {
   type Entity,
   type Room,
   type RosterEntry,
+  type Shown,
   type StateDecoder,
   type WelcomeMessage,
 } from "@drumline/client";
@@ -32,6 +33,10 @@ export class Actor {
   /** Render tick until which it glows from a hit. */
   flashUntil = -1;
   lastTick = -1;
+  /** Ticks between its states, smoothed: those far away come less often. */
+  gapTicks = 1;
+  /** Drawn so much further back than its neighbours, ticks. */
+  lagTicks = 0;
   /** performance.now() when it was last known. */
   lastSeenMs = 0;
   born = 0;
@@ -63,6 +68,10 @@ export interface Stage {
   byEntity(id: bigint): Actor | undefined;
 }
 
+/** A longer silence about an entity is not the rhythm in which it is sent. */
+const MAX_GAP_TICKS = 32;
+/** Without prediction the own player is drawn so far in the past. */
+export const OWN_DELAY_TICKS = 2.5;
 /** Entities that leave one part of the map for another may be unknown for a moment. */
 const LINGER_MS = 180;
 
@@ -113,8 +122,12 @@ export class Scene implements Stage {
   private fields: ArenaFields;
   private lastStateMs = 0;
   private readonly tickMs: number;
+  /** Of the own entity and the others, while the room predicts; else null. */
+  shown: Shown | null = null;
+  /** Where the own player was told to look, radians; NaN while he was told nothing. */
+  facing = NaN;
 
-  constructor(room: Room, readonly map: ArenaMap) {
+  constructor(private readonly room: Room, readonly map: ArenaMap) {
     this.tickMs = room.welcome.tickMs;
     this.clock = new TickClock(this.tickMs);
     this.fields = new ArenaFields(room.state);
@@ -124,6 +137,7 @@ export class Scene implements Stage {
   welcome(welcome: WelcomeMessage, state: StateDecoder): void {
     this.fields = new ArenaFields(state);
     this.clock.reset();
+    this.facing = NaN;
     this.ownKey = welcome.entityId === 0n ? -1 : keyOf(welcome.entityId);
     for (const actor of this.actors.values()) actor.lastTick = -1;
   }
@@ -166,7 +180,11 @@ export class Scene implements Stage {
     }
     actor.lastSeenMs = nowMs;
     if (entity.tick === actor.lastTick) return;
-    if (actor.lastTick >= 0 && kind === "player") this.clock.observeGap(entity.tick - actor.lastTick);
+    const gap = entity.tick - actor.lastTick;
+    if (actor.lastTick >= 0 && gap <= MAX_GAP_TICKS) {
+      if (kind === "player") this.clock.observeGap(gap);
+      actor.gapTicks += (gap - actor.gapTicks) * (gap > actor.gapTicks ? 0.3 : 0.05);
+    }
     actor.lastTick = entity.tick;
     this.fields.read(entity, actor, this.map);
   }
@@ -182,16 +200,42 @@ export class Scene implements Stage {
   /** Puts every actor where it is to be drawn now. */
   animate(nowMs: number): void {
     const now = this.clock.tickAt(nowMs);
-    const perTick = this.clock.delayMs / this.tickMs;
-    this.renderTick = advance(this.renderTick, now - perTick);
-    this.ownRenderTick = advance(this.ownRenderTick, now - 2.5);
+    const before = this.renderTick;
+    this.shown = this.room.shown(nowMs);
+    this.renderTick = advance(before, this.shown ? this.shown.othersTick : now - this.delayMs / this.tickMs);
+    // What the own player did is drawn when it is heard of, as he is in it already.
+    this.ownRenderTick = advance(this.ownRenderTick, this.shown ? now : now - OWN_DELAY_TICKS);
+    const passed = Math.max(0, this.renderTick - before);
     for (const [key, actor] of this.actors) {
       if (nowMs - actor.lastSeenMs > LINGER_MS) {
         // While nothing arrives at all (reconnecting), what is there stays.
         if (nowMs - this.lastStateMs < LINGER_MS) this.actors.delete(key);
       }
-      actor.track.sample(key === this.ownKey ? this.ownRenderTick : this.renderTick);
+      if (key === this.ownKey) this.placeSelf(actor);
+      else actor.track.sample(this.renderTick - this.lagOf(actor, passed));
     }
+  }
+
+  /** How far in the past the others are drawn, milliseconds. */
+  get delayMs(): number {
+    return this.shown ? this.shown.othersDelayMs : this.clock.delayMs;
+  }
+
+  private placeSelf({ track }: Actor): void {
+    track.sample(this.ownRenderTick);
+    if (!this.shown) return;
+    [track.x, track.y] = [this.shown.x, this.shown.y];
+    if (!Number.isNaN(this.facing)) track.angle = this.facing;
+  }
+
+  /** The common delay is right for those whose state comes in every frame; the rest lie further back. */
+  private lagOf(actor: Actor, passedTicks: number): number {
+    if (!this.shown) return 0;
+    const wanted = Math.max(0, actor.gapTicks + 0.5 - this.delayMs / this.tickMs);
+    // Eased, so that nobody seems to slow down or hurry.
+    const most = passedTicks / 10;
+    actor.lagTicks += Math.max(-most, Math.min(most, wanted - actor.lagTicks));
+    return actor.lagTicks;
   }
 
   get self(): Actor | undefined {

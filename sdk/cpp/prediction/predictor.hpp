@@ -58,6 +58,13 @@ class Predictor {
   Tick confirmed_tick() const { return confirmed_tick_; }
   const State& state() const { return predicted_; }
   world::Vector place() const { return model_.place_of(predicted_); }
+  /// Where it will be a tick later, by the commands issued so far: what is drawn between
+  /// two ticks lies between both, so a command shows before its tick has come.
+  world::Vector next_place() const {
+    State next = predicted_;
+    move(next, predicted_tick_ + 1);
+    return model_.place_of(next);
+  }
   /// What to show.
   world::Vector shown(TimeNs now) const { return place() + correction_.offset(now); }
   const Correction& correction() const { return correction_; }
@@ -85,15 +92,7 @@ class Predictor {
   void predict_to(Tick tick) {
     if (!running_) return;
     tick = std::min<Tick>(tick, confirmed_tick_ + kMaxTicks);
-    while (predicted_tick_ < tick) {
-      ++predicted_tick_;
-      for (const Pending& p : pending_) {
-        if (std::max(p.tick, confirmed_tick_ + 1) == predicted_tick_) {
-          model_.apply(predicted_, p.command, predicted_tick_);
-        }
-      }
-      model_.step(predicted_, predicted_tick_);
-    }
+    while (predicted_tick_ < tick) move(predicted_, ++predicted_tick_);
   }
 
   /// An authoritative state of `tick`, which contains the own commands up to
@@ -121,6 +120,14 @@ class Predictor {
     world::Command command;
     Tick tick = 0;
   };
+
+  // One tick of the prediction, with the commands that are expected in it.
+  void move(State& state, Tick tick) const {
+    for (const Pending& p : pending_) {
+      if (std::max(p.tick, confirmed_tick_ + 1) == tick) model_.apply(state, p.command, tick);
+    }
+    model_.step(state, tick);
+  }
 
   void start(Tick tick, u32 last_sequence, const Sighting& seen) {
     std::erase_if(pending_, [&](const Pending& p) { return p.command.sequence <= last_sequence; });

@@ -1,6 +1,8 @@
-import { Room, type ReconnectOptions } from "./room";
+import { Room } from "./room";
+import type { ReconnectOptions } from "./room-options";
 import { webSocketConnect, type Connect, type WebSocketConstructor } from "./transport";
-import type { Seat } from "./messages";
+import type { Seat, SyncModel } from "./messages";
+import type { SimulationModule } from "./simulation";
 
 export interface ClientOptions {
   /** Proves who we are; a function is asked again at every connection. */
@@ -17,6 +19,10 @@ export interface JoinOptions {
   seat?: Seat;
   /** A certain battle; 0 or none: any that has room. */
   battle?: bigint;
+  /** To play a battle in lockstep, which the client runs itself: the server's simulation. */
+  simulation?: SimulationModule;
+  /** A spectator may ask for another model than the battle's. */
+  model?: SyncModel;
 }
 
 const MAX_NAME_BYTES = 23;
@@ -42,7 +48,8 @@ export class Client {
   /** `url`: ws://host:port/ or wss://…; a function is asked again at every connection. */
   constructor(private readonly url: string | (() => Promise<string>), private readonly options: ClientOptions = {}) {
     this.connect = options.connect ?? webSocketConnect(options.webSocket);
-    this.reconnectOptions = { maxAttempts: Infinity, firstDelayMs: 200, maxDelayMs: 3_000, ...options.reconnect };
+    const usual = { maxAttempts: Infinity, firstDelayMs: 200, maxDelayMs: 3_000, nextBattle: true };
+    this.reconnectOptions = { ...usual, ...options.reconnect };
   }
 
   /** Takes a seat in any battle of the game that has room. */
@@ -67,6 +74,8 @@ export class Client {
       name: fitName(options.name ?? ""),
       seat: options.seat ?? "player",
       battle: options.battle ?? 0n,
+      simulation: options.simulation,
+      model: options.model,
       reconnectToken,
       address: () => this.address(),
       connect: this.connect,

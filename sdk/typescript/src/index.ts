@@ -1,12 +1,12 @@
 export { Client, fitName, type ClientOptions, type JoinOptions } from "./client";
+export { Room } from "./room";
 export {
   CloseCode,
   RefusedError,
-  Room,
   type CommandOptions,
   type ConnectionState,
   type ReconnectOptions,
-} from "./room";
+} from "./room-options";
 export {
   Entity,
   entityId,
@@ -15,18 +15,18 @@ export {
   TableState,
   type GameEvent,
 } from "./state-decoder";
+export { loadSimulation, Simulation, SimulationModule, type StepOutcome } from "./simulation";
 export {
-  loadSimulation,
-  Simulation,
-  SimulationError,
-  SimulationModule,
+  BattleView,
   type Columns,
   type FieldType,
   type Row,
   type SimulationField,
   type SimulationTable,
-  type StepOutcome,
-} from "./simulation";
+} from "./battle-view";
+export { Lockstep, type LockstepState } from "./lockstep";
+export { SimulationError } from "./instance";
+export { Prediction, type PredictedCommand, type Shown } from "./prediction";
 export { MAX_RECORDING_BYTES, Recording, type Damage, type StoredState } from "./recording";
 export { Replay, type Mismatch } from "./replay";
 export { TickClock, Track, turn } from "./interpolation";

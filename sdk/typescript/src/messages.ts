@@ -1,7 +1,16 @@
 // The FlatBuffers messages (src/wire/schemas) as plain objects. What comes from
 // the server is read defensively: a buffer that makes no sense throws.
 import * as flatbuffers from "flatbuffers";
-import { ClientBody, ClientMessage, Hello, Leave, Ping, SeatKind } from "../generated/client_message_generated";
+import {
+  ClientBody,
+  ClientMessage,
+  Desync,
+  Hello,
+  Leave,
+  Ping,
+  SeatKind,
+  StatePart,
+} from "../generated/client_message_generated";
 import { CombatCommand } from "../generated/combat_command_generated";
 import {
   Goodbye,
@@ -11,6 +20,8 @@ import {
   Scoreboard,
   ServerBody,
   ServerMessage,
+  SnapshotPart,
+  Ticks,
   Welcome,
 } from "../generated/server_message_generated";
 
@@ -28,16 +39,50 @@ export enum Action {
 
 export type Seat = "player" | "spectator";
 
+/** How a session is kept in step (docs/sync-models.md). */
+export enum SyncModel {
+  stateBroadcast = 0,
+  frameSync = 1,
+  lockstep = 2,
+}
+
 export interface HelloFields {
   game: string;
   battle: bigint;
   name: string;
   seat: Seat;
   reconnectToken?: Uint8Array;
+  /** Another model than the battle's, for spectators. */
+  model?: SyncModel;
+  /** Of the simulation that the client runs itself. */
+  simulationId?: string;
+}
+
+/** In lockstep: the own state after `tick` is another than the server's. */
+export interface DesyncFields {
+  type: "desync";
+  tick: bigint;
+  hash: bigint;
+  expected: bigint;
+}
+
+/** A piece of that state. */
+export interface StatePartFields {
+  type: "state_part";
+  tick: bigint;
+  totalBytes: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** What a client in lockstep has stepped last. */
+export interface SyncAck {
+  tick: number;
+  hash: bigint;
 }
 
 export interface CommandFields {
-  commandId: number;
+  sequence: number;
   entityId: bigint;
   targetId: bigint;
   action: Action;
@@ -46,6 +91,11 @@ export interface CommandFields {
   x: number;
   y: number;
   keyAcks: number[];
+  /** In which tick it wants to be applied; 0: as soon as may be. */
+  applyTick: number;
+  /** The tick that the sender was shown; 0: unknown. */
+  viewTick: number;
+  sync?: SyncAck;
 }
 
 export interface FieldSchema {
@@ -83,6 +133,10 @@ export interface WelcomeMessage {
   schema: TableSchema[];
   eventNames: string[];
   reconnectToken: Uint8Array;
+  /** Of the simulation that the server runs. */
+  simulationId: string;
+  rulesHash: bigint;
+  model: SyncModel;
 }
 export interface RefusedMessage {
   type: "refused";
@@ -120,13 +174,31 @@ export interface GoodbyeMessage {
   reason: string;
   retryAfterMs: number;
 }
+/** Lockstep: a piece of the battle's state after `tick`. */
+export interface SnapshotPartMessage {
+  type: "snapshot_part";
+  tick: number;
+  stateHash: bigint;
+  infoBytes: number;
+  totalBytes: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+/** Lockstep: ticks that are too large for a datagram. */
+export interface TicksMessage {
+  type: "ticks";
+  firstTick: number;
+  bytes: Uint8Array;
+}
 export type ServerMessageFields =
   | WelcomeMessage
   | RefusedMessage
   | RosterMessage
   | ScoreboardMessage
   | PongMessage
-  | GoodbyeMessage;
+  | GoodbyeMessage
+  | SnapshotPartMessage
+  | TicksMessage;
 
 function clientMessage(type: ClientBody, build: (builder: flatbuffers.Builder) => number): Uint8Array {
   const builder = new flatbuffers.Builder(256);
@@ -139,6 +211,7 @@ export function encodeHello(hello: HelloFields): Uint8Array {
   return clientMessage(ClientBody.Hello, (builder) => {
     const game = builder.createString(hello.game);
     const name = builder.createString(hello.name);
+    const simulation = hello.simulationId ? builder.createString(hello.simulationId) : 0;
     const token = hello.reconnectToken ? Hello.createReconnectTokenVector(builder, hello.reconnectToken) : 0;
     Hello.startHello(builder);
     Hello.addProtocol(builder, PROTOCOL_VERSION);
@@ -147,6 +220,8 @@ export function encodeHello(hello: HelloFields): Uint8Array {
     Hello.addName(builder, name);
     Hello.addSeat(builder, hello.seat === "player" ? SeatKind.player : SeatKind.spectator);
     if (token) Hello.addReconnectToken(builder, token);
+    if (hello.model !== undefined) Hello.addModel(builder, hello.model);
+    if (simulation) Hello.addSimulationId(builder, simulation);
     return Hello.endHello(builder);
   });
 }
@@ -166,6 +241,16 @@ export function encodePing(nonce: bigint): Uint8Array {
   });
 }
 
+export function encodeDesync({ tick, hash, expected }: DesyncFields): Uint8Array {
+  return clientMessage(ClientBody.Desync, (builder) => Desync.createDesync(builder, tick, hash, expected));
+}
+
+export function encodeStatePart({ tick, totalBytes, offset, bytes }: StatePartFields): Uint8Array {
+  return clientMessage(ClientBody.StatePart, (builder) =>
+    StatePart.createStatePart(builder, tick, totalBytes, offset, StatePart.createBytesVector(builder, bytes)),
+  );
+}
+
 const commandBuilder = new flatbuffers.Builder(512);
 
 /** The bytes are valid until the next call. */
@@ -174,7 +259,7 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   builder.clear();
   const acks = command.keyAcks.length > 0 ? CombatCommand.createKeyAcksVector(builder, command.keyAcks) : 0;
   CombatCommand.startCombatCommand(builder);
-  CombatCommand.addCmdId(builder, command.commandId);
+  CombatCommand.addCmdId(builder, command.sequence);
   CombatCommand.addEntityId(builder, command.entityId);
   CombatCommand.addTargetId(builder, command.targetId);
   CombatCommand.addAction(builder, command.action);
@@ -183,6 +268,12 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   CombatCommand.addX(builder, command.x);
   CombatCommand.addY(builder, command.y);
   if (acks) CombatCommand.addKeyAcks(builder, acks);
+  CombatCommand.addApplyTick(builder, command.applyTick);
+  CombatCommand.addViewTick(builder, command.viewTick);
+  if (command.sync) {
+    CombatCommand.addSyncTick(builder, command.sync.tick);
+    CombatCommand.addSyncHash(builder, command.sync.hash);
+  }
   builder.finish(CombatCommand.endCombatCommand(builder));
   return builder.asUint8Array();
 }
@@ -234,6 +325,9 @@ function readWelcome(body: Welcome): WelcomeMessage {
     }),
     eventNames: list(body.eventNamesLength(), (i) => body.eventNames(i) ?? ""),
     reconnectToken: copy(body.reconnectTokenArray()),
+    simulationId: body.simulationId() ?? "",
+    rulesHash: body.rulesHash(),
+    model: body.model() as number as SyncModel,
   };
 }
 
@@ -281,6 +375,22 @@ export function decodeServerMessage(payload: Uint8Array): ServerMessageFields | 
     case ServerBody.Goodbye: {
       const body: Goodbye = message.body(new Goodbye());
       return { type: "goodbye", code: body.code(), reason: body.reason() ?? "", retryAfterMs: body.retryAfterMs() };
+    }
+    case ServerBody.SnapshotPart: {
+      const body: SnapshotPart = message.body(new SnapshotPart());
+      return {
+        type: "snapshot_part",
+        tick: Number(body.tick()),
+        stateHash: body.stateHash(),
+        infoBytes: body.infoBytes(),
+        totalBytes: body.totalBytes(),
+        offset: body.offset(),
+        bytes: copy(body.bytesArray()),
+      };
+    }
+    case ServerBody.Ticks: {
+      const body: Ticks = message.body(new Ticks());
+      return { type: "ticks", firstTick: Number(body.firstTick()), bytes: copy(body.bytesArray()) };
     }
     default:
       return null;

@@ -1,7 +1,8 @@
 // Plays a recording by the simulation: forward tick by tick, and to any tick.
 import { MalformedError } from "./bytes";
 import type { Recording } from "./recording";
-import { SimulationError, type Simulation, type SimulationModule } from "./simulation";
+import { SimulationError } from "./instance";
+import type { Simulation, SimulationModule } from "./simulation";
 
 /** A tick whose state is another one than the one recorded. */
 export interface Mismatch {

@@ -1,4 +1,5 @@
 // A seat in a battle, kept through lost connections.
+import { CommandTimer } from "./command-timer";
 import { Signal } from "./emitter";
 import { encodeFrame, FrameReader } from "./frame";
 import {
@@ -12,32 +13,18 @@ import {
   type RosterEntry,
   type RosterMessage,
   type ScoreboardMessage,
-  type Seat,
   type ServerMessageFields,
   type WelcomeMessage,
 } from "./messages";
+import type { BattleView } from "./battle-view";
+import type { LockstepState } from "./lockstep";
+import type { PredictedCommand, Shown } from "./prediction";
+import { RoomLockstep } from "./room-lockstep";
+import { CloseCode, RefusedError, type CommandOptions, type ConnectionState, type RoomOptions } from "./room-options";
+import { RoomPrediction } from "./room-prediction";
+import type { SimulationModule } from "./simulation";
 import { StateDecoder, type GameEvent } from "./state-decoder";
-import type { Connect, Transport } from "./transport";
-
-/** Why a session ended (src/transport/session.hpp, CloseCode). */
-export enum CloseCode {
-  none = 0,
-  server_stopping = 1,
-  bad_frame = 2,
-  bad_message = 3,
-  too_large = 4,
-  too_slow = 5,
-  flood = 6,
-  unauthenticated = 7,
-  token_expired = 8,
-  no_such_battle = 9,
-  battle_full = 10,
-  replaced = 11,
-  idle = 12,
-  version = 13,
-  internal = 14,
-  battle_over = 15,
-}
+import { LOCKSTEP_FRAME_KIND, type Transport } from "./transport";
 
 /** WebSocket close codes of ours are 4000 + CloseCode. */
 const WEBSOCKET_CODE_BASE = 4000;
@@ -51,43 +38,10 @@ const FINAL_CODES = new Set([
   CloseCode.version,
 ]);
 
-export type ConnectionState = "connecting" | "connected" | "reconnecting" | "left";
-
-export interface CommandOptions {
-  /** Direction or aim, −1 … 1 each; sent in 1/32767ths. */
-  x?: number;
-  y?: number;
-  target?: bigint;
-  skill?: number;
-}
-
-export interface RoomOptions {
-  name: string;
-  seat: Seat;
-  battle: bigint;
-  game: string;
-  reconnectToken?: Uint8Array;
-  /** Gives the address for one attempt, token included. */
-  address: () => Promise<string>;
-  connect: Connect;
-  reconnect: ReconnectOptions;
-}
-
-export interface ReconnectOptions {
-  /** 0: a lost connection ends the room. */
-  maxAttempts: number;
-  firstDelayMs: number;
-  maxDelayMs: number;
-}
-
-export class RefusedError extends Error {
-  constructor(readonly code: number, reason: string) {
-    super(reason);
-  }
-}
-
 const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 2_000;
+/** The input delay follows the round trip. */
+const PREDICTING_PING_INTERVAL_MS = 250;
 /** A server that says nothing for this long is not there. */
 const SILENCE_LIMIT_MS = 10_000;
 const ACK_INTERVAL_MS = 100;
@@ -131,15 +85,20 @@ export class Room {
   private lastReason = "";
   private lastHeardMs = 0;
   private lastSentMs = 0;
+  private lastAdvanceMs = 0;
   private pings = new Map<bigint, number>();
   private nextNonce = 1n;
   private lastPingMs = -Infinity;
   private ticker: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private readonly prediction = new RoomPrediction();
+  private readonly lockstep: RoomLockstep;
+  private readonly timer = new CommandTimer();
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: RoomOptions) {
     this.token = options.reconnectToken;
+    this.lockstep = new RoomLockstep(options.simulation, (payload) => this.sendFrame(payload));
   }
 
   /** Resolves with the first Welcome; used by Client. */
@@ -162,6 +121,16 @@ export class Room {
   /** Takes the same seat again with client.reconnect(), within the server's grace. */
   get reconnectToken(): string {
     return btoa(String.fromCharCode(...(this.token ?? [])));
+  }
+
+  /** From sending the newest confirmed command to the state that first contained it, milliseconds; NaN before. */
+  get commandMs(): number {
+    return this.timer.latestMs;
+  }
+
+  /** Why the own entity is not predicted; "" while it is, or nobody asked for it. */
+  get predictionFailure(): string {
+    return this.prediction.failure;
   }
 
   /** After every state frame. */
@@ -200,6 +169,48 @@ export class Room {
     return this.sendCommand(action, options);
   }
 
+  /**
+   * Predicts the own entity from here on, in later sessions too, wherever that can be done:
+   * where not, shown() is null and predictionFailure says why. `rules` is the battle's rules
+   * document; none: the game's default one.
+   */
+  predict(module: SimulationModule, rules = ""): void {
+    this.prediction.ask(module, rules);
+    this.prediction.begin(this.welcome);
+  }
+
+  /** What to draw now; null while the own entity is not predicted. */
+  shown(nowMs = performance.now()): Shown | null {
+    return this.prediction.run((self) => self.advance(nowMs));
+  }
+
+  /**
+   * In lockstep: brings the battle to now and gives it as it is to be shown; null while it
+   * does not run, and under the other models. Call it in each drawn frame.
+   */
+  advance(nowMs = performance.now()): BattleView | null {
+    this.lastAdvanceMs = nowMs;
+    try {
+      const shown = this.lockstep.advance(nowMs);
+      if (this.lockstep.state) this.onContained(this.lockstep.state.confirmedSequence, nowMs);
+      return shown;
+    } catch (error) {
+      this.lastReason = (error as Error).message;
+      this.transport?.close();
+      return null;
+    }
+  }
+
+  /** This session runs the battle itself, as soon as its state is here. */
+  get isInLockstep(): boolean {
+    return this.lockstep.running;
+  }
+
+  /** How lockstep fares; null while it does not run. */
+  get lockstepState(): LockstepState | null {
+    return this.lockstep.state;
+  }
+
   /** Gives the seat up. */
   leave(): void {
     if (this.connection === "connected") this.sendFrame(encodeLeave());
@@ -214,24 +225,51 @@ export class Room {
     if (this.connection !== "connected") return false;
     const isPlay = action !== Action.none;
     if (isPlay && this.isSpectator) return false;
-    const payload = encodeCommand({
-      commandId: isPlay ? this.nextCommand : 0,
+    const nowMs = performance.now();
+    const command = {
+      sequence: isPlay ? this.nextCommand : 0,
       entityId: this.welcome.entityId,
       targetId: options.target ?? 0n,
       action,
-      timestampMs: Date.now(),
       skill: options.skill ?? 0,
       x: unit(options.x),
       y: unit(options.y),
+    };
+    const ticks = isPlay ? this.issue(command, nowMs) : null;
+    const payload = encodeCommand({
+      ...command,
+      timestampMs: Date.now(),
       keyAcks: this.state.takeAcks(),
+      applyTick: ticks?.applyTick ?? 0,
+      viewTick: ticks?.viewTick ?? 0,
+      sync: this.lockstep.sync,
     });
-    if (!this.sendFrame(payload)) return false;
+    if (!this.sendFrame(payload)) {
+      if (ticks) this.onCommandRefused(command.sequence);
+      return false;
+    }
     if (isPlay) {
-      this.nextCommand++;
+      this.timer.onSent(this.nextCommand++, nowMs);
       this.stats.commandsOut++;
     }
-    this.lastSentMs = performance.now();
+    this.lastSentMs = nowMs;
     return true;
+  }
+
+  private issue(command: PredictedCommand, nowMs: number): { applyTick: number; viewTick: number } | null {
+    if (this.lockstep.running) return { applyTick: this.lockstep.issue(command, nowMs), viewTick: 0 };
+    return this.prediction.run((self) => self.issue(command, nowMs));
+  }
+
+  private onCommandRefused(sequence: number): void {
+    this.lockstep.onRefused(sequence);
+    this.prediction.run((self) => self.onRefused(sequence));
+  }
+
+  /** The server's word contains the own commands up to this one. */
+  private onContained(sequence: number, nowMs: number): void {
+    if (sequence >= this.nextCommand) this.nextCommand = sequence + 1;
+    this.timer.onContained(sequence, nowMs);
   }
 
   private async attempt(): Promise<void> {
@@ -252,11 +290,12 @@ export class Room {
       const transport = this.options.connect(address, {
         onOpen: () => {
           this.lastHeardMs = performance.now();
-          const { game, battle, name, seat } = this.options;
-          this.sendFrame(encodeHello({ game, battle, name, seat, reconnectToken: this.token }));
+          const { game, battle, name, seat, model, simulation } = this.options;
+          const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
+          this.sendFrame(encodeHello({ ...hello, reconnectToken: this.token }));
         },
         onReliable: (bytes) => this.guard(() => this.reader.feed(bytes, (payload) => this.onFrame(payload)), bytes),
-        onDatagram: (bytes) => this.guard(() => this.onStateFrame(bytes), bytes),
+        onDatagram: (bytes) => this.guard(() => this.onDatagram(bytes), bytes),
         onClose: (code, reason) => {
           clearTimeout(timeout);
           this.onTransportClosed(code, reason);
@@ -284,10 +323,17 @@ export class Room {
     }
   }
 
-  private onStateFrame(bytes: Uint8Array): void {
+  private onDatagram(bytes: Uint8Array): void {
     if (this.connection !== "connected") return;
+    if (bytes[0] === LOCKSTEP_FRAME_KIND) this.lockstep.onFrame(bytes, performance.now());
+    else this.onStateFrame(bytes);
+  }
+
+  private onStateFrame(bytes: Uint8Array): void {
     this.state.apply(bytes);
-    if (this.state.commandId >= this.nextCommand) this.nextCommand = this.state.commandId + 1;
+    const nowMs = performance.now();
+    this.onContained(this.state.commandId, nowMs);
+    this.prediction.run((self) => self.onState(this.state, nowMs));
     this.stateChange.emit(this.state);
     for (const event of this.state.events) this.tell("event", event, `event:${event.name}`);
   }
@@ -306,8 +352,13 @@ export class Room {
         this.onWelcome(message);
         break;
       case "refused":
-        if (message.commandId === 0 && this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
+        if (message.commandId !== 0) this.onCommandRefused(message.commandId);
+        else if (this.connection !== "connected") this.onHelloRefused(message.code, message.reason);
         break;
+      case "snapshot_part":
+      case "ticks":
+        this.lockstep.onMessage(message);
+        return;
       case "roster":
         this.onRoster(message);
         break;
@@ -316,8 +367,12 @@ export class Room {
         break;
       case "pong": {
         const sent = this.pings.get(message.nonce);
-        if (sent !== undefined) this.roundTripMs = performance.now() - sent;
         this.pings.delete(message.nonce);
+        if (sent === undefined) break;
+        const nowMs = performance.now();
+        this.roundTripMs = nowMs - sent;
+        this.prediction.run((self) => self.onRoundTrip(this.roundTripMs, nowMs));
+        this.lockstep.onRoundTrip(this.roundTripMs, nowMs);
         break;
       }
       case "goodbye":
@@ -339,6 +394,9 @@ export class Room {
     this.attempts = 0;
     this.retryAfterMs = 0;
     this.pings.clear();
+    this.timer.reset();
+    this.prediction.begin(welcome);
+    this.lockstep.begin(welcome);
     this.ticker ??= setInterval(() => this.onTimer(), ACK_INTERVAL_MS / 2);
     if (first) {
       this.settle?.resolve();
@@ -379,8 +437,12 @@ export class Room {
       this.transport?.close();
       return;
     }
-    if (this.state.hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
-    if (now - this.lastPingMs >= PING_INTERVAL_MS) {
+    // Where nothing is drawn, as in a page behind another.
+    if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
+    const hasAcks = this.state.hasAcks || this.lockstep.sync !== undefined;
+    if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
+    const runsAhead = this.prediction.running || this.lockstep.running;
+    if (now - this.lastPingMs >= (runsAhead ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
       this.lastPingMs = now;
       if (this.pings.size > 16) this.pings.clear();
       const nonce = this.nextNonce++;
@@ -395,7 +457,11 @@ export class Room {
       this.lastCode = code - WEBSOCKET_CODE_BASE;
     }
     const why = this.lastReason || reason || "the server is not reachable";
-    if (FINAL_CODES.has(this.lastCode)) this.finish(this.lastCode, why);
+    const isOver = this.lastCode === CloseCode.battle_over;
+    // The old seat is gone with it.
+    if (isOver) this.token = undefined;
+    const isFinal = FINAL_CODES.has(this.lastCode) || (isOver && !this.options.reconnect.nextBattle);
+    if (isFinal) this.finish(this.lastCode, why);
     else this.lost(why);
   }
 

@@ -1,43 +1,11 @@
 // The battle's own step in WebAssembly: the same state hashes as the server's, tick
 // by tick. simulation.wasm and what it exports: sdk/wasm/simulation_api.hpp.
+import { BattleView } from "./battle-view";
 import { MalformedError } from "./bytes";
-import { entityId, type GameEvent } from "./state-decoder";
-
-/** What the simulation refused, or found broken in itself. */
-export class SimulationError extends Error {}
-
-export type FieldType = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "fixed";
-
-export interface SimulationField {
-  readonly name: string;
-  readonly type: FieldType;
-  /** Which coordinate of the row's position it is, if any. */
-  readonly role: "" | "x" | "y";
-}
-
-export interface SimulationTable {
-  readonly index: number;
-  readonly name: string;
-  /** Rows that it can hold. */
-  readonly capacity: number;
-  readonly fields: readonly SimulationField[];
-}
-
-/** A table's live rows by slot, each field a column of raw 64-bit numbers. */
-export interface Columns {
-  readonly slots: Uint32Array;
-  readonly generations: Uint32Array;
-  /** Signed types sign-extended; `u64` as its bits; `fixed` × 65536. */
-  readonly values: readonly BigInt64Array[];
-}
-
-/** One live row, its values in their own units: 64-bit integers as bigint, the rest as number. */
-export interface Row {
-  readonly id: bigint;
-  readonly slot: number;
-  readonly generation: number;
-  readonly values: Readonly<Record<string, number | bigint>>;
-}
+import { Instance, SimulationError } from "./instance";
+import { Lockstep } from "./lockstep";
+import type { WelcomeMessage } from "./messages";
+import { Prediction } from "./prediction";
 
 export interface StepOutcome {
   readonly tick: number;
@@ -49,128 +17,21 @@ export interface StepOutcome {
   readonly accepted: boolean;
 }
 
-interface Exports {
-  memory: WebAssembly.Memory;
-  _initialize(): void;
-  drumline_simulation_id(): number;
-  drumline_error(): number;
-  drumline_allocate(size: number): number;
-  drumline_release(memory: number): void;
-  drumline_free(battle: number): void;
-  drumline_create(created: number, createdSize: number, snapshot: number, snapshotSize: number): number;
-  drumline_step(battle: number, payload: number, size: number): number;
-  drumline_tick(battle: number): bigint;
-  drumline_state_hash(battle: number): bigint;
-  drumline_result_size(battle: number): number;
-  drumline_schema(battle: number): number;
-  drumline_map_description(battle: number): number;
-  drumline_snapshot(battle: number): number;
-  drumline_slots(battle: number, table: number): number;
-  drumline_generations(battle: number, table: number): number;
-  drumline_column(battle: number, table: number, column: number): number;
-  drumline_events(battle: number): number;
-}
-
-interface Schema {
-  game: string;
-  max_players: number;
-  map: [number, number];
-  tables: Array<Omit<SimulationTable, "index">>;
-  events: string[];
-}
-
-const FIXED_ONE = 65536;
-const EVENT_BYTES = 48;
-
-/** One instance of the module: its memory, and calls into it. */
-class Instance {
-  private readonly exports: Exports;
-  private broken = false;
-  /** Memory for what is passed in; grows. */
-  private room = 0;
-  private roomSize = 0;
-
-  constructor(module: WebAssembly.Module) {
-    this.exports = new WebAssembly.Instance(module).exports as unknown as Exports;
-    this.exports._initialize();
-  }
-
-  /** After a trap nothing is certain any more: then the instance refuses to go on. */
-  call<T>(run: (exports: Exports) => T): T {
-    if (this.broken) throw new SimulationError("this simulation has failed before");
-    try {
-      return run(this.exports);
-    } catch (error) {
-      this.broken = true;
-      const said = this.failure();
-      throw new SimulationError(said || `the simulation failed: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-
-  failure(): string {
-    return this.text(this.exports.drumline_error());
-  }
-
-  text(address: number): string {
-    const bytes = new Uint8Array(this.exports.memory.buffer, address);
-    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
-  }
-
-  /** A copy, as the memory moves on. */
-  copy(address: number, size: number): ArrayBuffer {
-    return this.exports.memory.buffer.slice(address, address + size);
-  }
-
-  /** Puts `parts` into the instance's memory, one after the other. */
-  place(...parts: Uint8Array[]): number {
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
-    if (size > this.roomSize) {
-      this.call((wasm) => {
-        wasm.drumline_release(this.room);
-        this.roomSize = Math.max(size, 2 * this.roomSize);
-        this.room = wasm.drumline_allocate(this.roomSize);
-      });
-    }
-    const into = new Uint8Array(this.exports.memory.buffer, this.room, size);
-    let at = 0;
-    for (const part of parts) {
-      into.set(part, at);
-      at += part.length;
-    }
-    return this.room;
-  }
+function create(instance: Instance, info: Uint8Array, snapshot: Uint8Array): number {
+  const at = instance.place(info, snapshot);
+  const battle = instance.call((wasm) =>
+    wasm.drumline_create(at, info.length, at + info.length, snapshot.length),
+  );
+  if (battle === 0) throw new SimulationError(instance.failure());
+  return battle;
 }
 
 /** One battle, stepped here. Each has a WebAssembly instance of its own. */
-export class Simulation {
-  readonly game: string;
-  readonly maxPlayers: number;
-  /** In the game's units. */
-  readonly map: { readonly width: number; readonly height: number };
-  readonly tables: readonly SimulationTable[];
-  readonly eventNames: readonly string[];
-  private readonly instance: Instance;
-  private battle: number;
-
+export class Simulation extends BattleView {
   /** SimulationModule.fromParts makes one. */
   constructor(module: WebAssembly.Module, private readonly info: Uint8Array, snapshot: Uint8Array = new Uint8Array()) {
-    this.instance = new Instance(module);
-    this.battle = this.create(snapshot);
-    const schema = JSON.parse(new TextDecoder().decode(this.read((wasm) => wasm.drumline_schema(this.battle)))) as Schema;
-    this.game = schema.game;
-    this.maxPlayers = schema.max_players;
-    this.map = { width: schema.map[0] / FIXED_ONE, height: schema.map[1] / FIXED_ONE };
-    this.tables = schema.tables.map((table, index) => ({ index, ...table }));
-    this.eventNames = schema.events;
-  }
-
-  get tick(): number {
-    return Number(this.instance.call((wasm) => wasm.drumline_tick(this.battle)));
-  }
-
-  /** The state hash of the state as it stands (docs/determinism.md). */
-  get hash(): bigint {
-    return BigInt.asUintN(64, this.instance.call((wasm) => wasm.drumline_state_hash(this.battle)));
+    const instance = new Instance(module);
+    super(instance, create(instance, info, snapshot));
   }
 
   /**
@@ -190,88 +51,10 @@ export class Simulation {
    * changes nothing, when the snapshot does not hold up.
    */
   restore(snapshot: Uint8Array): void {
-    const battle = this.create(snapshot);
+    const battle = create(this.instance, this.info, snapshot);
     this.instance.call((wasm) => wasm.drumline_free(this.battle));
     this.battle = battle;
   }
-
-  /** The state as it stands, as a snapshot (docs/formats/snapshot.md). */
-  snapshot(): Uint8Array {
-    return new Uint8Array(this.read((wasm) => wasm.drumline_snapshot(this.battle)));
-  }
-
-  /** What a client is told once of the map, in the game's own format (docs/formats/arena-map.md). */
-  mapDescription(): Uint8Array {
-    return new Uint8Array(this.read((wasm) => wasm.drumline_map_description(this.battle)));
-  }
-
-  table(name: string): SimulationTable | undefined {
-    return this.tables.find((table) => table.name === name);
-  }
-
-  columns(table: SimulationTable): Columns {
-    const { battle } = this;
-    return {
-      slots: new Uint32Array(this.read((wasm) => wasm.drumline_slots(battle, table.index))),
-      generations: new Uint32Array(this.read((wasm) => wasm.drumline_generations(battle, table.index))),
-      values: table.fields.map(
-        (_, field) => new BigInt64Array(this.read((wasm) => wasm.drumline_column(battle, table.index, field))),
-      ),
-    };
-  }
-
-  rows(table: SimulationTable): Row[] {
-    const { slots, generations, values } = this.columns(table);
-    return Array.from(slots, (slot, i) => ({
-      id: entityId(table.index, generations[i], slot),
-      slot,
-      generation: generations[i],
-      values: Object.fromEntries(table.fields.map(({ name, type }, f) => [name, valueOf(type, values[f][i])])),
-    }));
-  }
-
-  /** What the last step told: hits, shots, deaths. */
-  events(): GameEvent[] {
-    const view = new DataView(this.read((wasm) => wasm.drumline_events(this.battle)));
-    const { tick } = this;
-    return Array.from({ length: view.byteLength / EVENT_BYTES }, (_, i) => {
-      const at = i * EVENT_BYTES;
-      const kind = Number(view.getBigUint64(at, true));
-      return {
-        tick,
-        kind,
-        name: this.eventNames[kind] ?? "",
-        source: view.getBigUint64(at + 8, true),
-        target: view.getBigUint64(at + 16, true),
-        x: Number(view.getBigInt64(at + 24, true)) / FIXED_ONE,
-        y: Number(view.getBigInt64(at + 32, true)) / FIXED_ONE,
-        a: view.getInt32(at + 40, true),
-        b: view.getInt32(at + 44, true),
-      };
-    });
-  }
-
-  private create(snapshot: Uint8Array): number {
-    const { info } = this;
-    const at = this.instance.place(info, snapshot);
-    const battle = this.instance.call((wasm) =>
-      wasm.drumline_create(at, info.length, at + info.length, snapshot.length),
-    );
-    if (battle === 0) throw new SimulationError(this.instance.failure());
-    return battle;
-  }
-
-  private read(get: (wasm: Exports) => number): ArrayBuffer {
-    const address = this.instance.call(get);
-    if (address === 0) throw new SimulationError(this.instance.failure());
-    return this.instance.copy(address, this.instance.call((wasm) => wasm.drumline_result_size(this.battle)));
-  }
-}
-
-function valueOf(type: FieldType, raw: bigint): number | bigint {
-  if (type === "fixed") return Number(raw) / FIXED_ONE;
-  if (type === "u64") return BigInt.asUintN(64, raw);
-  return type === "i64" ? raw : Number(raw);
 }
 
 /** simulation.wasm, compiled: makes battles. */
@@ -291,6 +74,28 @@ export class SimulationModule {
    */
   fromParts(info: Uint8Array, snapshot?: Uint8Array): Simulation {
     return new Simulation(this.module, info, snapshot);
+  }
+
+  /**
+   * Predicts the own entity in the battle of this Welcome. `rules` is the battle's rules
+   * document; none: the game's default one. Throws SimulationError, with the reason, when
+   * the server runs another simulation or other rules, or the game does not say how its
+   * entities move.
+   */
+  predict(welcome: WelcomeMessage, rules = ""): Prediction {
+    this.expectSame(welcome);
+    return new Prediction(this.module, welcome, rules);
+  }
+
+  /** A client in lockstep in the battle of this Welcome. Throws SimulationError as predict() does. */
+  lockstep(welcome: WelcomeMessage): Lockstep {
+    this.expectSame(welcome);
+    return new Lockstep(this.module, welcome);
+  }
+
+  private expectSame({ simulationId }: WelcomeMessage): void {
+    if (simulationId === this.id) return;
+    throw new SimulationError(`the server runs simulation ${simulationId || "?"}, this is ${this.id}`);
   }
 }
 

@@ -88,6 +88,11 @@ export class TableState {
     return this.entities.get(keyOf(slot, generation));
   }
 
+  /** An entity's values as they were sent, not in the fields' units. */
+  sent(entity: Entity): BigInt64Array {
+    return BigInt64Array.from(entity.values, (value, field) => BigInt(value / this.scales[field]));
+  }
+
   /** Writes a column of quantised values into entities, in the field's unit. */
   write(field: number, column: Uint32Array, into: ReadonlyArray<Entity | null>): void {
     const scale = this.scales[field];

@@ -5,6 +5,8 @@
 
 /** First byte of a state frame (docs/formats/state-frame.md). */
 export const STATE_FRAME_KIND = 0x01;
+/** Of a lockstep frame (docs/formats/lockstep-frame.md). */
+export const LOCKSTEP_FRAME_KIND = 0x02;
 export const SUBPROTOCOL = "drumline.v1";
 
 export interface TransportHandlers {
@@ -61,7 +63,8 @@ export class WebSocketTransport implements Transport {
         return;
       }
       const bytes = new Uint8Array(event.data as ArrayBuffer);
-      if (bytes.length > 0 && bytes[0] === STATE_FRAME_KIND) handlers.onDatagram(bytes);
+      const isDatagram = bytes[0] === STATE_FRAME_KIND || bytes[0] === LOCKSTEP_FRAME_KIND;
+      if (isDatagram) handlers.onDatagram(bytes);
       else handlers.onReliable(bytes);
     };
     socket.onerror = () => {}; // onclose follows with what is known

@@ -56,6 +56,7 @@ export class PretendedArena {
         halfHeight: circle ? halfWidth : 1 + this.random() * 5,
       });
     }
+    this.obstacles.sort((a, b) => Math.round(a.x * 8) - Math.round(b.x * 8));
     for (let i = 0; i < (this.size * this.size) / 1800; i++) {
       this.pickups.push({ slot: i, generation: 1, x: this.random() * this.size, y: this.random() * this.size, kind: i % 3 });
     }

@@ -20,8 +20,11 @@ const PERIOD_TICKS = 3; // of spectators
 const fixed = (value) => BigInt(Math.round(value * 65536));
 
 export class MockServer {
-  constructor({ bots = 200, arena = new PretendedArena(bots) } = {}) {
+  /** `simulationId`, `rulesHash`: what it claims to run. */
+  constructor({ bots = 200, arena = new PretendedArena(bots), simulationId = "pretended", rulesHash = 0n } = {}) {
     this.arena = arena;
+    Object.assign(this, { simulationId, rulesHash });
+    this.commands = [];
     this.sessions = new Set();
     this.streams = new Map();
     this.framesSent = 0;
@@ -132,6 +135,7 @@ export class MockServer {
     for (const ack of command.keyAcksArray() ?? []) session.held.set(Math.floor(ack / 256), ack % 256);
     if (!session.player || command.action() === 4 || command.cmdId() <= session.player.command) return;
     session.player.command = command.cmdId();
+    this.commands = [...this.commands.slice(-63), command];
     const target = command.targetId() ? this.arena.players[Number(command.targetId() & 0xffffffffn)] : undefined;
     const [action, skill, x, y] = [command.action(), command.skill(), command.x(), command.y()];
     const { player } = session;
@@ -162,6 +166,7 @@ export class MockServer {
       const names = wire.Welcome.createEventNamesVector(b, EVENT_NAMES.map((name) => b.createString(name)));
       const game = b.createString("arena");
       const build = b.createString("mock");
+      const simulation = b.createString(this.simulationId);
       const map = wire.Welcome.createMapDescriptionVector(b, arena.description());
       const reconnect = wire.Welcome.createReconnectTokenVector(b, Buffer.from(seatToken));
       const W = wire.Welcome;
@@ -176,6 +181,8 @@ export class MockServer {
       W.addResumed(b, known !== undefined);
       W.addGame(b, game);
       W.addBuildId(b, build);
+      W.addSimulationId(b, simulation);
+      W.addRulesHash(b, this.rulesHash);
       W.addMapWidth(b, fixed(arena.size));
       W.addMapHeight(b, fixed(arena.size));
       W.addMapDescription(b, map);
