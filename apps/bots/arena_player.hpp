@@ -21,13 +21,15 @@ struct ArenaLocker {
 class ArenaPlayer final : public Player {
  public:
   ArenaPlayer(Locker& locker, ArenaLocker& shared, const PlayerOptions& options)
-      : Player(locker, options), shared_(shared), bot_(options.seed) {}
+      : Player(locker, options), shared_(shared), seed_(options.seed), bot_(options.seed) {}
 
  private:
+  void begin() override { bot_ = arena::Bot(seed_); }
   void learn(Bytes map_description) override;
   void take_turn(client::Client& client) override;
 
   ArenaLocker& shared_;
+  u64 seed_;
   arena::Bot bot_;
   std::shared_ptr<const arena::MapDescription> map_;
 };

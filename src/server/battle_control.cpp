@@ -252,7 +252,9 @@ void BattleControl::mend(const FailedBattle& failed) {
     given_up_.fetch_add(1, std::memory_order_relaxed);
     failed.entry->open.store(false);
     log_error("battle {} is given up: {}", id.value, why);
-    if (auto posted = mailbox.post(DisposeBattle{id, "its rules failed: " + failed.reason}); !posted) {
+    if (auto posted =
+            mailbox.post(DisposeBattle{id, "its rules failed: " + failed.reason, wire::EndCause::failed});
+        !posted) {
       log_error("battle {} cannot be ended: {}", id.value, posted.error().message);
     }
   };
@@ -338,7 +340,7 @@ Result<u32> BattleControl::shard_of(BattleId battle) const {
 Result<void> BattleControl::dispose(BattleId battle, std::string why) {
   auto shard = shard_of(battle);
   if (!shard) return std::move(shard).error();
-  return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why)});
+  return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why), wire::EndCause::ended});
 }
 
 Result<void> BattleControl::tell(BattleId battle, Bytes message) {

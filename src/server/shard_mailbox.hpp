@@ -28,6 +28,7 @@ struct InstallBattle {
 struct DisposeBattle {
   BattleId battle;
   std::string why;
+  wire::EndCause cause = wire::EndCause::ended;
 };
 
 /// A message for the rules (world::Rules::on_tell).

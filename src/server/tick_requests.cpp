@@ -60,6 +60,7 @@ void TickPipeline::receive(DisposeBattle& dispose) {
   if (battle == nullptr || battle->ended) return;
   battle->ended = true;
   battle->end_reason = std::move(dispose.why);
+  battle->entry->end.store(dispose.cause, std::memory_order_relaxed);
 }
 
 void TickPipeline::receive(Tell& tell) {

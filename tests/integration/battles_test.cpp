@@ -152,9 +152,10 @@ TEST_F(Battles, a_battle_that_fails_again_and_again_is_given_up_and_replaced) {
   LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);
   ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
   tell(bad, "poison 5");
-  ASSERT_TRUE(clients.run_until([&] { return clients.client(0).closed(); }, kPatienceS));
-  ASSERT_FALSE(clients.heard(0).drop_codes.empty());
-  EXPECT_EQ(clients.heard(0).drop_codes.back(), transport::CloseCode::battle_over);
+  ASSERT_TRUE(clients.run_until([&] { return !clients.heard(0).overs.empty(); }, kPatienceS));
+  EXPECT_EQ(clients.heard(0).overs[0].battle, bad);
+  EXPECT_EQ(clients.heard(0).overs[0].cause, wire::EndCause::failed);
+  EXPECT_EQ(clients.client(0).state(), client::ClientState::between);
   EXPECT_EQ(restarted(), 2U);
   EXPECT_EQ(server_->control().given_up(), 1U);
   ASSERT_TRUE(wait_for([&] { return server_->directory().find(bad) == nullptr && all().size() == 2; }));
@@ -171,6 +172,7 @@ TEST_F(Battles, players_who_find_no_seat_get_further_battles_and_a_battle_that_e
   start({{"test", "battle.max_players", "2"}, {"test", "battle.most", "3"}});
   client::ClientOptions options;
   options.reconnect = false;
+  options.keep_session = false;  // as clients that know nothing of a next battle
   LiveClients clients(server_->report().quic, server_->report().pki_folder, 6, options);
   ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
   EXPECT_EQ(all().size(), 3U);
@@ -198,6 +200,73 @@ TEST_F(Battles, players_who_find_no_seat_get_further_battles_and_a_battle_that_e
   }
   EXPECT_TRUE(wait_for([&] { return server_->directory().find(over) == nullptr; }));
   stop_and_verify(3);
+}
+
+TEST_F(Battles, players_go_on_to_the_next_battle_on_the_same_connection) {
+  start({{"test", "battle.max_players", "2"}, {"test", "battle.count", "1"}, {"test", "battle.most", "3"}});
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 2);
+  const auto all_in = [&](std::size_t visit) {
+    return clients.all_playing() && clients.heard(0).welcomes.size() == visit &&
+           clients.heard(1).welcomes.size() == visit;
+  };
+  ASSERT_TRUE(clients.run_until([&] { return all_in(1); }, kPatienceS));
+  constexpr std::size_t kBattles = 20;  // more than the marks of datagrams tell apart
+  for (std::size_t visit = 1; visit < kBattles; ++visit) {
+    const BattleId over = clients.heard(0).welcomes.back().battle;
+    tell(over, "end");
+    ASSERT_TRUE(clients.run_until([&] { return all_in(visit + 1); }, kPatienceS)) << visit;
+    const u64 frames = clients.heard(0).frames;
+    world::Command command;
+    command.action = world::Action::attack;
+    command.x = 7;
+    clients.client(0).send(command, 1, clients.now());
+    const BattleId next = clients.heard(0).welcomes.back().battle;
+    ASSERT_NE(next, over);
+    ASSERT_TRUE(clients.run_until([&] { return ask(next, "sum") == "7"; }, kPatienceS)) << visit;
+    ASSERT_TRUE(clients.run_until([&] { return clients.heard(0).frames > frames; }, kPatienceS)) << visit;
+    // A session may not say Hello too often.
+    clients.run_for(0.5);
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(clients.heard(i).drops.empty());
+    EXPECT_EQ(clients.heard(i).overs.size(), kBattles - 1);
+    EXPECT_EQ(clients.client(i).statistics().visits, kBattles - 1);
+    EXPECT_EQ(clients.heard(i).welcomes.back().visit, (kBattles - 1) % wire::kVisits);
+  }
+  EXPECT_EQ(server_->gateways()[0]->gateway_counters().sessions_opened.value(), 2U);
+  stop_and_verify(2);
+}
+
+TEST_F(Battles, a_player_leaves_a_battle_for_another_and_his_seat_is_free) {
+  start({{"test", "battle.max_players", "2"}, {"test", "battle.count", "2"}});
+  ASSERT_TRUE(wait_for_battles(2));
+  const BattleId one = all()[0]->descriptor->id, two = all()[1]->descriptor->id;
+  client::ClientOptions options;
+  options.battle = one;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  clients.client(0).join(two, clients.now());
+  ASSERT_TRUE(clients.run_until([&] { return clients.heard(0).welcomes.size() == 2; }, kPatienceS));
+  EXPECT_EQ(clients.heard(0).welcomes[1].battle, two);
+  EXPECT_TRUE(wait_for([&] { return all()[0]->seated.load() == 0 && all()[1]->seated.load() == 1; }));
+  clients.client(0).leave_battle(clients.now());
+  EXPECT_TRUE(clients.run_until([&] { return all()[1]->seated.load() == 0; }, kPatienceS));
+  EXPECT_TRUE(clients.heard(0).drops.empty());
+  EXPECT_EQ(server_->gateways()[0]->gateway_counters().sessions_opened.value(), 1U);
+  stop_and_verify(2);
+}
+
+TEST_F(Battles, who_stays_outside_any_battle_is_closed_in_the_end) {
+  start({{"test", "gateway.outside_timeout_s", "1"}});
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 1);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  clients.client(0).leave_battle(clients.now());
+  ASSERT_TRUE(clients.run_until([&] { return !clients.heard(0).drops.empty(); }, kPatienceS));
+  EXPECT_NE(clients.heard(0).drops[0].find("in no battle for longer than 1 s"), std::string::npos)
+      << clients.heard(0).drops[0];
+  EXPECT_EQ(server_->gateways()[0]->gateway_counters().closed_outside.value(), 1U);
+  clients.client(0).join({}, clients.now());
+  EXPECT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
 }
 
 TEST_F(Battles, several_battle_and_gateway_threads_share_them) {

@@ -10,6 +10,7 @@ export interface BattleHandlers {
   onOwnEvent(event: GameEvent, battle: Battle): void;
   onDrop(reason: string): void;
   onReturn(resumed: boolean): void;
+  onOver(reason: string): void;
   onEnd(code: CloseCode, reason: string): void;
 }
 
@@ -50,6 +51,10 @@ export class Battle {
     room.onReconnect((resumed) => {
       this.effects.clear();
       handlers.onReturn(resumed);
+    });
+    room.onBattleOver((over) => {
+      this.effects.clear();
+      handlers.onOver(over.reason);
     });
     room.onLeave((code, reason) => handlers.onEnd(code, reason));
   }

@@ -63,6 +63,11 @@ async function enter(seat: Seat, name: string): Promise<void> {
       hud.toast(resumed ? "Reconnected: the same seat, the same battle." : "Reconnected in a new seat.");
       controls.reset();
     },
+    onOver: (reason) => {
+      if (!current()) return;
+      hud.toast(`${reason[0].toUpperCase()}${reason.slice(1)}. The next one follows.`);
+      controls.reset();
+    },
     onEnd: (code, reason) => {
       if (!current()) return;
       if (code !== CloseCode.none) hud.toast(`The connection ended: ${reason}`);

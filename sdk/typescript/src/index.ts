@@ -5,6 +5,7 @@ export {
   Room,
   type CommandOptions,
   type ConnectionState,
+  type NextBattle,
   type ReconnectOptions,
 } from "./room";
 export {

@@ -4,6 +4,7 @@ import * as flatbuffers from "flatbuffers";
 import { ClientBody, ClientMessage, Hello, Leave, Ping, SeatKind } from "../generated/client_message_generated";
 import { CombatCommand } from "../generated/combat_command_generated";
 import {
+  BattleOver,
   Goodbye,
   Pong,
   Refused,
@@ -34,6 +35,8 @@ export interface HelloFields {
   name: string;
   seat: Seat;
   reconnectToken?: Uint8Array;
+  /** The session outlives its battle: a BattleOver comes instead of its end. */
+  keepsSession?: boolean;
 }
 
 export interface CommandFields {
@@ -46,6 +49,8 @@ export interface CommandFields {
   x: number;
   y: number;
   keyAcks: number[];
+  /** The Welcome's. */
+  visit?: number;
 }
 
 export interface FieldSchema {
@@ -83,6 +88,8 @@ export interface WelcomeMessage {
   schema: TableSchema[];
   eventNames: string[];
   reconnectToken: Uint8Array;
+  /** Battles of this session before it, modulo 16: what its state frames say. */
+  visit: number;
 }
 export interface RefusedMessage {
   type: "refused";
@@ -120,13 +127,23 @@ export interface GoodbyeMessage {
   reason: string;
   retryAfterMs: number;
 }
+/** The session's battle is over; the session goes on. */
+export interface BattleOverMessage {
+  type: "battle_over";
+  battle: bigint;
+  visit: number;
+  /** It came to its end; whoever runs the server ended it; its rules failed. */
+  cause: "finished" | "ended" | "failed";
+  reason: string;
+}
 export type ServerMessageFields =
   | WelcomeMessage
   | RefusedMessage
   | RosterMessage
   | ScoreboardMessage
   | PongMessage
-  | GoodbyeMessage;
+  | GoodbyeMessage
+  | BattleOverMessage;
 
 function clientMessage(type: ClientBody, build: (builder: flatbuffers.Builder) => number): Uint8Array {
   const builder = new flatbuffers.Builder(256);
@@ -147,6 +164,7 @@ export function encodeHello(hello: HelloFields): Uint8Array {
     Hello.addName(builder, name);
     Hello.addSeat(builder, hello.seat === "player" ? SeatKind.player : SeatKind.spectator);
     if (token) Hello.addReconnectToken(builder, token);
+    Hello.addKeepsSession(builder, hello.keepsSession ?? false);
     return Hello.endHello(builder);
   });
 }
@@ -183,6 +201,7 @@ export function encodeCommand(command: CommandFields): Uint8Array {
   CombatCommand.addX(builder, command.x);
   CombatCommand.addY(builder, command.y);
   if (acks) CombatCommand.addKeyAcks(builder, acks);
+  CombatCommand.addVisit(builder, command.visit ?? 0);
   builder.finish(CombatCommand.endCombatCommand(builder));
   return builder.asUint8Array();
 }
@@ -234,6 +253,7 @@ function readWelcome(body: Welcome): WelcomeMessage {
     }),
     eventNames: list(body.eventNamesLength(), (i) => body.eventNames(i) ?? ""),
     reconnectToken: copy(body.reconnectTokenArray()),
+    visit: body.visit(),
   };
 }
 
@@ -281,6 +301,17 @@ export function decodeServerMessage(payload: Uint8Array): ServerMessageFields | 
     case ServerBody.Goodbye: {
       const body: Goodbye = message.body(new Goodbye());
       return { type: "goodbye", code: body.code(), reason: body.reason() ?? "", retryAfterMs: body.retryAfterMs() };
+    }
+    case ServerBody.BattleOver: {
+      const body: BattleOver = message.body(new BattleOver());
+      const causes = ["finished", "ended", "failed"] as const;
+      return {
+        type: "battle_over",
+        battle: body.battle(),
+        visit: body.visit(),
+        cause: causes[body.cause()] ?? "ended",
+        reason: body.reason() ?? "",
+      };
     }
     default:
       return null;

@@ -1,106 +1,16 @@
 // Who gets into which battle, seen from a gateway shard without any transport or battle
-// thread: sessions are fakes, and what would go to a battle stays in its ring.
+// thread.
 #include <map>
 
-#include <gtest/gtest.h>
-
-#include "env/random.hpp"
-#include "gateway/gateway_shard.hpp"
+#include "gateway_stage.hpp"
 
 namespace drumline::gateway {
 namespace {
 
+using testing::FakeSession;
 using transport::CloseCode;
 
-class FakeSession final : public transport::Session {
- public:
-  transport::TransportKind kind() const override { return transport::TransportKind::memory; }
-  const transport::PeerIdentity& identity() const override { return who; }
-  env::Address peer() const override { return {}; }
-  std::size_t max_datagram_bytes() const override { return 1200; }
-  bool send_datagram(Bytes) override { return true; }
-  bool send_reliable(Bytes bytes) override {
-    reader.feed(bytes, [&](Bytes payload) {
-      auto message = wire::decode_server_message(payload);
-      EXPECT_TRUE(message.ok());
-      if (message) said.push_back(std::move(*message));
-      return true;
-    });
-    return true;
-  }
-  void close(CloseCode code, std::string_view) override { closed = code; }
-
-  /// The first message of that kind, or null.
-  template <class Message>
-  const Message* heard() const {
-    for (const wire::ServerMessage& message : said) {
-      if (const auto* found = std::get_if<Message>(&message)) return found;
-    }
-    return nullptr;
-  }
-
-  transport::PeerIdentity who{true, "ann", 7, true};
-  wire::FrameReader reader{wire::FrameReaderLimits{}};
-  std::vector<wire::ServerMessage> said;
-  std::optional<CloseCode> closed;
-};
-
-class Admission : public ::testing::Test {
- protected:
-  Admission() {
-    GatewayLinks links;
-    links.directory = &directory_;
-    links.inbound = rings_;
-    links.want_battle = [this](const std::string& game) {
-      ++wanted_;
-      return game == "chess" ? Result<void>(Error{ErrorCode::not_found, "no chess here"}) : answer_;
-    };
-    links.on_desync = [this](DesyncReport report) { desyncs_.push_back(std::move(report)); };
-    GatewayOptions options;
-    options.max_sessions = 16;
-    shard_.emplace(options, std::move(links), tickets_, clock_);
-  }
-
-  battle::BattleDirectory::Entry add_battle(u64 id, u32 seats) {
-    auto descriptor = std::make_shared<battle::BattleDescriptor>();
-    descriptor->id = BattleId{id};
-    descriptor->game = "go";
-    descriptor->simulation_id = "sim-1";
-    descriptor->rules_hash = 5;
-    descriptor->max_players = seats;
-    auto entry = std::make_shared<battle::BattleEntry>();
-    entry->descriptor = descriptor;
-    directory_.add(entry);
-    return entry;
-  }
-  void hello(FakeSession& session, const wire::Hello& hello) {
-    shard_->on_open(session);
-    say(session, hello);
-  }
-  void say(FakeSession& session, const wire::ClientMessage& message) {
-    std::vector<std::byte> bytes;
-    wire::encode_message(message, bytes);
-    shard_->on_reliable(session, bytes);
-  }
-  /// Of the oldest entry in the ring; taken out.
-  std::optional<std::pair<battle::Inbound::Kind, BattleId>> next_inbound() {
-    std::optional<std::pair<battle::Inbound::Kind, BattleId>> found;
-    ring_.consume(1, [&](const battle::Inbound& inbound) { found.emplace(inbound.kind, inbound.battle); });
-    return found;
-  }
-
-  env::SimulatedClock clock_{kSecondNs, 1'700'000'000 * kSecondNs};
-  env::SeededRandom random_{1};
-  auth::TicketSealer tickets_ =
-      std::move(auth::TicketSealer::parse("1 " + std::string(64, 'a') + "\n", random_)).value();
-  battle::BattleDirectory directory_;
-  battle::InboundRing ring_{1024};
-  std::array<battle::InboundRing*, 1> rings_{&ring_};
-  Result<void> answer_{};
-  int wanted_ = 0;
-  std::vector<DesyncReport> desyncs_;
-  std::optional<GatewayShard> shard_;
-};
+class Admission : public testing::GatewayStage {};
 
 using Kind = battle::Inbound::Kind;
 
