@@ -168,6 +168,35 @@ TEST(ServerLockstep, two_clients_run_the_battle_themselves_and_have_the_servers_
   }
 }
 
+TEST(ServerLockstep, a_player_who_stalls_holds_nobody_up_and_is_resynchronised_when_he_is_back) {
+  Match match(duel::duel_game());
+  Player& going = match.players[0];
+  Player& stalled = match.players[1];
+  ASSERT_TRUE(match.run_until([&] { return going.hashes.size() >= 100 && stalled.hashes.size() >= 100; }));
+  const Tick from = going.newest(), stalled_at = stalled.newest();
+  const u64 commands = going.commands;
+  match.stalled[1] = true;
+  // All of it while the other does nothing at all, and for longer than one may be behind.
+  const Tick until = from + 400;
+  ASSERT_TRUE(match.run_until([&] { return going.newest() >= until; }));
+  EXPECT_TRUE(going.lacks_none_since(from));
+  EXPECT_GT(going.commands, commands + 10) << "his commands are applied as before";
+  EXPECT_EQ(stalled.newest(), stalled_at);
+
+  match.stalled[1] = false;
+  ASSERT_TRUE(
+      match.run_until([&] { return stalled.started.size() >= 2 && stalled.newest() >= until + 100; }));
+  EXPECT_TRUE(stalled.lacks_none_since(stalled.started.back() + 1));
+  EXPECT_TRUE(going.lacks_none_since(from));
+  for (auto tick = stalled.hashes.lower_bound(until); tick != stalled.hashes.end(); ++tick) {
+    if (!going.hashes.contains(tick->first)) continue;
+    ASSERT_EQ(tick->second, going.hashes[tick->first]) << tick->first;
+  }
+  EXPECT_EQ(match.client(1).statistics().session_losses, 0U);
+  EXPECT_TRUE(going.mismatches.empty() && stalled.mismatches.empty());
+  EXPECT_EQ(going.started.size(), 1U);
+}
+
 TEST(ServerLockstep, players_go_on_to_the_next_battle_on_the_same_session) {
   Match match(duel::duel_game());
   const auto played = [&](std::size_t battles) {
