@@ -121,6 +121,7 @@ class GatewayShard final : public transport::SessionHandler {
 
   // greeting.cpp
   void on_hello(GatewaySession& session, const wire::Hello& hello);
+  std::optional<BattleId> wanted_battle(GatewaySession& session, const wire::Hello& hello);
   bool find_battle(GatewaySession& session, const wire::Hello& hello);
   void wait_for_battle(GatewaySession& session, const wire::Hello& hello);
   void enter(GatewaySession& session, const wire::Hello& hello);

@@ -76,16 +76,39 @@ void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   if (find_battle(session, hello)) enter(session, hello);
 }
 
+/// The battle that a Hello names, by itself, by its reconnect token or by the access token; 0:
+/// any. Nothing: they name different ones, and it was refused.
+std::optional<BattleId> GatewayShard::wanted_battle(GatewaySession& session, const wire::Hello& hello) {
+  const auto name = [](BattleId battle) { return "battle " + std::to_string(battle.value); };
+  BattleId wanted = hello.battle;
+  if (!hello.reconnect_token.empty()) {
+    // Whether it is good is seen later, with what is wrong.
+    const auto ticket = tickets_.open(hello.reconnect_token, clock_.wall_now());
+    if (ticket && wanted != BattleId{} && ticket->battle != wanted) {
+      refuse_hello(
+          session, CloseCode::unauthenticated,
+          "the reconnect token is of " + name(ticket->battle) + ", the Hello asks for " + name(wanted));
+      return std::nullopt;
+    }
+    if (ticket) wanted = ticket->battle;
+  }
+  const BattleId admitted = session.transport->identity().battle;
+  if (admitted == BattleId{}) return wanted;
+  if (wanted != BattleId{} && wanted != admitted) {
+    refuse_hello(session, CloseCode::unauthenticated,
+                 "the access token admits to " + name(admitted) + " only, not to " + name(wanted));
+    return std::nullopt;
+  }
+  return admitted;
+}
+
 /// Points the session to the battle that it asks for. False: it was refused, or waits for one.
 bool GatewayShard::find_battle(GatewaySession& session, const wire::Hello& hello) {
   battle::BattleDirectory& directory = *links_.directory;
   battle::BattleDirectory::Entry entry;
-  BattleId wanted = hello.battle;
-  if (wanted == BattleId{} && !hello.reconnect_token.empty()) {
-    // The token knows; whether it is good is seen later.
-    if (const auto ticket = tickets_.open(hello.reconnect_token, clock_.wall_now())) wanted = ticket->battle;
-  }
-  if (wanted != BattleId{}) {
+  const std::optional<BattleId> named = wanted_battle(session, hello);
+  if (!named) return false;
+  if (const BattleId wanted = *named; wanted != BattleId{}) {
     entry = directory.find(wanted);
     if (entry == nullptr || !entry->open.load(std::memory_order_relaxed) ||
         (!hello.game.empty() && hello.game != entry->descriptor->game)) {
@@ -193,9 +216,8 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
                  ticket.error().message);
     return;
   }
-  if (ticket->battle != session.feed->id() || ticket->account != session.transport->identity().account) {
-    refuse_hello(session, CloseCode::unauthenticated,
-                 "the reconnect token is another player's or another battle's");
+  if (ticket->account != session.transport->identity().account) {
+    refuse_hello(session, CloseCode::unauthenticated, "the reconnect token is another player's");
     return;
   }
   battle::Inbound inbound;

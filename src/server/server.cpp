@@ -357,6 +357,7 @@ Result<void> Server::open_gateways() {
     identity.name = claims->name.empty() ? claims->subject : claims->name;
     identity.account = world::hash_bytes(as_bytes(claims->subject));
     identity.may_play = claims->role == auth::Role::player;
+    identity.battle = claims->battle;
     return identity;
   };
 

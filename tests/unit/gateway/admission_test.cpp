@@ -100,6 +100,54 @@ TEST_F(Admission, a_player_may_not_choose_his_model_and_a_spectator_may) {
   EXPECT_EQ(next_inbound(), std::pair(Kind::unwatch, BattleId{1}));
 }
 
+TEST_F(Admission, a_token_for_one_battle_admits_to_no_other) {
+  add_battle(7, 2);
+  add_battle(8, 2);
+  FakeSession other, any, spectator;
+  other.who.battle = any.who.battle = spectator.who.battle = BattleId{7};
+  wire::Hello eight;
+  eight.battle = BattleId{8};
+  hello(other, eight);
+  EXPECT_EQ(other.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(other.reason, "the access token admits to battle 7 only, not to battle 8");
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  eight.seat = wire::SeatKind::spectator;
+  hello(spectator, eight);
+  EXPECT_EQ(spectator.closed, CloseCode::unauthenticated);
+  hello(any, {});
+  EXPECT_EQ(next_inbound(), std::pair(Kind::join, BattleId{7}));
+}
+
+TEST_F(Admission, a_token_for_a_battle_that_does_not_run_waits_for_no_other) {
+  add_battle(8, 2);
+  FakeSession session;
+  session.who.battle = BattleId{7};
+  hello(session, {});
+  EXPECT_EQ(session.closed, CloseCode::no_such_battle);
+  EXPECT_EQ(next_inbound(), std::nullopt);
+}
+
+TEST_F(Admission, a_reconnect_ticket_is_of_one_battle_and_under_the_tokens_claim) {
+  add_battle(7, 2);
+  add_battle(8, 2);
+  FakeSession another, claimed, good;
+  wire::Hello resume;
+  resume.reconnect_token = tickets_.seal({BattleId{8}, PlayerSlot{0}, 1, 7, 1'700'000'600});
+  resume.battle = BattleId{7};
+  hello(another, resume);
+  EXPECT_EQ(another.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(another.reason, "the reconnect token is of battle 8, the Hello asks for battle 7");
+  resume.battle = {};
+  claimed.who.battle = BattleId{7};
+  hello(claimed, resume);
+  EXPECT_EQ(claimed.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(claimed.reason, "the access token admits to battle 7 only, not to battle 8");
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  good.who.battle = BattleId{8};
+  hello(good, resume);
+  EXPECT_EQ(next_inbound(), std::pair(Kind::resume, BattleId{8}));
+}
+
 TEST_F(Admission, a_desync_is_recorded_with_the_clients_state_and_the_state_is_asked_for_anew) {
   add_battle(1, 2);
   FakeSession session;
