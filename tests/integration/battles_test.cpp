@@ -1,7 +1,9 @@
 // Many battles on one server: they are made, found, spoken to and ended, and what one of
 // them does wrong is its own affair.
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -64,6 +66,16 @@ class Battles : public ::testing::Test {
       names.push_back(file.path().filename().string());
     }
     return names;
+  }
+  std::string report_of(BattleId id) const {
+    const std::string prefix = "battle-" + std::to_string(id.value) + "-";
+    for (const std::string& name : reports()) {
+      if (!name.starts_with(prefix)) continue;
+      std::stringstream text;
+      text << std::ifstream(data_.path() + "/failures/" + name).rdbuf();
+      return text.str();
+    }
+    return "";
   }
   void stop_and_verify(std::size_t min_battles) {
     server_->stop(kSecondNs);
@@ -140,6 +152,55 @@ TEST_F(Battles, a_battle_whose_rules_fail_goes_on_from_its_last_good_tick_and_th
   EXPECT_TRUE(clients.run_until([&] { return ask(bad, "sum") == "13"; }, kPatienceS));
   for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(clients.heard(i).drops.size(), 0U);
   stop_and_verify(3);
+}
+
+// However rules exhaust a table: they notice, they do not, or it comes little by little.
+TEST_F(Battles,
+       a_battle_that_exhausts_a_table_is_reported_and_started_again_and_the_others_keep_their_ticks) {
+  start({{"test", "battle.count", "4"},
+         {"test", "battle.step_budget_ms", "200"},
+         {"test", "battle.max_failures", "2"}});
+  ASSERT_TRUE(wait_for_battles(4));
+  const BattleId good = all()[3]->descriptor->id;
+  const server::PipelineCounters& pipeline = server_->shards()[0]->pipeline().counters();
+  client::ClientOptions options;
+  options.battle = good;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+
+  const u64 shard_ticks = pipeline.ticks.value();
+  const Tick ticks = tick_of(good);
+  const std::array<std::string, 2> at_once = {"fill", "flood"};
+  for (std::size_t i = 0; i < at_once.size(); ++i) {
+    const BattleId bad = all()[i]->descriptor->id;
+    tell(bad, "add 3");
+    ASSERT_TRUE(wait_for([&] { return ask(bad, "sum") == "3"; }));
+    tell(bad, at_once[i]);
+    ASSERT_TRUE(clients.run_until([&] { return restarted() == i + 1; }, kPatienceS)) << at_once[i];
+    // At the last good tick: nothing of it is left, and it goes on from there.
+    ASSERT_TRUE(wait_for([&] { return ask(bad, "rows") == "0"; })) << at_once[i];
+    EXPECT_EQ(ask(bad, "sum"), "3");
+    const Tick restarted_at = tick_of(bad);
+    EXPECT_TRUE(wait_for([&] { return tick_of(bad) > restarted_at + 5; }));
+    const std::string report = report_of(bad);
+    EXPECT_NE(report.find(at_once[i] == "fill" ? "row.value != 0" : "budget"), std::string::npos) << report;
+    EXPECT_NE(report.find("\"tell\""), std::string::npos) << report;
+    EXPECT_NE(report.find("last_good_tick"), std::string::npos) << report;
+  }
+  // What is full at the last good tick is full again at once: in the end it is given up.
+  const BattleId leaking = all()[2]->descriptor->id;
+  tell(leaking, "leak 200");
+  ASSERT_TRUE(clients.run_until([&] { return server_->directory().find(leaking) == nullptr; }, kPatienceS));
+  EXPECT_EQ(server_->control().given_up(), 1U);
+
+  // Each tick of the shard was one of the battle that did nothing wrong.
+  const u64 seen = clients.heard(0).frames;
+  EXPECT_TRUE(clients.run_until([&] { return clients.heard(0).frames > seen + 5; }, kPatienceS));
+  const u64 shard_passed = pipeline.ticks.value() - shard_ticks;
+  const Tick passed = tick_of(good) - ticks;
+  EXPECT_NEAR(static_cast<double>(passed), static_cast<double>(shard_passed), 2);
+  EXPECT_TRUE(clients.heard(0).drops.empty());
+  stop_and_verify(4);
 }
 
 TEST_F(Battles, a_battle_that_fails_again_and_again_is_given_up_and_replaced) {
