@@ -168,8 +168,17 @@ TEST_F(Battles,
   LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);
   ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
 
-  const u64 shard_ticks = pipeline.ticks.value();
-  const Tick ticks = tick_of(good);
+  // By how much the battle's tick is ahead of the ticks that its shard has done: always the
+  // same, but for one more in the middle of a tick.
+  const auto ahead = [&] {
+    i64 least = INT64_MAX;
+    for (int i = 0; i < 20; ++i) {
+      least = std::min(least, static_cast<i64>(tick_of(good)) - static_cast<i64>(pipeline.ticks.value()));
+      clients.run_for(0.003);
+    }
+    return least;
+  };
+  const i64 before = ahead();
   const std::array<std::string, 2> at_once = {"fill", "flood"};
   for (std::size_t i = 0; i < at_once.size(); ++i) {
     const BattleId bad = all()[i]->descriptor->id;
@@ -196,9 +205,7 @@ TEST_F(Battles,
   // Each tick of the shard was one of the battle that did nothing wrong.
   const u64 seen = clients.heard(0).frames;
   EXPECT_TRUE(clients.run_until([&] { return clients.heard(0).frames > seen + 5; }, kPatienceS));
-  const u64 shard_passed = pipeline.ticks.value() - shard_ticks;
-  const Tick passed = tick_of(good) - ticks;
-  EXPECT_NEAR(static_cast<double>(passed), static_cast<double>(shard_passed), 2);
+  EXPECT_EQ(ahead(), before);
   EXPECT_TRUE(clients.heard(0).drops.empty());
   stop_and_verify(4);
 }
