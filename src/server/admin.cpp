@@ -176,6 +176,9 @@ void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard,
   sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs, labels);
   sink.counter("drumline_inputs_astray_total", "Entries for battles that did not run (any more)",
                pipeline.inputs_astray, labels);
+  sink.counter("drumline_tells_lost_total",
+               "Messages for battles that did not run, or of which too many waited", pipeline.tells_lost,
+               labels);
   sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes,
                labels);
   sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
@@ -324,7 +327,9 @@ Result<void> Server::open_admin() {
   sources.end_battle = [this](u64 battle) {
     return control_->dispose(BattleId{battle}, "ended through the admin endpoint");
   };
-  sources.tell = [this](u64 battle, Bytes message) { return control_->tell(BattleId{battle}, message); };
+  sources.tell = [this](u64 battle, Bytes message) {
+    return answer_in_time(control_->tell(BattleId{battle}, message));
+  };
   sources.ask = [this](u64 battle, Bytes question) {
     return answer_in_time(control_->ask(BattleId{battle}, question, clock_.now() + kAnswerTimeoutNs));
   };

@@ -343,15 +343,21 @@ Result<void> BattleControl::dispose(BattleId battle, std::string why) {
   return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why), wire::EndCause::ended});
 }
 
-Result<void> BattleControl::tell(BattleId battle, Bytes message) {
+std::future<Result<void>> BattleControl::tell(BattleId battle, Bytes message) {
   if (message.size() > world::kMaxTellBytes) {
-    return Error{ErrorCode::invalid_argument, "a message of " + std::to_string(message.size()) +
-                                                  " bytes for a battle; at most " +
-                                                  std::to_string(world::kMaxTellBytes) + " are possible"};
+    return answered<void>(
+        Error{ErrorCode::invalid_argument, "a message of " + std::to_string(message.size()) +
+                                               " bytes for a battle; at most " +
+                                               std::to_string(world::kMaxTellBytes) + " are possible"});
   }
   auto shard = shard_of(battle);
-  if (!shard) return std::move(shard).error();
-  return mailboxes_[*shard]->post(Tell{battle, {message.begin(), message.end()}});
+  if (!shard) return answered<void>(std::move(shard).error());
+  Tell tell{battle, {message.begin(), message.end()}, {}};
+  auto future = tell.outcome.get_future();
+  if (auto posted = mailboxes_[*shard]->post(std::move(tell)); !posted) {
+    return answered<void>(std::move(posted).error());
+  }
+  return future;
 }
 
 std::future<Result<std::vector<std::byte>>> BattleControl::ask(BattleId battle, Bytes question,

@@ -35,6 +35,7 @@ struct DisposeBattle {
 struct Tell {
   BattleId battle;
   std::vector<std::byte> message;
+  std::promise<Result<void>> outcome;  ///< kept when the tick that it was applied in is durable
 };
 
 /// A question for the rules (world::Rules::on_ask). The answer comes when the state that

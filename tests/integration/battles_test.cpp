@@ -48,9 +48,14 @@ class Battles : public ::testing::Test {
     const auto entry = server_->directory().find(id);
     return entry == nullptr ? 0 : entry->tick.load();
   }
-  void tell(BattleId id, std::string_view message) {
-    const auto told = server_->control().tell(id, as_bytes(message));
-    EXPECT_TRUE(told.ok()) << told.error().message;
+  std::future<Result<void>> tell(BattleId id, std::string_view message) {
+    return server_->control().tell(id, as_bytes(message));
+  }
+  /// "ok", or the error's code.
+  std::string outcome(std::future<Result<void>> told) {
+    if (told.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return "no answer";
+    const Result<void> result = told.get();
+    return result ? "ok" : error_code_name(result.error().code);
   }
   /// The answer, or "error: …".
   std::string ask(BattleId id, std::string_view question) {
@@ -97,11 +102,14 @@ TEST_F(Battles, what_is_told_is_applied_journaled_and_can_be_asked_for) {
   start({{"test", "battle.count", "3"}});
   ASSERT_TRUE(wait_for_battles(3));
   const BattleId one = all()[0]->descriptor->id, two = all()[1]->descriptor->id;
-  tell(one, "add 5");
-  tell(one, "add 0");  // refused by the rules: no effect
-  tell(two, "add 7");
-  EXPECT_TRUE(wait_for([&] { return ask(one, "sum") == "5"; })) << ask(one, "sum");
-  EXPECT_TRUE(wait_for([&] { return ask(two, "sum") == "7"; }));
+  EXPECT_EQ(outcome(tell(one, "add 5")), "ok");
+  const auto refused = tell(one, "add 0").get();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "the rules refused the message: nothing_to_add");
+  EXPECT_EQ(outcome(tell(two, "add 7")), "ok");
+  EXPECT_EQ(outcome(tell(BattleId{99}, "add 7")), "not_found");
+  EXPECT_EQ(ask(one, "sum"), "5");
+  EXPECT_EQ(ask(two, "sum"), "7");
   EXPECT_EQ(ask(one, "weather"), "error: the game knows no such question");
   EXPECT_EQ(ask(one, "throw"), "error: the rules failed at the question: it threw: asked to throw");
   EXPECT_EQ(ask(one, "sum"), "5");
@@ -135,7 +143,7 @@ TEST_F(Battles, a_battle_whose_rules_fail_goes_on_from_its_last_good_tick_and_th
   u64 failures = 0;
   for (const char* const way : {"throw", "assert", "loop"}) {
     const Tick before = tick_of(good);
-    tell(bad, way);
+    EXPECT_EQ(outcome(tell(bad, way)), "unavailable") << way;
     ++failures;
     ASSERT_TRUE(wait_for([&] { return restarted() == failures; })) << way;
     const Tick restarted_at = tick_of(bad);
@@ -208,6 +216,46 @@ TEST_F(Battles,
   EXPECT_EQ(ahead(), before);
   EXPECT_TRUE(clients.heard(0).drops.empty());
   stop_and_verify(4);
+}
+
+TEST_F(Battles, what_a_failure_takes_with_it_is_told_and_what_is_held_or_comes_meanwhile_is_not_lost) {
+  start({{"test", "battle.count", "2"}, {"test", "battle.sync_model", "lockstep"}});
+  ASSERT_TRUE(wait_for_battles(2));
+  const BattleId bad = all()[0]->descriptor->id;
+  client::ClientOptions options;
+  options.battle = bad;
+  LiveClients clients(server_->report().quic, server_->report().pki_folder, 2, options);
+  ASSERT_TRUE(clients.run_until([&] { return clients.all_playing(); }, kPatienceS));
+  // Held for half a second; a failure falls into it.
+  world::Command command;
+  command.action = world::Action::attack;
+  command.x = 1'000;
+  command.apply_tick = static_cast<u32>(tick_of(bad) + 30);
+  clients.client(0).send(command, 1, clients.now());
+  const auto held = [&] { return server_->directory().find(bad)->counters->commands_held.value() == 1; };
+  ASSERT_TRUE(clients.run_until(held, kPatienceS));
+  std::vector<std::future<Result<void>>> told;
+  for (int i = 0; i < 100; ++i) told.push_back(tell(bad, i == 50 ? "throw" : "add 1"));
+  command.apply_tick = 0;
+  command.x = 1'000'000;
+  clients.client(1).send(command, 1, clients.now());
+  u64 added = 0;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const std::string what = outcome(std::move(told[i]));
+    EXPECT_TRUE(what == "unavailable" || (what == "ok" && i != 50)) << i << ": " << what;
+    added += what == "ok" ? 1 : 0;
+  }
+  EXPECT_EQ(restarted(), 1U);
+  EXPECT_GE(added, 80U) << "a tick takes 16 messages; those of all others are not lost";
+  // The other player's command may have been in the tick that failed: then he is told.
+  const auto expected = [&] {
+    const u64 refused = clients.client(1).statistics().commands_refused;
+    return std::to_string(added + 1'000 + (refused == 0 ? 1'000'000 : 0));
+  };
+  EXPECT_TRUE(clients.run_until([&] { return ask(bad, "sum") == expected(); }, kPatienceS))
+      << ask(bad, "sum") << " instead of " << expected();
+  EXPECT_EQ(clients.client(0).statistics().commands_refused, 0U);
+  stop_and_verify(2);
 }
 
 TEST_F(Battles, a_battle_that_fails_again_and_again_is_given_up_and_replaced) {
