@@ -31,9 +31,10 @@ struct ArenaLocker {
 class ArenaPlayer final : public Player {
  public:
   ArenaPlayer(Locker& locker, ArenaLocker& shared, const PlayerOptions& options)
-      : Player(locker, options), shared_(shared), bot_(options.seed) {}
+      : Player(locker, options), shared_(shared), seed_(options.seed), bot_(options.seed) {}
 
  private:
+  void begin() override { bot_ = arena::Bot(seed_); }
   void learn(const wire::Welcome& welcome) override;
   void see(client::Client& client) override;
   void take_turn(client::Client& client) override;
@@ -41,6 +42,7 @@ class ArenaPlayer final : public Player {
   world::Command timed(const world::Command& command, TimeNs now) override;
 
   ArenaLocker& shared_;
+  u64 seed_;
   arena::Bot bot_;
   std::shared_ptr<const ArenaLocker::Map> map_;
   std::optional<prediction::FrameSyncClient<arena::OwnMovement>> sync_;  ///< refers to map_

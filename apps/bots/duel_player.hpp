@@ -18,13 +18,15 @@ struct DuelLocker {
 class DuelPlayer final : public Player {
  public:
   DuelPlayer(Locker& locker, DuelLocker& shared, const PlayerOptions& options)
-      : Player(locker, options), shared_(shared), bot_(options.seed) {}
+      : Player(locker, options), shared_(shared), seed_(options.seed), bot_(options.seed) {}
 
  private:
+  void begin() override { bot_ = duel::Bot(seed_); }
   void learn(const wire::Welcome& welcome) override;
   void take_turn(client::Client& client) override;
 
   DuelLocker& shared_;
+  u64 seed_;
   duel::Bot bot_;
   std::optional<duel::MapDescription> map_;
 };

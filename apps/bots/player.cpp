@@ -29,6 +29,14 @@ i64 Player::longest_gap_ns(TimeNs now) const {
 }
 
 void Player::on_drop(client::Client&, transport::CloseCode, std::string_view) {
+  end_of_frames();
+}
+
+void Player::on_battle_over(client::Client&, const wire::BattleOver&) {
+  end_of_frames();
+}
+
+void Player::end_of_frames() {
   if (only_watches_) longest_gap_ns_ = longest_gap_ns(locker_.clock->now());
   last_frame_at_ = 0;
 }
@@ -40,6 +48,7 @@ void Player::on_welcome(client::Client&, const wire::Welcome& welcome) {
   }
   if (only_watches_) last_frame_at_ = locker_.clock->now();
   next_decision_ = welcome.tick + next_decision_ % decision_ticks_;
+  if (!welcome.resumed) begin();
   learn(welcome);
 }
 

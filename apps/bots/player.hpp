@@ -42,9 +42,10 @@ class Player : public client::ClientListener {
   void on_frame(client::Client& client) final;
   void on_refused(client::Client& client, const wire::Refused& refused) final;
   void on_drop(client::Client& client, transport::CloseCode code, std::string_view reason) final;
+  void on_battle_over(client::Client& client, const wire::BattleOver& over) final;
 
   bool ever_seated() const { return ever_seated_; }
-  /// The longest time without a frame while it had a session, up to `now`.
+  /// The longest time without a frame while it was in a battle, up to `now`.
   i64 longest_gap_ns(TimeNs now) const;
 
  protected:
@@ -54,6 +55,9 @@ class Player : public client::ClientListener {
   void send(client::Client& client, const world::Command& command);
 
  private:
+  void end_of_frames();
+  /// A battle that it knows nothing of yet: what it remembers is of another one.
+  virtual void begin() = 0;
   /// What the game says of its map; what cannot be read is done without.
   virtual void learn(const wire::Welcome& welcome) = 0;
   /// A frame came.

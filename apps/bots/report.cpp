@@ -63,6 +63,10 @@ std::string to_text(const BotsReport& r) {
   line("connections lost",
        fmt::format("{}, {} came back, {} of them in another seat", r.received.session_losses,
                    r.received.reconnects, r.received.seats_lost));
+  if (r.received.battles_over > 0) {
+    line("battles over",
+         fmt::format("{}, {} gone on to on the same connection", r.received.battles_over, r.received.visits));
+  }
   line("sessions lost for good", fmt::format("{}", r.lost_for_good));
   if (r.starved > 0) line("without frames", fmt::format("{} for more than 3 s", r.starved));
   if (r.never_seated > 0) line("never seated", fmt::format("{}", r.never_seated));
@@ -103,6 +107,8 @@ std::string to_json(const BotsReport& r) {
       {"connections_lost", r.received.session_losses},
       {"reconnects", r.received.reconnects},
       {"seats_lost", r.received.seats_lost},
+      {"battles_over", r.received.battles_over},
+      {"visits", r.received.visits},
       {"sessions_lost_for_good", r.lost_for_good},
       {"never_seated", r.never_seated},
       {"starved", r.starved},

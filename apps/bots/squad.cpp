@@ -145,7 +145,7 @@ void Squad::gather(bool expected) {
   for (std::size_t i = 0; i < group_->size(); ++i) {
     const client::Client& client = group_->client(i);
     if (players_[i]->longest_gap_ns(now) > kStarvedNs) ++gathered_.starved;
-    const bool gone = client.lost() || (expected && !client.playing());
+    const bool gone = client.lost() || (expected && !client.welcomed());
     if (!gone) continue;
     ++(players_[i]->ever_seated() ? gathered_.lost_for_good : gathered_.never_seated);
     ++gathered_.losses[client.last_error().empty() ? "no answer yet" : client.last_error()];

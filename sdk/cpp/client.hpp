@@ -1,7 +1,7 @@
 // One player's (or spectator's) side of a session: greets, keeps the world as the
-// server shows it, sends commands, and comes back by itself when the connection
-// or the server goes away. Sans-I/O: a Connector opens sessions, calls bring what
-// was heard, poll() does what is due. See ClientGroup for sockets.
+// server shows it, sends commands, goes on from one battle to the next, and comes back
+// by itself when the connection or the server goes away. Sans-I/O: a Connector opens sessions, calls bring
+// what was heard, poll() does what is due. See ClientGroup for sockets.
 #pragma once
 
 #include <memory>
@@ -29,11 +29,15 @@ class Client;
 struct ClientOptions {
   std::string name{};  ///< cut to what the protocol allows
   std::string game{};  ///< empty: whatever the battle plays
-  BattleId battle{};   ///< 0: any that has room
+  BattleId battle{};   ///< 0: any that has room; so it is once that battle is over
   wire::SeatKind seat = wire::SeatKind::player;
   std::optional<world::SyncModel> model{};  ///< none: as the battle is; only a spectator may choose
   std::string simulation_id{};              ///< of the simulation that this program runs; empty: none
   u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's
+  /// The session goes on when its battle ends, is left or refuses us: a further Hello
+  /// follows on it. Otherwise the server closes it, and a new one is opened.
+  bool keep_session = true;
+  /// Comes back by itself: after a lost connection, and into a next battle after one.
   bool reconnect = true;
   i64 reconnect_first_ns = 100 * kMillisecondNs;  ///< doubles with each failure, with jitter
   i64 reconnect_most_ns = 2 * kSecondNs;
@@ -51,11 +55,12 @@ enum class ClientState : u8 {
   connecting,  ///< the transport's handshake
   greeting,    ///< Hello sent, no Welcome yet
   playing,     ///< seated, or watching
+  between,     ///< the session is open, without a battle: join() or, by itself, the next Hello follows
   waiting,     ///< until it is time to connect again
   closed,      ///< left, or lost for good: see Client::lost()
 };
 
-/// Told of what happens; called from inside Client's calls. May call send() and leave().
+/// Told of what happens; called from inside Client's calls. May call send(), join() and leave().
 class ClientListener {
  public:
   virtual ~ClientListener() = default;
@@ -64,6 +69,9 @@ class ClientListener {
   /// A state frame was decoded; state() is new.
   virtual void on_frame(Client&) {}
   virtual void on_refused(Client&, const wire::Refused&) {}
+  /// The battle is over, and the session goes on without one. May call join(); when it
+  /// does not, the client joins a next battle by itself if it may (reconnect).
+  virtual void on_battle_over(Client&, const wire::BattleOver&) {}
   virtual void on_roster(Client&, const wire::Roster&) {}
   virtual void on_scoreboard(Client&, const wire::Scoreboard&) {}
   /// In lockstep: what a LockstepClient wants to hear.
@@ -90,6 +98,11 @@ class Client {
   void start(TimeNs now);
   /// Gives the seat up and closes.
   void leave(TimeNs now);
+  /// Wants a seat in `battle` (0: any that has room) from here on: on this session, if it
+  /// is open and kept, leaving the battle that is played; otherwise with the next one.
+  void join(BattleId battle, TimeNs now);
+  /// Gives the seat up and stays, without a battle, until join().
+  void leave_battle(TimeNs now);
   /// Sends a command with the next sequence and the wall time in `wall_ms`; repeats
   /// it until the server shows it. Returns the sequence, 0 when not playing.
   u32 send(world::Command command, u64 wall_ms, TimeNs now);
@@ -119,6 +132,8 @@ class Client {
   ClientState state() const { return state_; }
   bool playing() const { return state_ == ClientState::playing; }
   bool closed() const { return state_ == ClientState::closed; }
+  /// The session is open and has been in a battle, though it may be between two just now.
+  bool welcomed() const { return session_ != nullptr && welcomed_in_session_; }
   /// Closed without having left: why.
   bool lost() const { return closed() && !leaving_; }
   const std::string& last_error() const { return last_error_; }
@@ -134,7 +149,17 @@ class Client {
   const ClientStatistics& statistics() const { return statistics_; }
 
  private:
+  // A client with nothing to say acknowledges key frames at least this often (state-frame.md).
+  static constexpr i64 kAckDelayNs = 100 * kMillisecondNs;
+
   void connect(TimeNs now);
+  void say_hello(TimeNs now);
+  void step_between(TimeNs now);
+  void leave_now(TimeNs now);
+  void try_again(transport::CloseCode code, const std::string& reason, TimeNs now);
+  bool on_hello_refused(const wire::Refused& refused, TimeNs now);
+  void forget_battle(BattleId battle);
+  TimeNs after_pause(TimeNs now);
   void drop(transport::CloseCode code, const std::string& reason, TimeNs now);
   void close_session(transport::CloseCode code, std::string_view reason);
   void send_message(const wire::ClientMessage& message);
@@ -148,6 +173,7 @@ class Client {
   bool on_message(wire::Goodbye&& goodbye, TimeNs now);
   bool on_message(wire::SnapshotPart&& part, TimeNs now);
   bool on_message(wire::Ticks&& ticks, TimeNs now);
+  bool on_message(wire::BattleOver&& over, TimeNs now);
   void count_frame(u32 tick, std::size_t bytes, TimeNs now);
 
   ClientOptions options_;
@@ -157,6 +183,8 @@ class Client {
 
   ClientState state_ = ClientState::idle;
   bool leaving_ = false;
+  bool wants_battle_ = true;   ///< false after leave_battle()
+  bool join_pending_ = false;  ///< asked for while a Hello had no answer yet: follows it
   transport::Session* session_ = nullptr;
   std::optional<wire::FrameReader> reader_;
   std::unique_ptr<broadcast::StateDecoder> decoder_;
@@ -168,8 +196,8 @@ class Client {
   std::vector<std::byte> token_;  ///< for the next Hello; empty: join anew
   std::string last_error_;
 
-  TimeNs next_attempt_ = 0;
-  TimeNs lost_since_ = 0;  ///< when the seat was lost; 0 while there is one or there never was
+  TimeNs next_attempt_ = 0;  ///< to connect, or, between battles, to say Hello
+  TimeNs lost_since_ = 0;    ///< when the seat was lost; 0 while there is one or there never was
   TimeNs greeting_deadline_ = 0;
   i64 backoff_ns_ = 0;
   i64 retry_after_ns_ = 0;  ///< from a Goodbye
@@ -177,6 +205,7 @@ class Client {
   TimeNs next_ping_ = 0;
   TimeNs last_heard_ = 0;
   bool welcomed_before_ = false;
+  bool welcomed_in_session_ = false;
 
   Tick last_tick_ = 0;
   TimeNs last_frame_at_ = 0;

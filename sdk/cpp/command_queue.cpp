@@ -31,18 +31,19 @@ void CommandQueue::clear() {
 }
 
 std::size_t CommandQueue::write(MutableBytes out, std::span<const u32> key_acks, TimeNs now,
-                                const wire::SyncAck& sync) {
+                                const wire::SyncAck& sync, u8 visit) {
   if (count_ == 0) {
     deadline_ = kNever;
-    return key_acks.empty() && sync.tick == 0 ? 0
-                                              : wire::encode_command(world::Command{}, key_acks, out, sync);
+    return key_acks.empty() && sync.tick == 0
+               ? 0
+               : wire::encode_command(world::Command{}, key_acks, out, sync, visit);
   }
   std::size_t size = 0;
   const std::size_t first = count_ > kFramesPerDatagram ? count_ - kFramesPerDatagram : 0;
   for (std::size_t i = first; i < count_; ++i) {
     const bool newest = i + 1 == count_;
     size += wire::encode_command(kept_[i].command, newest ? key_acks : std::span<const u32>(),
-                                 out.subspan(size), newest ? sync : wire::SyncAck{});
+                                 out.subspan(size), newest ? sync : wire::SyncAck{}, visit);
     ++kept_[i].sends;
   }
   // Those that no longer fit and those sent often enough are let go, from the oldest on.

@@ -43,9 +43,9 @@ class CommandQueue {
   /// Writes a datagram into at least kMaxDatagramBytes, oldest command first; its
   /// size, or 0 when there is nothing to say. `key_acks` (at most
   /// wire::kMaxKeyAcks) travel with the newest command, or with one of none.
-  /// So does `sync`, unless its tick is 0.
+  /// So does `sync`, unless its tick is 0. `visit` is the Welcome's.
   std::size_t write(MutableBytes out, std::span<const u32> key_acks, TimeNs now,
-                    const wire::SyncAck& sync = {});
+                    const wire::SyncAck& sync = {}, u8 visit = 0);
 
   u32 last_sequence() const { return last_sequence_; }
   std::size_t unconfirmed() const { return count_; }

@@ -18,6 +18,9 @@ struct ClientStatistics {
   u64 session_losses = 0;  ///< sessions that ended without our doing
   u64 reconnects = 0;      ///< sessions got back after a loss: by token or by joining anew
   u64 seats_lost = 0;      ///< joined anew because the seat could not be taken again
+  u64 battles_over = 0;    ///< that ended while the session went on
+  u64 visits = 0;          ///< further battles that were joined on the same session
+  u64 frames_stale = 0;    ///< of a battle that the session had left
   i64 round_trip_ns = 0;   ///< of the newest ping
 
   void add(const ClientStatistics& other) {
@@ -32,6 +35,9 @@ struct ClientStatistics {
     session_losses += other.session_losses;
     reconnects += other.reconnects;
     seats_lost += other.seats_lost;
+    battles_over += other.battles_over;
+    visits += other.visits;
+    frames_stale += other.frames_stale;
     round_trip_ns = round_trip_ns > other.round_trip_ns ? round_trip_ns : other.round_trip_ns;
   }
 
@@ -48,6 +54,9 @@ struct ClientStatistics {
     session_losses -= earlier.session_losses;
     reconnects -= earlier.reconnects;
     seats_lost -= earlier.seats_lost;
+    battles_over -= earlier.battles_over;
+    visits -= earlier.visits;
+    frames_stale -= earlier.frames_stale;
   }
 };
 

@@ -30,13 +30,14 @@ BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
       [&](u32 slot) { processed_[slot] = battle_->seats().at<&Seat::last_sequence>(slot); });
 }
 
-void BattleActor::add(const Input& input, SessionId session) {
+bool BattleActor::add(const Input& input, SessionId session) {
   if (candidates_.size() == battle_->limits().inputs) {
     counters_->inputs_dropped.add();
-    return;
+    return false;
   }
   candidates_.push_back(input);
   candidate_sessions_.push_back(session);
+  return true;
 }
 
 bool BattleActor::plays(const Inbound& inbound) const {
@@ -129,17 +130,21 @@ void BattleActor::release_held() {
   held_.resize(kept);
 }
 
-bool BattleActor::tell(Bytes message) {
+bool BattleActor::tell(Bytes message, u64 number) {
   if (tells_ == kMaxTellsPerTick || message.size() > world::kMaxTellBytes) return false;
+  if (candidates_.size() == battle_->limits().inputs) return false;
   // What the last tick's inputs looked at is journaled by now.
-  if (tells_ == 0) told_.clear();
+  if (tells_ == 0) {
+    told_.clear();
+    tell_outcomes_.clear();
+  }
   // Most battles are never told anything. Never moved after that: candidates are views into it.
   told_.reserve(kMaxTellsPerTick * world::kMaxTellBytes);
   const std::size_t at = told_.size();
   told_.insert(told_.end(), message.begin(), message.end());
   ++tells_;
-  add({.kind = InputKind::tell, .player = kNoPlayer, .message = Bytes(told_).subspan(at)}, {});
-  return true;
+  return add({.kind = InputKind::tell, .player = kNoPlayer, .message = Bytes(told_).subspan(at)},
+             SessionId{number});
 }
 
 void BattleActor::receive_resume(const Inbound& inbound) {
@@ -186,6 +191,7 @@ void BattleActor::take_over(const BattleActor& other, bool keep_joins) {
   session_of_ = other.session_of_;
   dropped_at_ = other.dropped_at_;
   processed_ = other.processed_;
+  held_.assign(other.held_.begin(), other.held_.end());
   for (std::size_t i = 0; i < other.candidates_.size(); ++i) {
     const Input& input = other.candidates_[i];
     const SessionId session = other.candidate_sessions_[i];
@@ -245,6 +251,7 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
       break;
     case InputKind::tell:
       counters_->tells_accepted.add();
+      tell_outcomes_.push_back({session.value, world::kAccepted});
       break;
     case InputKind::leave:
       counters_->leaves.add();
@@ -280,6 +287,7 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
       break;
     case InputKind::tell:
       counters_->tells_refused.add();
+      tell_outcomes_.push_back({session.value, refused.refusal});
       break;
     case InputKind::drop:
     case InputKind::leave:

@@ -52,9 +52,18 @@ class BattleActor {
   /// many inputs as it may, further commands are dropped and counted.
   void receive(const Inbound& inbound);
 
-  /// A message from outside for the next tick. False when so many wait already that it
-  /// would have to wait for later ones: try again after the next.
-  bool tell(Bytes message);
+  /// A message from outside for the next tick; `number` names it in tell_outcomes(). False
+  /// when so many wait already that it would have to wait for later ones: try again after
+  /// the next.
+  bool tell(Bytes message, u64 number);
+
+  struct TellOutcome {
+    u64 number = 0;
+    world::Refusal refusal;
+  };
+  /// What became of the messages of the last step, or of those that a failed battle was
+  /// told: until the first one for a further tick.
+  std::span<const TellOutcome> tell_outcomes() const { return tell_outcomes_; }
 
   /// Steps the battle with what came in, and prepares notices().
   TickOutcome step();
@@ -78,8 +87,9 @@ class BattleActor {
   /// After recovery: no session is left, so every seat is dropped at the next tick.
   void drop_all();
   /// The sessions of another actor, whose battle failed and is ours now, play on here.
-  /// Commands and tells that it had taken in are refused, as they may be what it failed
-  /// on; so are, unless `keep_joins`, those who wanted to join.
+  /// Commands and tells of the tick that failed are refused, as they may be what it failed
+  /// on; so are, unless `keep_joins`, those who wanted to join. Commands that are held for
+  /// later ticks are held on.
   void take_over(const BattleActor& other, bool keep_joins);
   /// What the next step is going to be given; of one that failed, what it was given.
   std::span<const Input> candidates() const { return candidates_; }
@@ -98,7 +108,7 @@ class BattleActor {
     SessionId session;
   };
 
-  void add(const Input& input, SessionId session);
+  bool add(const Input& input, SessionId session);
   void receive_command(const Inbound& inbound);
   void release_held();
   void receive_resume(const Inbound& inbound);
@@ -113,10 +123,11 @@ class BattleActor {
   ActorOptions options_;
   std::shared_ptr<ActorCounters> counters_ = std::make_shared<ActorCounters>();
   std::vector<Input> candidates_;
-  std::vector<SessionId> candidate_sessions_;
-  std::vector<Held> held_;       ///< bounded by the inputs of a tick
-  std::vector<std::byte> told_;  ///< the messages of this tick's tells
+  std::vector<SessionId> candidate_sessions_;  ///< of a tell its number
+  std::vector<Held> held_;                     ///< bounded by the inputs of a tick
+  std::vector<std::byte> told_;                ///< the messages of this tick's tells
   std::size_t tells_ = 0;
+  std::vector<TellOutcome> tell_outcomes_;
   std::vector<SessionId> session_of_;
   std::vector<u32> processed_;
   std::vector<Tick> dropped_at_;  ///< by seat; 0 not dropped

@@ -23,7 +23,8 @@ struct BattleEntry {
   std::atomic<u32> seated{0};                     ///< by the battle's thread, after each tick
   std::atomic<u32> claimed{0};                    ///< seats that gateways asked for, without an answer yet
   std::atomic<Tick> tick{0};
-  std::atomic<bool> open{true};  ///< takes players; false: it is about to end
+  std::atomic<bool> open{true};                               ///< takes players; false: it is about to end
+  std::atomic<wire::EndCause> end{wire::EndCause::finished};  ///< of one that is not open any more
   std::atomic<u32> failures{0};  ///< times that its rules failed and it was started again
 
   bool has_room() const {

@@ -63,6 +63,7 @@ struct Gateway {
   u32 max_handshakes = 1024;
   u32 retry_threshold = 256;
   u32 handshake_timeout_s = 5;
+  u32 outside_timeout_s = 60;
   u32 idle_timeout_s = 30;
   u32 keep_alive_s = 15;
   std::string congestion = "cubic";

@@ -240,6 +240,9 @@ std::vector<Key> make_keys() {
           "address first (Retry). 0 asks always.")
       .integer<&Gateway::handshake_timeout_s>("handshake_timeout_s", 1, 60, "s",
                                               "A handshake that takes longer is ended.")
+      .integer<&Gateway::outside_timeout_s>(
+          "outside_timeout_s", 1, 3600, "s",
+          "A session may be so long between two battles; then it is closed.")
       .integer<&Gateway::idle_timeout_s>("idle_timeout_s", 2, 600, "s",
                                          "A session from which nothing is heard for so long is closed.")
       .integer<&Gateway::keep_alive_s>(

@@ -79,6 +79,11 @@ void GatewayShard::on_command(GatewaySession& session, Bytes payload) {
     return;
   }
   if (feed == nullptr) return;
+  if (acks.visit != session.visit()) {
+    // On its way since before the session came here: nothing in it is of this battle.
+    counters_.commands_stale.add();
+    return;
+  }
   if (session.state == SessionState::playing && slot->command.action != world::Action::none) {
     if (slot->command.sequence <= session.highest_sequence) {
       counters_.commands_repeated.add();
@@ -163,6 +168,13 @@ void GatewayShard::on_message(GatewaySession& session, Bytes payload) {
 }
 
 void GatewayShard::on_leave(GatewaySession& session) {
+  if (session.outlives_battle) {
+    // The battle may have ended before it: then there is nothing to leave.
+    if (session.state == SessionState::outside) return;
+    take_out(session, Departure::leave);
+    step_outside(session);
+    return;
+  }
   if (session.state == SessionState::playing) forward(session, battle::Inbound::Kind::leave);
   release(session);
   session.transport->close(CloseCode::none, "left");

@@ -9,6 +9,18 @@ namespace {
 
 using transport::CloseCode;
 
+const char* end_text(wire::EndCause cause) {
+  switch (cause) {
+    case wire::EndCause::finished:
+      return "the battle is over";
+    case wire::EndCause::ended:
+      return "the battle is over: it was ended by the server";
+    case wire::EndCause::failed:
+      return "the battle is over: its rules failed";
+  }
+  return "the battle is over";
+}
+
 /// Whose frame it is; 0 when it is too short to say. The cache checks the rest.
 BattleId battle_of(Bytes frame) {
   broadcast::BattleFrameHeader head;
@@ -86,17 +98,20 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
   const std::size_t budget =
       std::min<std::size_t>(spectator ? options_.spectator_budget_bytes : options_.datagram_budget_bytes,
                             session.transport->max_datagram_bytes());
+  std::size_t size = 0;
   if (session.lockstep != nullptr) {
     if (session.lockstep->lost(feed.ticks)) restart_lockstep(session);
     send_large_ticks(session, budget);
-    return session.lockstep->assemble(feed.ticks, datagram_, budget);
+    size = session.lockstep->assemble(feed.ticks, datagram_, budget);
+  } else {
+    if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
+    session.next_state_tick = tick + send_period_of(session);
+    size = session.view->assemble(feed.cache, datagram_, budget);
+    const bool in_company = session.behind->second > 1;
+    if (size != 0 && in_company) size = broadcast::pad_state_frame(datagram_, size, common_size(size, budget));
   }
-  if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
-  session.next_state_tick = tick + send_period_of(session);
-  const std::size_t size = session.view->assemble(feed.cache, datagram_, budget);
-  const bool in_company = session.behind->second > 1;
-  return size != 0 && in_company ? broadcast::pad_state_frame(datagram_, size, common_size(size, budget))
-                                 : size;
+  if (size != 0) wire::set_visit(datagram_, session.visit());
+  return size;
 }
 
 u32 GatewayShard::send_period_of(const GatewaySession& session) const {
@@ -164,9 +179,10 @@ void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notic
 void GatewayShard::on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick) {
   GatewaySession* const session = find(to);
   if (session == nullptr || session->state != SessionState::seating || session->feed != &feed) {
-    // It went away while the battle made room: the seat is dropped again.
+    // It went away while the battle made room. A seat taken again is kept for its ticket;
+    // of a new one nobody has a ticket.
     battle::Inbound inbound;
-    inbound.kind = battle::Inbound::Kind::drop;
+    inbound.kind = granted.resumed ? battle::Inbound::Kind::drop : battle::Inbound::Kind::leave;
     inbound.player = granted.player;
     inbound.session = to;
     forward(feed, inbound);
@@ -194,13 +210,24 @@ void GatewayShard::on_state(GatewaySession& session, const battle::StatePart& pa
 
 // ---- the end
 
+void GatewayShard::leave_ended(GatewaySession& session, wire::EndCause cause) {
+  if (!session.outlives_battle) {
+    say_goodbye(session, CloseCode::battle_over, end_text(cause), 0);
+  } else if (is_in_battle(session.state)) {
+    send(session, wire::BattleOver{session.feed->id(), session.visit(), cause, end_text(cause)});
+    take_out(session, Departure::drop);
+    step_outside(session);
+  } else {
+    refuse_hello(session, CloseCode::battle_over, end_text(cause));
+  }
+}
+
 void GatewayShard::end_battle(BattleFeed& feed) {
   feed.ended = true;
+  const wire::EndCause cause = feed.entry().end.load(std::memory_order_relaxed);
   for (auto& session : sessions_) {
     if (!session || session->feed != &feed) continue;
-    if (session->state != SessionState::closing) {
-      say_goodbye(*session, CloseCode::battle_over, "the battle is over", 0);
-    }
+    if (session->state != SessionState::closing) leave_ended(*session, cause);
     if (session->upload != nullptr) finish_upload(*session);
     session->feed = nullptr;
   }

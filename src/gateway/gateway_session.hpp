@@ -19,6 +19,7 @@ class BattleFeed;
 
 enum class SessionState : u8 {
   greeting,  ///< open; its Hello has not come
+  outside,   ///< its battle is over, was left, or refused it: a further Hello may come
   waiting,   ///< said Hello; a battle is being made for it
   seating,   ///< asked a battle for a seat; the answer comes with a battle frame
   playing,
@@ -28,8 +29,8 @@ enum class SessionState : u8 {
 
 struct GatewaySession {
   GatewaySession(SessionId session_id, transport::Session& session, const wire::FrameReaderLimits& limits,
-                 TokenBucket command_bucket)
-      : id(session_id), transport(&session), reader(limits), commands(command_bucket) {}
+                 TokenBucket command_bucket, TokenBucket hello_bucket)
+      : id(session_id), transport(&session), reader(limits), commands(command_bucket), hellos(hello_bucket) {}
 
   SessionId id;
   transport::Session* transport;
@@ -39,12 +40,16 @@ struct GatewaySession {
   world::SyncModel model = world::SyncModel::state_broadcast;
   PlayerSlot player = kNoPlayer;
   EntityId entity;
-  u32 highest_sequence = 0;  ///< of the commands handed to the battle
-  u32 excess_commands = 0;   ///< dropped by the bucket since the last full second
-  TimeNs deadline = 0;       ///< of greeting and seating
+  bool outlives_battle = false;  ///< it wants to: Hello::keeps_session
+  u32 visits = 0;                ///< battles before this one
+  u32 highest_sequence = 0;      ///< of the commands handed to the battle
+  u32 excess_commands = 0;       ///< dropped by the bucket since the last full second
+  TimeNs deadline = 0;           ///< of all states without a battle
+  TimeNs outside_since = 0;      ///< without a battle, attempts to enter one included; 0: in one, or never
   TimeNs excess_since = 0;
   wire::FrameReader reader;
   TokenBucket commands;
+  TokenBucket hellos;
   wire::Hello hello;         ///< while waiting
   bool has_claim = false;    ///< on a seat of the feed's battle, until it is answered
   Tick next_state_tick = 0;  ///< no state frame before it
@@ -53,6 +58,9 @@ struct GatewaySession {
   std::unique_ptr<LockstepView> lockstep;
   std::unique_ptr<StateUpload> upload;  ///< of its own state, after a desync
   TimeNs next_desync_report = 0;        ///< a further one before it is not recorded
+
+  /// What its datagrams say, in both directions.
+  u8 visit() const { return static_cast<u8>(visits % wire::kVisits); }
 };
 
 /// Playing or watching.

@@ -9,6 +9,9 @@ using transport::CloseCode;
 
 /// Roster changes go out, and greetings are timed, this often.
 constexpr i64 kTimerPeriodNs = 250 * kMillisecondNs;
+/// Hellos of one session, a second and at once: wire::kVisits of them must take longer than a datagram.
+constexpr u32 kHellosPerSecond = 2;
+constexpr u32 kHelloBurst = 8;
 /// For so many of them what is known of a battle is kept when nobody is in it.
 constexpr u32 kFeedRounds = 20;
 
@@ -68,7 +71,8 @@ void GatewayShard::on_open(transport::Session& session) {
   const TimeNs now = clock_.now();
   sessions_[index].emplace(make_session_id(options_.shard, generation, index), session,
                            wire::FrameReaderLimits{},
-                           TokenBucket(options_.commands_per_second, options_.command_burst, now));
+                           TokenBucket(options_.commands_per_second, options_.command_burst, now),
+                           TokenBucket(kHellosPerSecond, kHelloBurst, now));
   sessions_[index]->deadline = now + options_.greeting_timeout_ns;
   sessions_[index]->behind = &*sessions_behind_.try_emplace(session.peer()).first;
   ++sessions_[index]->behind->second;
@@ -112,8 +116,8 @@ void GatewayShard::release_claim(GatewaySession& session) {
   battle::BattleDirectory::release(session.feed->entry());
 }
 
-// Takes a session out of its battle; its seat is kept for a while.
-void GatewayShard::release(GatewaySession& session) {
+/// Takes a session out of its battle, or of the way into one. A dropped seat is kept for a while.
+void GatewayShard::take_out(GatewaySession& session, Departure how) {
   release_claim(session);
   if (session.state == SessionState::waiting) --waiting_;
   if (is_in_battle(session.state)) {
@@ -121,12 +125,32 @@ void GatewayShard::release(GatewaySession& session) {
     (session.state == SessionState::playing ? counters_.players : counters_.spectators).add(-1);
     if (session.lockstep != nullptr && !session.feed->ended) forward(session, battle::Inbound::Kind::unwatch);
     if (session.state == SessionState::playing && !session.feed->ended) {
-      forward(session, battle::Inbound::Kind::drop);
+      forward(session, how == Departure::leave ? battle::Inbound::Kind::leave : battle::Inbound::Kind::drop);
     }
+    ++session.visits;
   }
   session.view.reset();
   session.lockstep.reset();
+}
+
+void GatewayShard::release(GatewaySession& session) {
+  take_out(session, Departure::drop);
   session.state = SessionState::closing;
+}
+
+/// The session goes on without a battle. What is the battle's is forgotten; what bounds the
+/// client, its buckets and its pause after a desync report, stays as it is.
+void GatewayShard::step_outside(GatewaySession& session) {
+  if (session.upload != nullptr) finish_upload(session);
+  session.state = SessionState::outside;
+  session.feed = nullptr;
+  session.player = kNoPlayer;
+  session.entity = {};
+  session.highest_sequence = 0;
+  session.hello = {};
+  session.next_state_tick = 0;
+  if (session.outside_since == 0) session.outside_since = clock_.now();
+  session.deadline = session.outside_since + options_.outside_timeout_ns;
 }
 
 void GatewayShard::send(GatewaySession& session, const wire::ServerMessage& message) {
@@ -167,7 +191,17 @@ void GatewayShard::on_timer(TimeNs now) {
     if (session->state == SessionState::greeting) {
       counters_.closed_idle.add();
       say_goodbye(*session, CloseCode::idle, "no Hello came in time", 0);
+    } else if (session->state == SessionState::outside) {
+      counters_.closed_outside.add();
+      say_goodbye(
+          *session, CloseCode::idle,
+          "in no battle for longer than " + std::to_string(options_.outside_timeout_ns / kSecondNs) + " s",
+          0);
     } else if (session->state == SessionState::seating || session->state == SessionState::waiting) {
+      if (session->outlives_battle) {
+        refuse_hello(*session, CloseCode::battle_full, "no battle gave a seat in time; try again");
+        continue;
+      }
       counters_.closed_idle.add();
       say_goodbye(*session, CloseCode::idle, "no battle gave a seat in time; try again", 1000);
     }

@@ -37,6 +37,7 @@ struct GatewayOptions {
   u32 spectator_period_ticks = 3;
   broadcast::InterestSettings interest;
   i64 greeting_timeout_ns = 5 * kSecondNs;
+  i64 outside_timeout_ns = 60 * kSecondNs;  ///< a session may be so long between two battles
   i64 ticket_lifetime_ns = 10 * 60 * kSecondNs;
   u32 max_state_uploads = 4;  ///< of clients' own states after desyncs, at a time
 };
@@ -49,7 +50,10 @@ struct GatewayCounters {
   Counter commands_malformed, commands_limited, ring_full;
   Counter frames_malformed, messages_malformed;
   Counter hellos_refused;
+  Counter visits;          ///< further battles that sessions went on to
+  Counter commands_stale;  ///< for a battle that the session has left
   Counter closed_flood, closed_bad, closed_idle;
+  Counter closed_outside;  ///< too long between two battles
   Counter client_frames_sent, client_frames_dropped, client_frame_bytes;
   Counter battle_frames, battle_frames_malformed, laps;
   Counter desyncs;            ///< clients in lockstep that said another state hash
@@ -105,6 +109,9 @@ class GatewayShard final : public transport::SessionHandler {
   BattleFeed& feed_of(const battle::BattleDirectory::Entry& entry);
   bool forward(BattleFeed& feed, const battle::Inbound& inbound);
   void forward(GatewaySession& session, battle::Inbound::Kind kind);
+  enum class Departure : u8 { drop, leave };
+  void take_out(GatewaySession& session, Departure how);
+  void step_outside(GatewaySession& session);
   void release(GatewaySession& session);
   void release_claim(GatewaySession& session);
   void forget_unused_feeds();
@@ -114,11 +121,13 @@ class GatewayShard final : public transport::SessionHandler {
 
   // greeting.cpp
   void on_hello(GatewaySession& session, const wire::Hello& hello);
+  std::optional<BattleId> wanted_battle(GatewaySession& session, const wire::Hello& hello);
   bool find_battle(GatewaySession& session, const wire::Hello& hello);
   void wait_for_battle(GatewaySession& session, const wire::Hello& hello);
   void enter(GatewaySession& session, const wire::Hello& hello);
   void join(GatewaySession& session, const wire::Hello& hello);
   void resume(GatewaySession& session, const wire::Hello& hello);
+  bool may_greet(GatewaySession& session);
   void refuse_hello(GatewaySession& session, transport::CloseCode code, const std::string& reason);
   void admit(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
   void welcome(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
@@ -143,6 +152,7 @@ class GatewayShard final : public transport::SessionHandler {
   std::size_t assemble(GatewaySession& session, Tick tick);
   u32 send_period_of(const GatewaySession& session) const;
   void send_large_ticks(GatewaySession& session, std::size_t budget);
+  void leave_ended(GatewaySession& session, wire::EndCause cause);
   void end_battle(BattleFeed& feed);
 
   GatewayOptions options_;

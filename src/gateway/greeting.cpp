@@ -35,12 +35,33 @@ std::string model_problem(const wire::Hello& hello, const battle::BattleDescript
 
 }  // namespace
 
-void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
-  if (session.state != SessionState::greeting) {
+/// Whether a Hello makes sense now. One in a battle leaves it.
+bool GatewayShard::may_greet(GatewaySession& session) {
+  const bool answered = session.state != SessionState::seating && session.state != SessionState::waiting;
+  const bool further = session.state != SessionState::greeting;
+  if (further && !(session.outlives_battle && answered)) {
     counters_.closed_bad.add();
-    say_goodbye(session, CloseCode::bad_message, "a second Hello in one session", 0);
-    return;
+    say_goodbye(session, CloseCode::bad_message,
+                answered ? "a second Hello in a session that was to end with its battle"
+                         : "a second Hello before the first is answered",
+                0);
+    return false;
   }
+  if (!session.hellos.take(clock_.now())) {
+    counters_.closed_flood.add();
+    say_goodbye(session, CloseCode::flood, "too many Hellos in one session", 5000);
+    return false;
+  }
+  if (is_in_battle(session.state)) {
+    take_out(session, Departure::leave);
+    step_outside(session);
+  }
+  return true;
+}
+
+void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
+  if (!may_greet(session)) return;
+  session.outlives_battle = hello.keeps_session && hello.protocol == wire::kProtocolVersion;
   if (hello.protocol != wire::kProtocolVersion) {
     refuse_hello(session, CloseCode::version,
                  "protocol " + std::to_string(hello.protocol) + " is not served here; this server speaks " +
@@ -55,18 +76,42 @@ void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   if (find_battle(session, hello)) enter(session, hello);
 }
 
+/// The battle that a Hello names, by itself, by its reconnect token or by the access token; 0:
+/// any. Nothing: they name different ones, and it was refused.
+std::optional<BattleId> GatewayShard::wanted_battle(GatewaySession& session, const wire::Hello& hello) {
+  const auto name = [](BattleId battle) { return "battle " + std::to_string(battle.value); };
+  BattleId wanted = hello.battle;
+  if (!hello.reconnect_token.empty()) {
+    // Whether it is good is seen later, with what is wrong.
+    const auto ticket = tickets_.open(hello.reconnect_token, clock_.wall_now());
+    if (ticket && wanted != BattleId{} && ticket->battle != wanted) {
+      refuse_hello(
+          session, CloseCode::unauthenticated,
+          "the reconnect token is of " + name(ticket->battle) + ", the Hello asks for " + name(wanted));
+      return std::nullopt;
+    }
+    if (ticket) wanted = ticket->battle;
+  }
+  const BattleId admitted = session.transport->identity().battle;
+  if (admitted == BattleId{}) return wanted;
+  if (wanted != BattleId{} && wanted != admitted) {
+    refuse_hello(session, CloseCode::unauthenticated,
+                 "the access token admits to " + name(admitted) + " only, not to " + name(wanted));
+    return std::nullopt;
+  }
+  return admitted;
+}
+
 /// Points the session to the battle that it asks for. False: it was refused, or waits for one.
 bool GatewayShard::find_battle(GatewaySession& session, const wire::Hello& hello) {
   battle::BattleDirectory& directory = *links_.directory;
   battle::BattleDirectory::Entry entry;
-  BattleId wanted = hello.battle;
-  if (wanted == BattleId{} && !hello.reconnect_token.empty()) {
-    // The token knows; whether it is good is seen later.
-    if (const auto ticket = tickets_.open(hello.reconnect_token, clock_.wall_now())) wanted = ticket->battle;
-  }
-  if (wanted != BattleId{}) {
+  const std::optional<BattleId> named = wanted_battle(session, hello);
+  if (!named) return false;
+  if (const BattleId wanted = *named; wanted != BattleId{}) {
     entry = directory.find(wanted);
-    if (entry == nullptr || (!hello.game.empty() && hello.game != entry->descriptor->game)) {
+    if (entry == nullptr || !entry->open.load(std::memory_order_relaxed) ||
+        (!hello.game.empty() && hello.game != entry->descriptor->game)) {
       refuse_hello(session, CloseCode::no_such_battle,
                    "battle " + std::to_string(wanted.value) + " does not run here (any more)");
       return false;
@@ -74,6 +119,7 @@ bool GatewayShard::find_battle(GatewaySession& session, const wire::Hello& hello
   } else if (hello.seat == wire::SeatKind::spectator || !hello.reconnect_token.empty()) {
     for (const auto& candidate : directory.all()) {
       if (!hello.game.empty() && hello.game != candidate->descriptor->game) continue;
+      if (!candidate->open.load(std::memory_order_relaxed)) continue;
       entry = candidate;
       break;
     }
@@ -170,9 +216,8 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
                  ticket.error().message);
     return;
   }
-  if (ticket->battle != session.feed->id() || ticket->account != session.transport->identity().account) {
-    refuse_hello(session, CloseCode::unauthenticated,
-                 "the reconnect token is another player's or another battle's");
+  if (ticket->account != session.transport->identity().account) {
+    refuse_hello(session, CloseCode::unauthenticated, "the reconnect token is another player's");
     return;
   }
   battle::Inbound inbound;
@@ -195,6 +240,11 @@ void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const s
                 reason, pass->suppressed);
   }
   send(session, wire::Refused{static_cast<u16>(code), reason, 0});
+  if (session.outlives_battle) {
+    take_out(session, Departure::drop);
+    step_outside(session);
+    return;
+  }
   say_goodbye(session, code, reason, code == CloseCode::battle_full ? 5000 : 0);
 }
 
@@ -203,6 +253,8 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
   BattleFeed& feed = *session.feed;
   const u32 index = session_index(session.id);
   session.deadline = 0;
+  session.outside_since = 0;
+  if (session.visits != 0) counters_.visits.add();
   session.highest_sequence = session.player == kNoPlayer ? 0 : feed.cache.place(session.player).sequence;
   // Sessions of one battle take turns, so that they are not all sent to in one tick.
   session.next_state_tick = tick + index % send_period_of(session);
@@ -231,6 +283,7 @@ void GatewayShard::welcome(GatewaySession& session, Tick tick, u32 seat_generati
   welcome.send_period_ticks = descriptor.sync.send_period_ticks;
   welcome.simulation_id = descriptor.simulation_id;
   welcome.rules_hash = descriptor.rules_hash;
+  welcome.visit = session.visit();
   welcome.map_width = descriptor.map_size.width.raw;
   welcome.map_height = descriptor.map_size.height.raw;
   welcome.map_description = descriptor.map_description;

@@ -32,11 +32,14 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   sink.counter("drumline_commands_dropped_total", dropped, c.commands_malformed, with("reason", "malformed"));
   sink.counter("drumline_commands_dropped_total", dropped, c.commands_limited, with("reason", "limited"));
   sink.counter("drumline_commands_dropped_total", dropped, c.ring_full, with("reason", "ring_full"));
+  sink.counter("drumline_commands_dropped_total", dropped, c.commands_stale, with("reason", "stale"));
   sink.counter("drumline_wire_frames_malformed_total", "Frames that did not parse", c.frames_malformed,
                labels);
   sink.counter("drumline_messages_malformed_total", "Messages that did not verify", c.messages_malformed,
                labels);
   sink.counter("drumline_hellos_refused_total", "Sessions that were not let into a battle", c.hellos_refused,
+               labels);
+  sink.counter("drumline_session_visits_total", "Further battles that open sessions went on to", c.visits,
                labels);
   const char* const closed = "Sessions that the gateway closed, by reason";
   sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_flood, with("reason", "flood"));
@@ -44,6 +47,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                with("reason", "bad_bytes"));
   sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_idle,
                with("reason", "no_hello"));
+  sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_outside,
+               with("reason", "outside"));
   sink.counter("drumline_client_frames_sent_total", "State frames handed to transports", c.client_frames_sent,
                labels);
   sink.counter("drumline_client_frames_dropped_total", "State frames that a transport had no room for",
@@ -173,6 +178,9 @@ void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard,
   sink.counter("drumline_inputs_total", "Entries taken from the input rings", pipeline.inputs, labels);
   sink.counter("drumline_inputs_astray_total", "Entries for battles that did not run (any more)",
                pipeline.inputs_astray, labels);
+  sink.counter("drumline_tells_lost_total",
+               "Messages for battles that did not run, or of which too many waited", pipeline.tells_lost,
+               labels);
   sink.counter("drumline_battle_frame_bytes_total", "Bytes of battle frames encoded", pipeline.frame_bytes,
                labels);
   sink.counter("drumline_notices_delayed_total", "Times that a frame had no room for a notice",
@@ -321,7 +329,9 @@ Result<void> Server::open_admin() {
   sources.end_battle = [this](u64 battle) {
     return control_->dispose(BattleId{battle}, "ended through the admin endpoint");
   };
-  sources.tell = [this](u64 battle, Bytes message) { return control_->tell(BattleId{battle}, message); };
+  sources.tell = [this](u64 battle, Bytes message) {
+    return answer_in_time(control_->tell(BattleId{battle}, message));
+  };
   sources.ask = [this](u64 battle, Bytes question) {
     return answer_in_time(control_->ask(BattleId{battle}, question, clock_.now() + kAnswerTimeoutNs));
   };

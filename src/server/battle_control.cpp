@@ -252,7 +252,9 @@ void BattleControl::mend(const FailedBattle& failed) {
     given_up_.fetch_add(1, std::memory_order_relaxed);
     failed.entry->open.store(false);
     log_error("battle {} is given up: {}", id.value, why);
-    if (auto posted = mailbox.post(DisposeBattle{id, "its rules failed: " + failed.reason}); !posted) {
+    if (auto posted =
+            mailbox.post(DisposeBattle{id, "its rules failed: " + failed.reason, wire::EndCause::failed});
+        !posted) {
       log_error("battle {} cannot be ended: {}", id.value, posted.error().message);
     }
   };
@@ -338,18 +340,24 @@ Result<u32> BattleControl::shard_of(BattleId battle) const {
 Result<void> BattleControl::dispose(BattleId battle, std::string why) {
   auto shard = shard_of(battle);
   if (!shard) return std::move(shard).error();
-  return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why)});
+  return mailboxes_[*shard]->post(DisposeBattle{battle, std::move(why), wire::EndCause::ended});
 }
 
-Result<void> BattleControl::tell(BattleId battle, Bytes message) {
+std::future<Result<void>> BattleControl::tell(BattleId battle, Bytes message) {
   if (message.size() > world::kMaxTellBytes) {
-    return Error{ErrorCode::invalid_argument, "a message of " + std::to_string(message.size()) +
-                                                  " bytes for a battle; at most " +
-                                                  std::to_string(world::kMaxTellBytes) + " are possible"};
+    return answered<void>(
+        Error{ErrorCode::invalid_argument, "a message of " + std::to_string(message.size()) +
+                                               " bytes for a battle; at most " +
+                                               std::to_string(world::kMaxTellBytes) + " are possible"});
   }
   auto shard = shard_of(battle);
-  if (!shard) return std::move(shard).error();
-  return mailboxes_[*shard]->post(Tell{battle, {message.begin(), message.end()}});
+  if (!shard) return answered<void>(std::move(shard).error());
+  Tell tell{battle, {message.begin(), message.end()}, {}};
+  auto future = tell.outcome.get_future();
+  if (auto posted = mailboxes_[*shard]->post(std::move(tell)); !posted) {
+    return answered<void>(std::move(posted).error());
+  }
+  return future;
 }
 
 std::future<Result<std::vector<std::byte>>> BattleControl::ask(BattleId battle, Bytes question,

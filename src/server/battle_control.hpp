@@ -78,8 +78,10 @@ class BattleControl final : public BattleEvents {
   /// A battle of the configured kind; answers when it runs. exhausted when there are as many as may be.
   std::future<Result<BattleId>> create();
   Result<void> dispose(BattleId battle, std::string why);
-  /// A message for the battle's rules, applied at the next tick and journaled when they accept it.
-  Result<void> tell(BattleId battle, Bytes message);
+  /// A message for the battle's rules, applied at the next tick and journaled when they
+  /// accept it; answered when that is durable. refused: the rules did, and why. unavailable:
+  /// the rules failed in its tick, so it had no effect. exhausted: too many wait.
+  std::future<Result<void>> tell(BattleId battle, Bytes message);
   /// A question to the battle's rules. The answer speaks of a state that is durable; it is
   /// a timeout when there is none by `deadline` (monotonic).
   std::future<Result<std::vector<std::byte>>> ask(BattleId battle, Bytes question, TimeNs deadline);

@@ -62,6 +62,15 @@ void RunningBattle::send_state_to(SessionId session) {
   parts.push_back({session});
 }
 
+bool RunningBattle::keep_for_later(const battle::Inbound& inbound) {
+  const std::size_t players = entry->descriptor->max_players;
+  const bool command = inbound.kind == battle::Inbound::Kind::command;
+  // Seats that are given up must not be lost for want of room.
+  if (waiting.size() >= (command ? 4 : 8) * players + 16) return false;
+  waiting.push_back(inbound);
+  return true;
+}
+
 void RunningBattle::stop_sending_state_to(SessionId session) {
   std::erase_if(parts, [&](const PartFeed& feed) { return feed.session == session; });
 }

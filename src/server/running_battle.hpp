@@ -46,6 +46,7 @@ struct RunningBattle {
   bool torn = false;                    ///< … in the middle of something: nothing of them is to run again
   bool ended = false;                   ///< its last frame is to be sent
   std::string end_reason;
+  std::vector<battle::Inbound> waiting;  ///< what came since it failed
 
   explicit RunningBattle(std::size_t message_bytes) : messages(message_bytes) {}
   ~RunningBattle();
@@ -65,6 +66,8 @@ struct RunningBattle {
   /// The whole state to a session, from the next tick's end on; what it has of another is void.
   void send_state_to(SessionId session);
   void stop_sending_state_to(SessionId session);
+  /// Of one that failed. False when as much waits already as may.
+  bool keep_for_later(const battle::Inbound& inbound);
   bool relays_ticks() const { return relays > 0 || battle().info().sync.model == world::SyncModel::lockstep; }
 };
 

@@ -357,6 +357,7 @@ Result<void> Server::open_gateways() {
     identity.name = claims->name.empty() ? claims->subject : claims->name;
     identity.account = world::hash_bytes(as_bytes(claims->subject));
     identity.may_play = claims->role == auth::Role::player;
+    identity.battle = claims->battle;
     return identity;
   };
 
@@ -379,6 +380,7 @@ Result<void> Server::open_gateways() {
     // In quarters of a cell, and a quarter more, so that a cell at just that distance is in.
     options.gateway.interest.radius = 4 * values.broadcast.interest_radius + 1;
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);
+    options.gateway.outside_timeout_ns = seconds(values.gateway.outside_timeout_s);
     options.quic_address = *address;
     options.share_port = values.gateway.shards > 1;
     options.quic.tls = {pki.ca_certificate, pki.server_certificate, pki.server_key};

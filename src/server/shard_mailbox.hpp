@@ -28,12 +28,14 @@ struct InstallBattle {
 struct DisposeBattle {
   BattleId battle;
   std::string why;
+  wire::EndCause cause = wire::EndCause::ended;
 };
 
 /// A message for the rules (world::Rules::on_tell).
 struct Tell {
   BattleId battle;
   std::vector<std::byte> message;
+  std::promise<Result<void>> outcome;  ///< kept when the tick that it was applied in is durable
 };
 
 /// A question for the rules (world::Rules::on_ask). The answer comes when the state that

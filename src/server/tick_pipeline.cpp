@@ -89,8 +89,9 @@ void TickPipeline::receive_inputs() {
         last->stop_sending_state_to(inbound.session);
       } else if (inbound.kind == battle::Inbound::Kind::resend_state) {
         last->send_state_to(inbound.session);
-      } else if (last->failed && inbound.kind == battle::Inbound::Kind::command) {
-        counters_.inputs_astray.add();
+      } else if (last->failed) {
+        // What its rules left behind is not touched: the battle that replaces it gets this.
+        if (!last->keep_for_later(inbound)) counters_.inputs_astray.add();
       } else {
         last->actor->receive(inbound);
       }

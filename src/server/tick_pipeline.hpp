@@ -49,6 +49,7 @@ struct PipelineCounters {
   Counter battle_ticks;
   Counter inputs;
   Counter inputs_astray;  ///< for a battle that does not run here (any more)
+  Counter tells_lost;     ///< likewise, or of which too many waited
   Counter frames;
   Counter frame_bytes;
   Counter notices_delayed;
@@ -96,6 +97,7 @@ class TickPipeline {
   void receive(Tell& tell);
   void receive(Ask& ask);
   void receive(TakeSnapshot& take);
+  void receive_later_tells();
   void receive_inputs();
   void prefetch_after(std::size_t i) const;
   void step(RunningBattle& battle);
@@ -109,6 +111,7 @@ class TickPipeline {
   void append(const journal::RecordInfo& info, Bytes payload);
   MutableBytes open_record(std::size_t max_bytes);
   void answer_requests();
+  void answer_tells();
   void publish_frame(RunningBattle& battle);
   void publish_end(RunningBattle& battle);
   void queue_notices(RunningBattle& battle);
@@ -140,6 +143,20 @@ class TickPipeline {
   // Rare, and empty in a steady tick.
   std::vector<Ask> asks_;
   std::vector<TakeSnapshot> snapshot_requests_;
+  struct PendingTell {
+    u64 number;
+    BattleId battle;
+    std::promise<Result<void>> promise;
+  };
+  std::vector<PendingTell> tells_;  ///< in a tick, or in one that failed
+  std::vector<Tell> later_tells_;   ///< that found no room in it, or whose battle stands still
+  u64 next_tell_ = 1;
+  struct Told {
+    u64 journal_sequence;
+    std::promise<Result<void>> promise;
+    Result<void> result;
+  };
+  std::vector<Told> told_;
   struct Answer {
     u64 journal_sequence;  ///< given when this is durable
     std::promise<Result<std::vector<std::byte>>> promise;

@@ -10,14 +10,23 @@ namespace {
 
 /// Requests that one tick takes in: a flood of them delays itself and no tick.
 constexpr std::size_t kRequestsPerTick = 128;
+/// Messages that wait for a tick with room for them.
+constexpr std::size_t kLaterTells = 1024;
 
 Error not_here(BattleId battle) {
   return {ErrorCode::not_found, "battle " + std::to_string(battle.value) + " does not run here now"};
 }
 
+Error failing(BattleId battle) {
+  return {ErrorCode::unavailable, "the message had no effect, as the rules of battle " +
+                                      std::to_string(battle.value) +
+                                      " failed in its tick; tell it again if it is not the cause"};
+}
+
 }  // namespace
 
 void TickPipeline::receive_requests() {
+  if (!later_tells_.empty()) receive_later_tells();
   if (mailbox_.empty()) return;
   for (ShardRequest& request : mailbox_.take(kRequestsPerTick)) {
     std::visit([this](auto& which) { receive(which); }, request);
@@ -35,6 +44,7 @@ void TickPipeline::receive(InstallBattle& install) {
     append({journal::RecordKind::note, info.id, info.epoch, battle.tick()},
            battle::encode_text("started again at tick " + std::to_string(battle.tick())));
     install.battle->actor->take_over(*failed->actor, failed->failures <= 1);
+    for (const battle::Inbound& inbound : failed->waiting) install.battle->actor->receive(inbound);
     install.battle->relays = failed->relays;
     for (const PartFeed& feed : failed->parts) install.battle->send_state_to(feed.session);
     std::swap(install.battle->messages, failed->messages);
@@ -60,15 +70,65 @@ void TickPipeline::receive(DisposeBattle& dispose) {
   if (battle == nullptr || battle->ended) return;
   battle->ended = true;
   battle->end_reason = std::move(dispose.why);
+  battle->entry->end.store(dispose.cause, std::memory_order_relaxed);
 }
 
 void TickPipeline::receive(Tell& tell) {
   RunningBattle* const battle = find(tell.battle);
-  if (battle == nullptr || battle->failed) return;
-  if (!battle->actor->tell(tell.message)) {
-    // Its turn comes with a later tick.
-    if (auto posted = mailbox_.post(std::move(tell)); !posted) counters_.inputs_astray.add();
+  if (battle == nullptr) {
+    counters_.tells_lost.add();
+    tell.outcome.set_value(not_here(tell.battle));
+  } else if (!battle->failed && battle->actor->tell(tell.message, next_tell_)) {
+    tells_.push_back({next_tell_++, tell.battle, std::move(tell.outcome)});
+  } else if (later_tells_.size() < kLaterTells) {
+    // Its turn comes with a later tick, or when the battle has been started again.
+    later_tells_.push_back(std::move(tell));
+  } else {
+    counters_.tells_lost.add();
+    tell.outcome.set_value(
+        Error{ErrorCode::exhausted, "too many messages wait for their ticks; try again later"});
   }
+}
+
+/// Those that the last tick could not take, in the order in which they came.
+void TickPipeline::receive_later_tells() {
+  std::vector<Tell> waiting = std::exchange(later_tells_, {});
+  for (Tell& tell : waiting) receive(tell);
+}
+
+/// What became of those that were told, once that is durable. A failed battle says so when
+/// it is started again, or when it is gone.
+void TickPipeline::answer_tells() {
+  if (tells_.empty() && told_.empty()) return;
+  const u64 sequence = committer_.submitted_sequence(options_.lane);
+  std::erase_if(tells_, [&](PendingTell& tell) {
+    const RunningBattle* const battle = find(tell.battle);
+    if (battle == nullptr) {
+      counters_.tells_lost.add();
+      told_.push_back({sequence, std::move(tell.promise), not_here(tell.battle)});
+      return true;
+    }
+    if (battle->failed) return false;
+    for (const battle::BattleActor::TellOutcome& outcome : battle->actor->tell_outcomes()) {
+      if (outcome.number != tell.number) continue;
+      Result<void> result;
+      if (outcome.refusal == world::kRefusedFailed) {
+        result = failing(tell.battle);
+      } else if (!outcome.refusal.accepted()) {
+        result = Error{ErrorCode::refused, "the rules refused the message: " +
+                                               battle->entry->descriptor->refusal_name(outcome.refusal)};
+      }
+      told_.push_back({sequence, std::move(tell.promise), std::move(result)});
+      return true;
+    }
+    return false;
+  });
+  const u64 durable = committer_.durable_sequence(options_.lane);
+  std::erase_if(told_, [&](Told& told) {
+    if (told.journal_sequence > durable) return false;
+    told.promise.set_value(std::move(told.result));
+    return true;
+  });
 }
 
 void TickPipeline::receive(Ask& ask) {
@@ -80,6 +140,7 @@ void TickPipeline::receive(TakeSnapshot& take) {
 }
 
 void TickPipeline::answer_requests() {
+  answer_tells();
   const u64 sequence = committer_.submitted_sequence(options_.lane);
   const TimeNs now = clock_.now();
   for (Ask& ask : asks_) {

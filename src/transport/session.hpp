@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ids.hpp"
 #include "base/types.hpp"
 #include "env/network.hpp"
 
@@ -39,6 +40,7 @@ struct PeerIdentity {
   std::string name;      ///< certificate common name or token subject
   u64 account = 0;       ///< XXH3-64 of `name`, 0 when not authenticated
   bool may_play = true;  ///< false: may only watch (a spectator's token)
+  BattleId battle{};     ///< the one battle that it may enter (a token's claim); 0: any
 };
 /// The account number of a proven name; never 0.
 u64 account_of(std::string_view name);

@@ -21,7 +21,7 @@ const flatbuffers::Verifier::Options kVerifierLimits = [] {
 template <bool kLong>
 struct Layout {
   static constexpr u16 kVtable = 4;
-  static constexpr u16 kFields = kLong ? 13 : 9;
+  static constexpr u16 kFields = kLong ? 14 : 9;
   static constexpr u16 kAcksField = 8;
   static constexpr u16 kVtableBytes = 4 + 2 * kFields;
   static constexpr u16 kTable = kLong ? 36 : 28;
@@ -38,16 +38,17 @@ struct Layout {
   static constexpr u16 kAcksOffset = kLong ? 96 : 68;
   static constexpr u16 kAction = kAcksOffset + 4;
   static constexpr u16 kSkill = kAction + 1;
-  static constexpr u16 kEnd = kAction + 4;  // of the table; then the acks: count, values
+  static constexpr u16 kVisit = kAction + 2;  // long only
+  static constexpr u16 kEnd = kAction + 4;    // of the table; then the acks: count, values
   static_assert(kVtable + kVtableBytes <= kTable);
 
   static constexpr std::array<u8, kEnd> make_template() {
     // In the schema's order.
-    constexpr std::array<u16, 2 + 13> words = {kVtableBytes,        kEnd - kTable,        kCmdId - kTable,
-                                               kEntity - kTable,    kTarget - kTable,     kAction - kTable,
-                                               kTimestamp - kTable, kSkill - kTable,      kX - kTable,
-                                               kY - kTable,         kAcksOffset - kTable, kApplyTick - kTable,
-                                               kViewTick - kTable,  kSyncTick - kTable,   kSyncHash - kTable};
+    constexpr std::array<u16, 2 + 14> words = {
+        kVtableBytes,       kEnd - kTable,      kCmdId - kTable,      kEntity - kTable,
+        kTarget - kTable,   kAction - kTable,   kTimestamp - kTable,  kSkill - kTable,
+        kX - kTable,        kY - kTable,        kAcksOffset - kTable, kApplyTick - kTable,
+        kViewTick - kTable, kSyncTick - kTable, kSyncHash - kTable,   kVisit - kTable};
     std::array<u8, kEnd> bytes{};
     bytes[0] = kTable;  // root offset
     for (std::size_t i = 0; i < 2 + kFields; ++i) {
@@ -64,7 +65,7 @@ struct Layout {
 static_assert(kMaxCommandFrameBytes == kFrameHeaderBytes + Layout<true>::kEnd + 4 + 4 * kMaxKeyAcks);
 
 template <bool kLong>
-std::size_t encode(const world::Command& command, std::span<const u32> acks, const SyncAck& sync,
+std::size_t encode(const world::Command& command, std::span<const u32> acks, const SyncAck& sync, u8 visit,
                    MutableBytes out) {
   using L = Layout<kLong>;
   const std::size_t acks_bytes = acks.empty() ? 0 : sizeof(u32) + acks.size_bytes();
@@ -87,6 +88,7 @@ std::size_t encode(const world::Command& command, std::span<const u32> acks, con
     put(L::kViewTick, command.view_tick);
     put(L::kSyncTick, sync.tick);
     put(L::kSyncHash, sync.hash);
+    put(L::kVisit, visit);
   }
   if (acks.empty()) {
     // An absent field: its place in the vtable says 0.
@@ -120,6 +122,7 @@ DecodeStatus decode_aligned(const std::byte* bytes, std::size_t size, world::Com
   out.view_tick = in->view_tick();
   acks.sync_tick = in->sync_tick();
   acks.sync_hash = in->sync_hash();
+  acks.visit = in->visit();
   acks.count = 0;
   if (const auto* const list = in->key_acks(); list != nullptr && list->size() != 0) {
     if (list->size() > kMaxKeyAcks) return DecodeStatus::too_many_acks;
@@ -160,11 +163,12 @@ DecodeStatus decode_command(Bytes payload, world::Command& out, CommandAcks& ack
 }
 
 std::size_t encode_command(const world::Command& command, std::span<const u32> key_acks, MutableBytes out,
-                           const SyncAck& sync) {
+                           const SyncAck& sync, u8 visit) {
   if (key_acks.size() > kMaxKeyAcks) return 0;
   const bool needs_all =
-      command.apply_tick != 0 || command.view_tick != 0 || sync.tick != 0 || sync.hash != 0;
-  return needs_all ? encode<true>(command, key_acks, sync, out) : encode<false>(command, key_acks, sync, out);
+      command.apply_tick != 0 || command.view_tick != 0 || sync.tick != 0 || sync.hash != 0 || visit != 0;
+  return needs_all ? encode<true>(command, key_acks, sync, visit, out)
+                   : encode<false>(command, key_acks, sync, visit, out);
 }
 
 }  // namespace drumline::wire

@@ -24,6 +24,7 @@ inline constexpr std::size_t kMaxCommandFrameBytes = 8 + 108 + 4 * kMaxKeyAcks;
 struct CommandAcks {
   u32 sync_tick = 0;  ///< lockstep: the newest tick that he has stepped (low 32 bits); 0: none
   u64 sync_hash = 0;  ///< … and his state hash after it
+  u8 visit = 0;       ///< of the battle that the command is meant for (Welcome::visit)
   /// Key frames that he newly holds, each `stream << 8 | key` (state-frame.md).
   u32 count = 0;
   std::array<u32, kMaxKeyAcks> values;  // set up to count only
@@ -52,8 +53,9 @@ struct SyncAck {
 };
 
 /// Writes one whole frame to the start of `out` and returns its size in bytes;
-/// 0 when it does not fit or there are more than kMaxKeyAcks acknowledgements.
+/// 0 when it does not fit or there are more than kMaxKeyAcks acknowledgements. `visit`
+/// is the Welcome's.
 std::size_t encode_command(const world::Command& command, std::span<const u32> key_acks, MutableBytes out,
-                           const SyncAck& sync = {});
+                           const SyncAck& sync = {}, u8 visit = 0);
 
 }  // namespace drumline::wire

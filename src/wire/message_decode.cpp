@@ -106,6 +106,7 @@ Result<ClientMessage> take(const fb::Hello& in) {
   }
   out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
   out.rules_hash = in.rules_hash();
+  out.keeps_session = in.keeps_session();
   return taker.finish<Hello, ClientMessage>(std::move(out));
 }
 
@@ -183,6 +184,7 @@ Result<ServerMessage> take(const fb::Welcome& in) {
   if (out.send_period_ticks == 0) taker.wrong("send_period_ticks", "0; at least 1 is meant");
   out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
   out.rules_hash = in.rules_hash();
+  out.visit = taker.in_range<u8>("visit", in.visit(), kVisits - 1);
   return taker.finish<Welcome, ServerMessage>(std::move(out));
 }
 
@@ -227,6 +229,15 @@ Result<ServerMessage> take(const fb::Goodbye& in) {
               .reason = taker.text("reason", in.reason(), kMaxReasonBytes),
               .retry_after_ms = in.retry_after_ms()};
   return taker.finish<Goodbye, ServerMessage>(std::move(out));
+}
+
+Result<ServerMessage> take(const fb::BattleOver& in) {
+  Taker taker("BattleOver");
+  BattleOver out{.battle = BattleId{in.battle()},
+                 .visit = taker.in_range<u8>("visit", in.visit(), kVisits - 1),
+                 .cause = taker.in_range<EndCause>("cause", in.cause(), static_cast<u8>(EndCause::failed)),
+                 .reason = taker.text("reason", in.reason(), kMaxReasonBytes)};
+  return taker.finish<BattleOver, ServerMessage>(std::move(out));
 }
 
 Result<ServerMessage> take(const fb::SnapshotPart& in) {
@@ -316,6 +327,8 @@ Result<ServerMessage> decode_server_message(Bytes payload) {
         return take(*in->body_as_SnapshotPart());
       case fb::ServerBody::Ticks:
         return take(*in->body_as_Ticks());
+      case fb::ServerBody::BattleOver:
+        return take(*in->body_as_BattleOver());
       case fb::ServerBody::NONE:
         break;
     }

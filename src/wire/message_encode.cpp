@@ -35,7 +35,8 @@ fb::ClientBody put(Builder& b, const Hello& m, Offset<void>& body) {
   const auto token = put_bytes(b, m.reconnect_token, kMaxTokenBytes);
   const auto simulation = put_text(b, m.simulation_id, kMaxGameNameBytes);
   body = fb::CreateHello(b, m.protocol, game, m.battle.value, name, static_cast<fb::SeatKind>(m.seat), token,
-                         m.model ? static_cast<u8>(*m.model) : u8{255}, simulation, m.rules_hash)
+                         m.model ? static_cast<u8>(*m.model) : u8{255}, simulation, m.rules_hash,
+                         m.keeps_session)
              .Union();
   return fb::ClientBody::Hello;
 }
@@ -92,7 +93,7 @@ fb::ServerBody put(Builder& b, const Welcome& m, Offset<void>& body) {
   body = fb::CreateWelcome(b, m.protocol, m.session.value, m.battle.value, m.player.value, m.entity.value,
                            m.tick, m.tick_ns, m.resumed, game, build_id, m.map_width, m.map_height, map,
                            schema, events, token, static_cast<u8>(m.model), m.send_period_ticks, simulation,
-                           m.rules_hash)
+                           m.rules_hash, m.visit)
              .Union();
   return fb::ServerBody::Welcome;
 }
@@ -144,6 +145,12 @@ fb::ServerBody put(Builder& b, const SnapshotPart& m, Offset<void>& body) {
   body =
       fb::CreateSnapshotPart(b, m.tick, m.state_hash, m.info_bytes, m.total_bytes, m.offset, bytes).Union();
   return fb::ServerBody::SnapshotPart;
+}
+
+fb::ServerBody put(Builder& b, const BattleOver& m, Offset<void>& body) {
+  const auto reason = put_text(b, m.reason, kMaxReasonBytes);
+  body = fb::CreateBattleOver(b, m.battle.value, m.visit, static_cast<u8>(m.cause), reason).Union();
+  return fb::ServerBody::BattleOver;
 }
 
 fb::ServerBody put(Builder& b, const Ticks& m, Offset<void>& body) {

@@ -13,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "wire/visit.hpp"
 #include "world/sync_model.hpp"
 #include "world/world.hpp"
 
@@ -39,7 +40,7 @@ inline constexpr std::size_t kMaxTicksBytes = 256 << 10;  // of one Ticks messag
 
 enum class SeatKind : u8 { player = 0, spectator = 1 };
 
-/// First message of a session.
+/// First message of a session, and of each further battle in it.
 struct Hello {
   u16 protocol = kProtocolVersion;
   std::string game;  ///< empty: whatever the battle plays
@@ -50,8 +51,10 @@ struct Hello {
   std::optional<world::SyncModel> model{};  ///< none: as the battle is; another one is for spectators
   std::string simulation_id{};              ///< of the simulation that the client runs; empty: none
   u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's
+  bool keeps_session = false;               ///< a BattleOver or a refusal does not end the session
 };
 
+/// Gives the seat up. The session ends with it, unless its Hello said keeps_session.
 struct Leave {};
 
 struct Ping {
@@ -117,6 +120,7 @@ struct Welcome {
   u8 send_period_ticks = 1;
   std::string simulation_id;
   u64 rules_hash = 0;
+  u8 visit = 0;  ///< battles of this session before it, modulo kVisits
 };
 
 /// The Hello (cmd_id 0) or one command was refused.
@@ -177,7 +181,22 @@ struct Ticks {
   std::vector<std::byte> bytes;
 };
 
-using ServerMessage = std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye, SnapshotPart, Ticks>;
+enum class EndCause : u8 {
+  finished = 0,  ///< it came to its end
+  ended = 1,     ///< by whoever runs the server
+  failed = 2,    ///< its rules did, and it was given up
+};
+
+/// The session's battle is over; the session goes on, without one.
+struct BattleOver {
+  BattleId battle;
+  u8 visit = 0;  ///< the Welcome's: one of an earlier battle is stale
+  EndCause cause = EndCause::finished;
+  std::string reason;
+};
+
+using ServerMessage =
+    std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye, SnapshotPart, Ticks, BattleOver>;
 
 // ---- codec
 

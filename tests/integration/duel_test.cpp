@@ -6,6 +6,7 @@
 
 #include "bots/bots.hpp"
 #include "duel_view/map_description.hpp"
+#include "env/file.hpp"
 #include "support/live_clients.hpp"
 #include "support/live_server.hpp"
 #include "support/temporary_folder.hpp"
@@ -18,6 +19,8 @@ using testing::start_server;
 using testing::TemporaryFolder;
 
 constexpr double kPatienceS = 30;
+constexpr std::string_view kShortMatch =
+    "[match]\nbest_of_rounds = 1\nround_ms = 1000\nintro_ms = 160\nepilogue_ms = 160\n";
 
 // What `client` knows of a fighter, or nothing.
 std::optional<std::array<i64, duel::kFighterFieldCount>> fighter(client::Client& client, EntityId id) {
@@ -109,6 +112,34 @@ TEST(ServerDuel, bots_fight_it_out) {
   EXPECT_TRUE(report->all_well());
   EXPECT_GT(report->received.commands_sent, 10U);
   EXPECT_LT(report->received.commands_refused * 5, report->received.commands_sent);
+}
+
+TEST(ServerDuel, bots_play_one_match_after_another_on_the_connection_that_they_have) {
+  const TemporaryFolder data, elsewhere;
+  const auto files = env::make_system_files();
+  const std::string rules = elsewhere.path() + "/rules.toml";
+  ASSERT_TRUE(env::write_file_atomic(*files, rules, as_bytes(kShortMatch)).ok());
+  auto server = start_server(
+      data.path(), {{"test", "battle.rules_file", rules}, {"test", "battle.most", "8"}}, duel::duel_game());
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  bots::BotsOptions options;
+  options.url = "quic://" + (*server)->report().quic.to_string();
+  options.pki = (*server)->report().pki_folder;
+  options.game = "duel";
+  options.count = 4;
+  std::atomic<int> stop{0};
+  options.stop = &stop;
+  const env::SystemClock clock;
+  const TimeNs end = clock.now() + static_cast<TimeNs>(kPatienceS * 1e9);
+  const gateway::GatewayCounters& counters = (*server)->gateways()[0]->gateway_counters();
+  const auto report = bots::play_bots(options, [&](const bots::BotsProgress&) {
+    if (counters.visits.value() >= 12 || clock.now() > end) stop.store(1);
+  });
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_GE(report->received.visits, 12U);
+  EXPECT_EQ(report->received.session_losses, 0U);
+  EXPECT_EQ(counters.sessions_opened.value(), 4U);
+  EXPECT_GT(report->received.commands_sent, 10U);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Lockstep over real QUIC: two clients that run duel themselves, on a server that relays
 // their commands.
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -28,6 +29,8 @@ class Player final : public client::ClientListener, public lockstep::LockstepLis
 
   void on_welcome(client::Client&, const wire::Welcome& welcome) override {
     EXPECT_EQ(welcome.model, world::SyncModel::lockstep);
+    battles.push_back(welcome.battle);
+    hashes.clear();
     lockstep.begin(welcome);
   }
   void on_snapshot_part(client::Client&, const wire::SnapshotPart& part) override {
@@ -72,7 +75,14 @@ class Player final : public client::ClientListener, public lockstep::LockstepLis
   lockstep::LockstepClient lockstep;
   std::vector<Tick> started;
   std::vector<lockstep::HashMismatch> mismatches;
-  std::map<Tick, u64> hashes;
+  Tick newest() const { return hashes.empty() ? 0 : hashes.rbegin()->first; }
+  /// Every tick from `from` on to the newest was confirmed.
+  bool lacks_none_since(Tick from) const {
+    return std::distance(hashes.lower_bound(from), hashes.end()) == static_cast<i64>(newest() - from + 1);
+  }
+
+  std::map<Tick, u64> hashes;  ///< of the newest battle
+  std::vector<BattleId> battles;
   u64 commands = 0;
 
  private:
@@ -98,31 +108,31 @@ struct Match {
     client::ClientGroupOptions options;
     options.server = server->report().quic;
     options.tls = {paths.ca_certificate, paths.client_certificate, paths.client_key};
-    auto made = client::ClientGroup::create(options, *network, random, clock);
-    if (!made) {
-      ADD_FAILURE() << made.error().message;
-      return;
-    }
-    group = std::move(*made);
-    for (Player& player : players) {
+    for (std::size_t i = 0; i < players.size(); ++i) {
+      auto made = client::ClientGroup::create(options, *network, random, clock);
+      if (!made) {
+        ADD_FAILURE() << made.error().message;
+        return;
+      }
+      groups[i] = std::move(*made);
       client::ClientOptions client;
       client.ping_interval_ns = 200 * kMillisecondNs;
-      group->add(client, player);
+      groups[i]->add(client, players[i]);
+      groups[i]->start();
     }
-    group->start();
   }
+  client::Client& client(std::size_t i) { return groups[i]->client(0); }
 
   template <class Done>
   bool run_until(Done done, double seconds = 30) {
     const TimeNs end = clock.now() + static_cast<TimeNs>(seconds * 1e9);
-    while (group != nullptr && clock.now() < end && !done()) {
-      group->poll();
-      TimeNs next = clock.now() + 10 * kMillisecondNs;
+    while (groups.back() != nullptr && clock.now() < end && !done()) {
       for (std::size_t i = 0; i < players.size(); ++i) {
-        players[i].play(group->client(i));
-        next = std::min(next, players[i].lockstep.deadline());
+        if (stalled[i]) continue;
+        groups[i]->poll();
+        players[i].play(client(i));
       }
-      group->wait(next);
+      groups[0]->wait(clock.now() + 2 * kMillisecondNs);
     }
     return done();
   }
@@ -133,7 +143,8 @@ struct Match {
   std::unique_ptr<env::Network> network = env::make_system_network();
   std::unique_ptr<server::Server> server;
   std::array<Player, 2> players;
-  std::unique_ptr<client::ClientGroup> group;
+  std::array<std::unique_ptr<client::ClientGroup>, 2> groups;
+  std::array<bool, 2> stalled{};  ///< neither reads nor sends, as if the process was stopped
 };
 
 TEST(ServerLockstep, two_clients_run_the_battle_themselves_and_have_the_servers_hash_at_every_tick) {
@@ -155,6 +166,68 @@ TEST(ServerLockstep, two_clients_run_the_battle_themselves_and_have_the_servers_
     EXPECT_GT(player.lockstep.statistics().rollbacks, 0U) << "the other's commands are a surprise";
     EXPECT_LE(player.lockstep.input_delay().ticks(), 12U) << "3 on an idle machine";
   }
+}
+
+TEST(ServerLockstep, a_player_who_stalls_holds_nobody_up_and_is_resynchronised_when_he_is_back) {
+  Match match(duel::duel_game());
+  Player& going = match.players[0];
+  Player& stalled = match.players[1];
+  ASSERT_TRUE(match.run_until([&] { return going.hashes.size() >= 100 && stalled.hashes.size() >= 100; }));
+  const Tick from = going.newest(), stalled_at = stalled.newest();
+  const u64 commands = going.commands;
+  match.stalled[1] = true;
+  // All of it while the other does nothing at all, and for longer than one may be behind.
+  const Tick until = from + 400;
+  ASSERT_TRUE(match.run_until([&] { return going.newest() >= until; }));
+  EXPECT_TRUE(going.lacks_none_since(from));
+  EXPECT_GT(going.commands, commands + 10) << "his commands are applied as before";
+  EXPECT_EQ(stalled.newest(), stalled_at);
+
+  match.stalled[1] = false;
+  ASSERT_TRUE(
+      match.run_until([&] { return stalled.started.size() >= 2 && stalled.newest() >= until + 100; }));
+  EXPECT_TRUE(stalled.lacks_none_since(stalled.started.back() + 1));
+  EXPECT_TRUE(going.lacks_none_since(from));
+  for (auto tick = stalled.hashes.lower_bound(until); tick != stalled.hashes.end(); ++tick) {
+    if (!going.hashes.contains(tick->first)) continue;
+    ASSERT_EQ(tick->second, going.hashes[tick->first]) << tick->first;
+  }
+  EXPECT_EQ(match.client(1).statistics().session_losses, 0U);
+  EXPECT_TRUE(going.mismatches.empty() && stalled.mismatches.empty());
+  EXPECT_EQ(going.started.size(), 1U);
+}
+
+TEST(ServerLockstep, players_go_on_to_the_next_battle_on_the_same_session) {
+  Match match(duel::duel_game());
+  const auto played = [&](std::size_t battles) {
+    return [&match, battles] {
+      return std::ranges::all_of(match.players, [&](const Player& player) {
+        return player.battles.size() == battles && player.hashes.size() >= 100;
+      });
+    };
+  };
+  ASSERT_TRUE(match.run_until(played(1)));
+  const BattleId first = match.players[0].battles[0];
+  ASSERT_TRUE(match.server->control().dispose(first, "the next one").ok());
+  ASSERT_TRUE(match.run_until(played(2)));
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Player& player = match.players[i];
+    EXPECT_NE(player.battles[1], first);
+    EXPECT_EQ(player.started.size(), 2U);
+    EXPECT_TRUE(player.mismatches.empty());
+    EXPECT_TRUE(player.lacks_none_since(player.started[1] + 1));
+    EXPECT_EQ(match.client(i).statistics().visits, 1U);
+    EXPECT_EQ(match.client(i).statistics().session_losses, 0U);
+  }
+  EXPECT_EQ(match.players[0].battles[1], match.players[1].battles[1]);
+  for (const auto& [tick, hash] : match.players[0].hashes) {
+    const auto other = match.players[1].hashes.find(tick);
+    if (other == match.players[1].hashes.end()) continue;
+    ASSERT_EQ(other->second, hash) << tick;
+  }
+  const gateway::GatewayCounters& counters = match.server->gateways()[0]->gateway_counters();
+  EXPECT_EQ(counters.desyncs.value(), 0U);
+  EXPECT_EQ(counters.sessions_opened.value(), 2U);
 }
 
 TEST(ServerLockstep, a_client_that_goes_another_way_is_written_down_and_given_the_state_anew) {

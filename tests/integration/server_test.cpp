@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "auth/token.hpp"
 #include "recovery/verify.hpp"
 #include "support/live_clients.hpp"
 #include "support/live_server.hpp"
@@ -156,6 +157,47 @@ TEST(Server, a_client_without_a_certificate_is_refused_and_the_others_play_on) {
   EXPECT_TRUE(stranger.heard(0).welcomes.empty());
   const u64 before = honest.heard(0).frames;
   EXPECT_TRUE(honest.run_until([&] { return honest.heard(0).frames > before + 20; }, kPatienceS));
+}
+
+TEST(Server, a_token_for_one_battle_does_not_open_another) {
+  const TemporaryFolder data;
+  auto server = start_server(data.path(), {{"test", "battle.count", "2"}});
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  const server::StartReport& report = (*server)->report();
+  env::SystemClock clock;
+  env::SystemRandom random;
+  const auto key = auth::TokenKey::load(transport::pki_paths(report.pki_folder).token_key);
+  ASSERT_TRUE(key.ok()) << key.error().message;
+  const std::unique_ptr<env::Network> network = env::make_system_network();
+  client::ClientGroupOptions options;
+  options.server = report.websocket;
+  options.transport = transport::TransportKind::websocket;
+  options.token = [&]() -> Result<std::string> {
+    auth::TokenClaims claims;
+    claims.subject = "ann";
+    claims.battle = BattleId{2};
+    claims.issued_at_s = clock.wall_now() / kSecondNs;
+    claims.expires_at_s = claims.issued_at_s + 60;
+    return key->issue(claims);
+  };
+  auto group = client::ClientGroup::create(options, *network, random, clock);
+  ASSERT_TRUE(group.ok()) << group.error().message;
+  testing::Heard refused, seated;
+  client::ClientOptions wrong;
+  wrong.battle = BattleId{1};
+  (*group)->add(wrong, refused);
+  (*group)->add({}, seated);
+  (*group)->start();
+  const TimeNs end = clock.now() + 30 * kSecondNs;
+  while (clock.now() < end && (refused.drops.empty() || seated.welcomes.empty())) {
+    (*group)->poll();
+    (*group)->wait(clock.now() + 5 * kMillisecondNs);
+  }
+  ASSERT_FALSE(refused.refused.empty());
+  EXPECT_EQ(refused.refused[0].reason, "the access token admits to battle 2 only, not to battle 1");
+  EXPECT_TRUE((*group)->client(0).lost());
+  ASSERT_FALSE(seated.welcomes.empty());
+  EXPECT_EQ(seated.welcomes[0].battle, BattleId{2}) << "the only one that it may enter";
 }
 
 TEST(Server, another_game_is_served_without_a_line_changed_in_the_engine) {

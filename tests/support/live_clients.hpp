@@ -19,6 +19,7 @@ namespace drumline::testing {
 struct Heard : client::ClientListener {
   std::vector<wire::Welcome> welcomes;
   std::vector<wire::Refused> refused;
+  std::vector<wire::BattleOver> overs;
   std::vector<std::string> drops;
   std::vector<transport::CloseCode> drop_codes;
   u64 frames = 0;
@@ -31,6 +32,7 @@ struct Heard : client::ClientListener {
     newest_tick = std::max(newest_tick, client.tick());
   }
   void on_refused(client::Client&, const wire::Refused& message) override { refused.push_back(message); }
+  void on_battle_over(client::Client&, const wire::BattleOver& over) override { overs.push_back(over); }
   void on_roster(client::Client&, const wire::Roster&) override { has_roster = true; }
   void on_drop(client::Client&, transport::CloseCode code, std::string_view reason) override {
     drop_codes.push_back(code);

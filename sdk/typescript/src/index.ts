@@ -5,6 +5,7 @@ export {
   RefusedError,
   type CommandOptions,
   type ConnectionState,
+  type NextBattle,
   type ReconnectOptions,
 } from "./room-options";
 export {

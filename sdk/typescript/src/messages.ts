@@ -13,6 +13,7 @@ import {
 } from "../generated/client_message_generated";
 import { CombatCommand } from "../generated/combat_command_generated";
 import {
+  BattleOver,
   Goodbye,
   Pong,
   Refused,
@@ -56,6 +57,8 @@ export interface HelloFields {
   model?: SyncModel;
   /** Of the simulation that the client runs itself. */
   simulationId?: string;
+  /** The session outlives its battle: a BattleOver comes instead of its end. */
+  keepsSession?: boolean;
 }
 
 /** In lockstep: the own state after `tick` is another than the server's. */
@@ -96,6 +99,8 @@ export interface CommandFields {
   /** The tick that the sender was shown; 0: unknown. */
   viewTick: number;
   sync?: SyncAck;
+  /** The Welcome's. */
+  visit?: number;
 }
 
 export interface FieldSchema {
@@ -137,6 +142,8 @@ export interface WelcomeMessage {
   simulationId: string;
   rulesHash: bigint;
   model: SyncModel;
+  /** Battles of this session before it, modulo 16: what its state frames say. */
+  visit: number;
 }
 export interface RefusedMessage {
   type: "refused";
@@ -190,6 +197,15 @@ export interface TicksMessage {
   firstTick: number;
   bytes: Uint8Array;
 }
+/** The session's battle is over; the session goes on. */
+export interface BattleOverMessage {
+  type: "battle_over";
+  battle: bigint;
+  visit: number;
+  /** It came to its end; whoever runs the server ended it; its rules failed. */
+  cause: "finished" | "ended" | "failed";
+  reason: string;
+}
 export type ServerMessageFields =
   | WelcomeMessage
   | RefusedMessage
@@ -198,7 +214,8 @@ export type ServerMessageFields =
   | PongMessage
   | GoodbyeMessage
   | SnapshotPartMessage
-  | TicksMessage;
+  | TicksMessage
+  | BattleOverMessage;
 
 function clientMessage(type: ClientBody, build: (builder: flatbuffers.Builder) => number): Uint8Array {
   const builder = new flatbuffers.Builder(256);
@@ -222,6 +239,7 @@ export function encodeHello(hello: HelloFields): Uint8Array {
     if (token) Hello.addReconnectToken(builder, token);
     if (hello.model !== undefined) Hello.addModel(builder, hello.model);
     if (simulation) Hello.addSimulationId(builder, simulation);
+    Hello.addKeepsSession(builder, hello.keepsSession ?? false);
     return Hello.endHello(builder);
   });
 }
@@ -274,6 +292,7 @@ export function encodeCommand(command: CommandFields): Uint8Array {
     CombatCommand.addSyncTick(builder, command.sync.tick);
     CombatCommand.addSyncHash(builder, command.sync.hash);
   }
+  CombatCommand.addVisit(builder, command.visit ?? 0);
   builder.finish(CombatCommand.endCombatCommand(builder));
   return builder.asUint8Array();
 }
@@ -328,6 +347,7 @@ function readWelcome(body: Welcome): WelcomeMessage {
     simulationId: body.simulationId() ?? "",
     rulesHash: body.rulesHash(),
     model: body.model() as number as SyncModel,
+    visit: body.visit(),
   };
 }
 
@@ -391,6 +411,17 @@ export function decodeServerMessage(payload: Uint8Array): ServerMessageFields | 
     case ServerBody.Ticks: {
       const body: Ticks = message.body(new Ticks());
       return { type: "ticks", firstTick: Number(body.firstTick()), bytes: copy(body.bytesArray()) };
+    }
+    case ServerBody.BattleOver: {
+      const body: BattleOver = message.body(new BattleOver());
+      const causes = ["finished", "ended", "failed"] as const;
+      return {
+        type: "battle_over",
+        battle: body.battle(),
+        visit: body.visit(),
+        cause: causes[body.cause()] ?? "ended",
+        reason: body.reason() ?? "",
+      };
     }
     default:
       return null;

@@ -23,7 +23,8 @@ export enum CloseCode {
   battle_over = 15,
 }
 
-export type ConnectionState = "connecting" | "connected" | "reconnecting" | "left";
+/** "between": connected, and in no battle. */
+export type ConnectionState = "connecting" | "connected" | "between" | "reconnecting" | "left";
 
 export interface CommandOptions {
   /** Direction or aim, −1 … 1 each; sent in 1/32767ths. */
@@ -54,6 +55,12 @@ export interface ReconnectOptions {
   maxDelayMs: number;
   /** When the battle is over, goes on in another one that has room; false: the room ends. */
   nextBattle: boolean;
+}
+
+export interface NextBattle {
+  /** A certain battle; 0 or none: any that has room. */
+  battle?: bigint;
+  seat?: Seat;
 }
 
 export class RefusedError extends Error {

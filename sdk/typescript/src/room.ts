@@ -1,4 +1,5 @@
-// A seat in a battle, kept through lost connections.
+// A seat in a battle, kept through lost connections; and, on the same connection, in
+// the battles that follow it.
 import { CommandTimer } from "./command-timer";
 import { Signal } from "./emitter";
 import { encodeFrame, FrameReader } from "./frame";
@@ -10,6 +11,7 @@ import {
   encodeLeave,
   encodePing,
   NO_PLAYER,
+  type BattleOverMessage,
   type RosterEntry,
   type RosterMessage,
   type ScoreboardMessage,
@@ -20,7 +22,14 @@ import type { BattleView } from "./battle-view";
 import type { LockstepState } from "./lockstep";
 import type { PredictedCommand, Shown } from "./prediction";
 import { RoomLockstep } from "./room-lockstep";
-import { CloseCode, RefusedError, type CommandOptions, type ConnectionState, type RoomOptions } from "./room-options";
+import {
+  CloseCode,
+  RefusedError,
+  type CommandOptions,
+  type ConnectionState,
+  type NextBattle,
+  type RoomOptions,
+} from "./room-options";
 import { RoomPrediction } from "./room-prediction";
 import type { SimulationModule } from "./simulation";
 import { StateDecoder, type GameEvent } from "./state-decoder";
@@ -74,8 +83,15 @@ export class Room {
   private readonly leaving = new Signal<[number, string]>();
   private readonly dropping = new Signal<[string]>();
   private readonly returning = new Signal<[boolean]>();
+  private readonly ending = new Signal<[BattleOverMessage]>();
 
   private transport: Transport | null = null;
+  /** The one that brought the last Welcome. */
+  private greeted: Transport | null = null;
+  /** A Hello has no answer yet. */
+  private greeting = false;
+  /** False: the room stays between battles until join(). */
+  private wantsBattle = true;
   private reader = new FrameReader();
   private token: Uint8Array | undefined;
   private nextCommand = 1;
@@ -162,6 +178,13 @@ export class Room {
     return this.returning.add(handler);
   }
 
+  /** The battle is over and the connection stays. A handler may join() another one;
+   * if none does, the room goes on to any that has room by itself, if it may reconnect, or
+   * ends (ReconnectOptions.nextBattle). */
+  onBattleOver(handler: (over: BattleOverMessage) => void): () => void {
+    return this.ending.add(handler);
+  }
+
   /** "move", "turn", "attack" or "skill". False when it could not be sent now. */
   send(type: string, options: CommandOptions = {}): boolean {
     const action = actions[type];
@@ -211,7 +234,36 @@ export class Room {
     return this.lockstep.state;
   }
 
-  /** Gives the seat up. */
+  /**
+   * Goes on to another battle on the same connection, leaving the one that is played.
+   * Resolves with its Welcome; a refusal is a RefusedError, and the room is then between battles.
+   */
+  join(next: NextBattle = {}): Promise<void> {
+    if (this.connection !== "connected" && this.connection !== "between") {
+      return Promise.reject(new Error(`the room is ${this.connection}`));
+    }
+    if (this.greeting) return Promise.reject(new Error("the room is joining a battle already"));
+    clearTimeout(this.retry);
+    this.token = undefined;
+    this.wantsBattle = true;
+    this.options.battle = next.battle ?? 0n;
+    this.options.seat = next.seat ?? this.options.seat;
+    return new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+      this.greet();
+    });
+  }
+
+  /** Gives the seat up and stays connected, for a while, until join(). */
+  leaveBattle(): void {
+    if (this.connection !== "connected") return;
+    this.sendFrame(encodeLeave());
+    this.connection = "between";
+    this.token = undefined;
+    this.wantsBattle = false;
+  }
+
+  /** Gives the seat up and ends the room. */
   leave(): void {
     if (this.connection === "connected") this.sendFrame(encodeLeave());
     this.finish(CloseCode.none, "left");
@@ -243,6 +295,7 @@ export class Room {
       applyTick: ticks?.applyTick ?? 0,
       viewTick: ticks?.viewTick ?? 0,
       sync: this.lockstep.sync,
+      visit: this.welcome.visit,
     });
     if (!this.sendFrame(payload)) {
       if (ticks) this.onCommandRefused(command.sequence);
@@ -290,9 +343,7 @@ export class Room {
       const transport = this.options.connect(address, {
         onOpen: () => {
           this.lastHeardMs = performance.now();
-          const { game, battle, name, seat, model, simulation } = this.options;
-          const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
-          this.sendFrame(encodeHello({ ...hello, reconnectToken: this.token }));
+          this.greet();
         },
         onReliable: (bytes) => this.guard(() => this.reader.feed(bytes, (payload) => this.onFrame(payload)), bytes),
         onDatagram: (bytes) => this.guard(() => this.onDatagram(bytes), bytes),
@@ -303,11 +354,19 @@ export class Room {
       });
       this.transport = transport;
       timeout = setTimeout(() => {
-        if (this.transport === transport && this.connection !== "connected") transport.close();
+        if (this.transport === transport && this.greeted !== transport) transport.close();
       }, WELCOME_TIMEOUT_MS);
     } catch (error) {
       this.lost((error as Error).message);
     }
+  }
+
+  private greet(): void {
+    if (this.connection === "connected") this.connection = "between";
+    this.greeting = true;
+    const { game, battle, name, seat, model, simulation } = this.options;
+    const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
+    this.sendFrame(encodeHello({ ...hello, reconnectToken: this.token, keepsSession: true }));
   }
 
   private guard(read: () => void, bytes: Uint8Array): void {
@@ -325,6 +384,8 @@ export class Room {
 
   private onDatagram(bytes: Uint8Array): void {
     if (this.connection !== "connected") return;
+    // Late ones of a battle that was left.
+    if (bytes.length >= 2 && bytes[1] >> 4 !== this.welcome.visit) return;
     if (bytes[0] === LOCKSTEP_FRAME_KIND) this.lockstep.onFrame(bytes, performance.now());
     else this.onStateFrame(bytes);
   }
@@ -359,6 +420,9 @@ export class Room {
       case "ticks":
         this.lockstep.onMessage(message);
         return;
+      case "battle_over":
+        if (!this.onBattleEnd(message)) return;
+        break;
       case "roster":
         this.onRoster(message);
         break;
@@ -386,6 +450,9 @@ export class Room {
 
   private onWelcome(welcome: WelcomeMessage): void {
     const first = this.welcome === undefined;
+    const sameConnection = this.greeted === this.transport;
+    this.greeted = this.transport;
+    this.greeting = false;
     this.welcome = welcome;
     if (welcome.reconnectToken.length > 0) this.token = welcome.reconnectToken;
     this.state = new StateDecoder(welcome.schema, welcome.eventNames, welcome.tick);
@@ -393,12 +460,17 @@ export class Room {
     this.connection = "connected";
     this.attempts = 0;
     this.retryAfterMs = 0;
+    this.lastReason = "";
+    if (!welcome.resumed) {
+      this.roster.clear();
+      this.scoreboard = null;
+    }
     this.pings.clear();
     this.timer.reset();
     this.prediction.begin(welcome);
     this.lockstep.begin(welcome);
     this.ticker ??= setInterval(() => this.onTimer(), ACK_INTERVAL_MS / 2);
-    if (first) {
+    if (first || sameConnection) {
       this.settle?.resolve();
       this.settle = null;
     } else {
@@ -418,29 +490,60 @@ export class Room {
   private onHelloRefused(code: number, reason: string): void {
     this.lastCode = -1;
     this.lastReason = reason;
+    this.greeting = false;
     if (this.settle) {
-      this.settle.reject(new RefusedError(code, reason));
+      const { reject } = this.settle;
       this.settle = null;
-      this.finish(CloseCode.none, reason);
+      if (this.welcome === undefined) this.finish(CloseCode.none, reason);
+      else this.wantsBattle = false;
+      reject(new RefusedError(code, reason));
       return;
     }
     // The old seat is gone: the next attempt asks for a new one.
     this.token = undefined;
-    this.transport?.close();
+    if (this.connection !== "between") this.transport?.close();
+    else if (this.attempts++ >= this.options.reconnect.maxAttempts) this.finish(code, reason);
+    else this.retry = setTimeout(() => this.greet(), this.backoffMs());
+  }
+
+  /** False when it is of a battle that was left before. */
+  private onBattleEnd(over: BattleOverMessage): boolean {
+    if (this.connection !== "connected" || over.visit !== this.welcome.visit) return false;
+    this.connection = "between";
+    this.token = undefined;
+    this.options.battle = 0n;
+    this.attempts = 0;
+    this.ending.emit(over);
+    // A handler may have joined another one, or left.
+    if (this.connection === "between" && !this.greeting) {
+      const { maxAttempts, nextBattle } = this.options.reconnect;
+      if (!nextBattle) this.finish(CloseCode.battle_over, over.reason);
+      else if (maxAttempts > 0) this.greet();
+      else this.wantsBattle = false;
+    }
+    return true;
+  }
+
+  private backoffMs(): number {
+    const { firstDelayMs, maxDelayMs } = this.options.reconnect;
+    const backoff = Math.min(maxDelayMs, firstDelayMs * 1.7 ** Math.min(this.attempts, 20));
+    return Math.max(this.retryAfterMs, backoff * (0.7 + 0.6 * Math.random()));
   }
 
   private onTimer(): void {
-    if (this.connection !== "connected") return;
+    if (this.connection !== "connected" && this.connection !== "between") return;
     const now = performance.now();
     if (now - this.lastHeardMs > SILENCE_LIMIT_MS) {
       this.lastReason = "the server went silent";
       this.transport?.close();
       return;
     }
-    // Where nothing is drawn, as in a page behind another.
-    if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
-    const hasAcks = this.state.hasAcks || this.lockstep.sync !== undefined;
-    if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
+    if (this.connection === "connected") {
+      // Where nothing is drawn, as in a page behind another.
+      if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
+      const hasAcks = this.state.hasAcks || this.lockstep.sync !== undefined;
+      if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
+    }
     const runsAhead = this.prediction.running || this.lockstep.running;
     if (now - this.lastPingMs >= (runsAhead ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
       this.lastPingMs = now;
@@ -453,6 +556,8 @@ export class Room {
   private onTransportClosed(code: number, reason: string): void {
     this.transport = null;
     if (this.isLeft()) return;
+    clearTimeout(this.retry);
+    this.greeting = false;
     if (this.lastCode < 0 && code >= WEBSOCKET_CODE_BASE && code < WEBSOCKET_CODE_BASE + 100) {
       this.lastCode = code - WEBSOCKET_CODE_BASE;
     }
@@ -460,29 +565,29 @@ export class Room {
     const isOver = this.lastCode === CloseCode.battle_over;
     // The old seat is gone with it.
     if (isOver) this.token = undefined;
-    const isFinal = FINAL_CODES.has(this.lastCode) || (isOver && !this.options.reconnect.nextBattle);
+    const stays = this.connection === "between" && !this.wantsBattle;
+    const isFinal = FINAL_CODES.has(this.lastCode) || stays || (isOver && !this.options.reconnect.nextBattle);
     if (isFinal) this.finish(this.lastCode, why);
     else this.lost(why);
   }
 
   private lost(reason: string): void {
-    const { maxAttempts, firstDelayMs, maxDelayMs } = this.options.reconnect;
-    if (this.settle) {
-      this.settle.reject(new Error(reason));
-      this.settle = null;
+    const { maxAttempts } = this.options.reconnect;
+    const settle = this.settle;
+    this.settle = null;
+    settle?.reject(new Error(reason));
+    if (settle && this.welcome === undefined) {
       this.finish(this.lastCode < 0 ? CloseCode.internal : this.lastCode, reason);
       return;
     }
-    if (this.connection === "connected") this.attempts = 0;
+    if (this.connection === "connected" || this.connection === "between") this.attempts = 0;
     if (this.attempts >= maxAttempts) {
       this.finish(this.lastCode < 0 ? CloseCode.internal : this.lastCode, reason);
       return;
     }
     this.connection = "reconnecting";
     this.dropping.emit(reason);
-    const backoff = Math.min(maxDelayMs, firstDelayMs * 1.7 ** Math.min(this.attempts, 20));
-    const delay = Math.max(this.retryAfterMs, backoff * (0.7 + 0.6 * Math.random()));
-    this.retry = setTimeout(() => void this.attempt(), delay);
+    this.retry = setTimeout(() => void this.attempt(), this.backoffMs());
   }
 
   private isLeft(): boolean {
@@ -492,6 +597,8 @@ export class Room {
   private finish(code: number, reason: string): void {
     if (this.isLeft()) return;
     this.connection = "left";
+    this.settle?.reject(new RefusedError(code, reason));
+    this.settle = null;
     clearInterval(this.ticker);
     clearTimeout(this.retry);
     this.transport?.close();

@@ -126,6 +126,75 @@ test("events are told by their names", async () => {
   assert.equal(shot.b, 22 * 32);
 });
 
+test("when its battle is over a room goes on to the next one on the same connection", async () => {
+  const mock = await server(new PretendedArena(3));
+  const room = await enter(mock, { name: "Fay" });
+  const overs = [];
+  const trouble = [];
+  room.onBattleOver((over) => overs.push(over));
+  room.onDrop((reason) => trouble.push(reason));
+  room.onReconnect(() => trouble.push("reconnected"));
+  assert.ok(room.send("move", { x: 1 }));
+  for (let visit = 1; visit <= 3; visit++) {
+    mock.endBattle();
+    await until("the next battle", () => room.welcome.visit === visit && room.connection === "connected");
+    assert.equal(room.welcome.battle, BigInt(visit + 1));
+    const own = await until("the own entity", () => room.state.find(room.entityId));
+    const x = own.values[0];
+    assert.ok(room.send("move", { x: mock.arena.size / 2 > x ? 1 : -1, y: 0 }));
+    await until("movement", () => Math.abs(own.values[0] - x) > 1);
+  }
+  assert.deepEqual(overs.map((over) => [over.cause, over.visit]), [["finished", 0], ["finished", 1], ["finished", 2]]);
+  assert.deepEqual(trouble, []);
+  assert.equal(mock.sessions.size, 1);
+});
+
+test("a state frame of the battle before is passed over", async () => {
+  const mock = await server(new PretendedArena(3));
+  const room = await enter(mock, { seat: "spectator" });
+  mock.endBattle();
+  await until("the next battle", () => room.welcome.visit === 1 && room.connection === "connected");
+  const [session] = mock.sessions;
+  session.visit = 0; // what it sends from here on looks late
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const { tick } = room.state;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(room.state.tick, tick);
+  session.visit = 1;
+  await until("the state", () => room.state.tick > tick);
+});
+
+test("a room leaves for a battle that it names, is refused, and asks again", async () => {
+  const mock = await server(new PretendedArena(0));
+  const room = await enter(mock, { name: "Gil" });
+  await room.join({ battle: 7n });
+  assert.equal(mock.hellos.at(-1).battle, 7n);
+  assert.equal(room.welcome.visit, 1);
+  mock.refuses = "battle 9 does not run here";
+  await assert.rejects(room.join({ battle: 9n }), /battle 9 does not run here/);
+  assert.equal(room.connection, "between");
+  assert.equal(room.send("move", { x: 1 }), false);
+  mock.refuses = null;
+  await room.join();
+  assert.equal(room.connection, "connected");
+  room.leaveBattle();
+  assert.equal(room.connection, "between");
+  await room.join({ seat: "spectator" });
+  assert.ok(room.isSpectator);
+  assert.equal(mock.sessions.size, 1);
+});
+
+test("a room that is full of patience says Hello again when the next battle has no seat", async () => {
+  const mock = await server(new PretendedArena(0));
+  const room = await enter(mock, { name: "Hal" });
+  mock.refuses = "every seat is taken";
+  mock.endBattle();
+  await until("three refusals", () => mock.hellos.length >= 4);
+  mock.refuses = null;
+  await until("a seat", () => room.connection === "connected");
+  assert.equal(mock.sessions.size, 1);
+});
+
 test("a name is cut to 23 bytes, never inside a character", () => {
   assert.equal(fitName("  Ada "), "Ada");
   assert.equal(fitName("a".repeat(40)).length, 23);

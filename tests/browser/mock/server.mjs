@@ -29,6 +29,8 @@ export class MockServer {
     this.streams = new Map();
     this.framesSent = 0;
     this.seats = new Map(); // reconnect token -> player
+    this.battle = 1;
+    this.refuses = null; // the next Hellos, with this reason
   }
 
   async listen(httpPort = 0, socketPort = 0) {
@@ -103,7 +105,7 @@ export class MockServer {
 
   onSocket(socket, request) {
     if (!new URL(request.url, "ws://x").searchParams.get("token")) return socket.close(4007, "unauthenticated: no token");
-    const session = { socket, player: null, held: new Map(), commandId: 0, reader: new FrameReader(), welcomed: false };
+    const session = { socket, player: null, held: new Map(), commandId: 0, reader: new FrameReader(), welcomed: false, visit: 0, keeps: false };
     this.sessions.add(session);
     socket.on("message", (data) => {
       try {
@@ -132,6 +134,7 @@ export class MockServer {
       return;
     }
     const command = wire.CombatCommand.getRootAsCombatCommand(buffer);
+    if (command.visit() !== session.visit) return;
     for (const ack of command.keyAcksArray() ?? []) session.held.set(Math.floor(ack / 256), ack % 256);
     if (!session.player || command.action() === 4 || command.cmdId() <= session.player.command) return;
     session.player.command = command.cmdId();
@@ -142,11 +145,41 @@ export class MockServer {
     this.arena.order(() => this.arena.command(player, { action, skill, x, y, target }));
   }
 
+  /** The battle ends; the next one is of the same arena. */
+  endBattle() {
+    for (const session of this.sessions) {
+      if (!session.welcomed || !session.keeps) continue;
+      this.send(session, wire.ServerBody.BattleOver, (b) => {
+        const reason = b.createString("the battle is over");
+        return wire.BattleOver.createBattleOver(b, BigInt(this.battle), session.visit, 0, reason);
+      });
+      if (session.player) delete this.arena.players[session.player.slot];
+      session.player = null;
+      session.welcomed = false;
+      session.over = true;
+    }
+    this.battle++;
+  }
+
   onHello(session, hello) {
+    this.hellos = [...(this.hellos ?? []), { battle: hello.battle(), keeps: hello.keepsSession() }];
+    if (this.refuses) {
+      const reason = this.refuses;
+      this.send(session, wire.ServerBody.Refused, (b) => wire.Refused.createRefused(b, 10, b.createString(reason), 0));
+      return;
+    }
+    if (session.welcomed) {
+      session.over = true;
+      if (session.player) delete this.arena.players[session.player.slot];
+    }
     const token = Buffer.from(hello.reconnectTokenArray() ?? []).toString();
     let player = null;
     const known = [...this.arena.players].find((other) => other && token === `seat ${other.slot} ${other.name}`);
     if (hello.seat() === wire.SeatKind.player) player = known ?? this.arena.join(hello.name());
+    if (session.over) session.visit = (session.visit + 1) % 16;
+    session.over = false;
+    session.held.clear();
+    session.keeps = hello.keepsSession();
     session.player = player;
     session.welcomed = true;
     const { arena } = this;
@@ -173,7 +206,7 @@ export class MockServer {
       W.startWelcome(b);
       W.addProtocol(b, 1);
       W.addSession(b, 1n);
-      W.addBattle(b, 1n);
+      W.addBattle(b, BigInt(this.battle));
       W.addPlayer(b, player ? player.slot : 0xffffffff);
       W.addEntityId(b, player ? idOf(0, player) : 0n);
       W.addTick(b, BigInt(arena.tick));
@@ -189,6 +222,7 @@ export class MockServer {
       W.addSchema(b, schema);
       W.addEventNames(b, names);
       W.addReconnectToken(b, reconnect);
+      W.addVisit(b, session.visit);
       return W.endWelcome(b);
     });
     const entries = arena.players.filter(Boolean).map((p) => ({ player: p.slot, entityId: idOf(0, p), name: p.name }));
@@ -283,6 +317,7 @@ export class MockServer {
       }
       bytes.push(...chunk(number, stream.number, stream.delta));
     }
+    bytes[1] |= session.visit << 4;
     session.socket.send(Uint8Array.from(bytes));
     this.framesSent++;
   }

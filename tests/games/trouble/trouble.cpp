@@ -16,8 +16,10 @@ struct Ledger {
   u32 sum;
   u32 poisoned_at;  ///< tick; 0: not
   u32 over;
-  static constexpr auto kFields = fields(
-      field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at), field("over", &Ledger::over));
+  u32 leak;  ///< rows a tick
+  static constexpr auto kFields =
+      fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
+             field("over", &Ledger::over), field("leak", &Ledger::leak));
 };
 
 struct Figure {
@@ -28,6 +30,13 @@ struct Figure {
              field("y", &Figure::y, {.bits = 16, .shift = 11, .role = FieldRole::position_y}),
              field("seat", &Figure::seat));
 };
+
+/// What rules put there and forget.
+struct Litter {
+  u32 tick;
+  static constexpr auto kFields = fields(field("tick", &Litter::tick));
+};
+constexpr u32 kLitterRows = 4096;
 
 constexpr Refusal kRefusedNothing{kFirstGameRefusal};
 
@@ -51,7 +60,8 @@ class TroubleRules final : public Rules {
   explicit TroubleRules(const BattleSettings& settings)
       : world_(settings.seed),
         ledgers_(world_.add_table<Ledger>("ledger", 1)),
-        figures_(world_.add_table<Figure>("figure", settings.max_players)) {}
+        figures_(world_.add_table<Figure>("figure", settings.max_players)),
+        litter_(world_.add_table<Litter>("litter", kLitterRows)) {}
 
   World& world() override { return world_; }
   const World& world() const override { return world_; }
@@ -85,6 +95,12 @@ class TroubleRules final : public Rules {
         rounds = rounds + 1;
         ledgers_.at<&Ledger::sum>(0) = rounds;
       }
+    } else if (words.word == "fill") {
+      for (;;) litter(true);
+    } else if (words.word == "flood") {
+      for (;;) litter(false);
+    } else if (words.word == "leak") {
+      ledgers_.at<&Ledger::leak>(0) = words.number;
     } else if (words.word == "poison") {
       ledgers_.at<&Ledger::poisoned_at>(0) = static_cast<u32>(world_.tick()) + words.number;
     } else if (words.word == "end") {
@@ -96,8 +112,9 @@ class TroubleRules final : public Rules {
   }
   bool on_ask(Bytes question, std::vector<std::byte>& answer) const override {
     if (as_text(question) == "throw") throw std::runtime_error("asked to throw");
-    if (as_text(question) != "sum") return false;
-    const std::string digits = std::to_string(ledgers_.at<&Ledger::sum>(0));
+    if (as_text(question) != "sum" && as_text(question) != "rows") return false;
+    const std::string digits =
+        std::to_string(as_text(question) == "sum" ? ledgers_.at<&Ledger::sum>(0) : litter_.live_count());
     const Bytes bytes = as_bytes(digits);
     answer.assign(bytes.begin(), bytes.end());
     return true;
@@ -111,6 +128,7 @@ class TroubleRules final : public Rules {
   void step(EventList&) override {
     const u32 poisoned_at = ledgers_.at<&Ledger::poisoned_at>(0);
     if (poisoned_at != 0 && world_.tick() >= poisoned_at) throw std::runtime_error("poisoned");
+    for (u32 i = 0; i < ledgers_.at<&Ledger::leak>(0); ++i) litter(true);
   }
 
   EntityId entity_of(PlayerSlot player) const override {
@@ -128,9 +146,16 @@ class TroubleRules final : public Rules {
   }
 
  private:
+  void litter(bool must_fit) {
+    const EntityId row = litter_.create();
+    DRUM_ASSERT(!must_fit || row.value != 0);
+    litter_.at<&Litter::tick>(entity_slot(row)) = static_cast<u32>(world_.tick());
+  }
+
   World world_;
   Table<Ledger>& ledgers_;
   Table<Figure>& figures_;
+  Table<Litter>& litter_;
 };
 
 class TroubleGame final : public Game {

@@ -4,10 +4,14 @@
 //   throw      throws
 //   assert     fails an assertion
 //   loop       never returns
+//   fill       puts rows into a table until that fails, which it asserts it does not
+//   flood      puts rows into a table for ever, whatever comes of it
+//   leak N     the step puts N rows into a table in every tick from now on, as fill does
 //   poison N   the step throws in every tick from N ticks later on
 //   end        the battle comes to its end
 //
-// The question (Rules::on_ask) "sum" is answered by the sum's digits; "throw" throws.
+// The question (Rules::on_ask) "sum" is answered by the sum's digits, "rows" by the number of
+// those rows; "throw" throws.
 #pragma once
 
 #include "world/rules.hpp"

@@ -57,7 +57,7 @@ class Stage : public Connector, public ClientListener {
     ASSERT_TRUE(client_->playing());
   }
   /// A state frame without chunks.
-  void send_frame(u32 tick, u32 sequence) {
+  void send_frame(u32 tick, u32 sequence, u8 visit = 0) {
     std::array<std::byte, 12> memory;
     ByteWriter out(memory);
     out.write(u8{1});
@@ -65,6 +65,7 @@ class Stage : public Connector, public ClientListener {
     out.write(tick);
     out.write(sequence);
     out.write(u16{1});
+    wire::set_visit(memory, visit);
     server().send_datagram(out.written());
     deliver();
   }
@@ -78,15 +79,39 @@ class Stage : public Connector, public ClientListener {
   void on_welcome(Client&, const wire::Welcome& m) override { welcomes.push_back(m); }
   void on_frame(Client&) override { ++frames; }
   void on_refused(Client&, const wire::Refused& m) override { refusals.push_back(m); }
+  void on_battle_over(Client& client, const wire::BattleOver& m) override {
+    overs.push_back(m);
+    if (next_battle != BattleId{}) client.join(next_battle, now_);
+  }
+  const wire::Hello& last_hello() const {
+    const wire::Hello* last = nullptr;
+    for (const auto& message : heard) {
+      if (const auto* hello = std::get_if<wire::Hello>(&message)) last = hello;
+    }
+    return *last;
+  }
+  std::size_t hellos() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        heard, [](const auto& message) { return std::holds_alternative<wire::Hello>(message); }));
+  }
+  /// The server's next battle for it.
+  static wire::Welcome next_welcome(u8 visit) {
+    wire::Welcome m = welcome();
+    m.visit = visit;
+    return m;
+  }
   void on_drop(Client&, CloseCode code, std::string_view) override { drops.push_back(code); }
 
   bool refuse_connections = false;
   std::vector<wire::Welcome> welcomes;
   std::vector<wire::Refused> refusals;
+  std::vector<wire::BattleOver> overs;
+  BattleId next_battle;  ///< to join when one is over
   std::vector<CloseCode> drops;
   int frames = 0;
   std::vector<wire::ClientMessage> heard;  // by the server
   std::vector<world::Command> commands;    // by the server
+  std::vector<u8> visits;                  // of those
   TimeNs now_ = kSecondNs;
 
  private:
@@ -119,6 +144,7 @@ class Stage : public Connector, public ClientListener {
       wire::for_each_frame(b, 512, 8, [&](Bytes payload) {
         wire::CommandAcks acks;
         EXPECT_EQ(wire::decode_command(payload, stage.commands.emplace_back(), acks), wire::DecodeStatus::ok);
+        stage.visits.push_back(acks.visit);
       });
     }
     void on_close(transport::Session&, CloseCode, std::string_view) override {}
@@ -236,7 +262,7 @@ TEST(client, comes_back_with_its_token_when_the_connection_goes) {
 }
 
 TEST(client, joins_anew_when_its_token_is_void) {
-  Stage stage;
+  Stage stage({.keep_session = false});
   stage.start_and_seat();
   stage.server().close(CloseCode::server_stopping, "restart");
   stage.deliver();
@@ -248,6 +274,131 @@ TEST(client, joins_anew_when_its_token_is_void) {
   stage.send(Stage::welcome());
   EXPECT_TRUE(stage.client().playing());
   EXPECT_EQ(stage.client().statistics().seats_lost, 1U);
+}
+
+TEST(client, joins_anew_on_the_same_session_when_its_token_is_void) {
+  Stage stage;
+  stage.start_and_seat();
+  stage.server().close(CloseCode::server_stopping, "restart");
+  stage.deliver();
+  stage.pass(kSecondNs);
+  stage.send(wire::Refused{static_cast<u16>(CloseCode::token_expired), "expired", 0});
+  EXPECT_EQ(stage.client().state(), ClientState::between);
+  stage.pass(kSecondNs);
+  EXPECT_EQ(stage.attempts(), 2U);
+  EXPECT_TRUE(stage.last_hello().reconnect_token.empty());
+  stage.send(Stage::welcome());
+  EXPECT_TRUE(stage.client().playing());
+  EXPECT_EQ(stage.client().statistics().seats_lost, 1U);
+  EXPECT_EQ(stage.client().statistics().reconnects, 1U);
+}
+
+TEST(client, goes_on_to_the_next_battle_on_the_same_session) {
+  Stage stage({.battle = BattleId{1}});
+  stage.start_and_seat();
+  stage.client().send(move(), 1, stage.now_);
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::finished, "over"});
+  ASSERT_EQ(stage.overs.size(), 1U);
+  ASSERT_EQ(stage.hellos(), 2U);
+  EXPECT_TRUE(stage.last_hello().keeps_session);
+  EXPECT_EQ(stage.last_hello().battle, BattleId{}) << "the named one is over";
+  EXPECT_TRUE(stage.last_hello().reconnect_token.empty());
+  EXPECT_EQ(stage.client().send(move(), 1, stage.now_), 0U);
+  stage.send_frame(1100, 1, 0);
+  stage.send(Stage::next_welcome(1));
+  ASSERT_TRUE(stage.client().playing());
+  EXPECT_EQ(stage.attempts(), 1U);
+
+  stage.send_frame(1101, 1, 0);  // late, of the first battle
+  EXPECT_EQ(stage.frames, 0);
+  EXPECT_EQ(stage.client().statistics().frames_stale, 1U);
+  stage.send_frame(3, 0, 1);
+  EXPECT_EQ(stage.frames, 1);
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::finished, "of the first one"});
+  EXPECT_TRUE(stage.client().playing());
+  const std::size_t before = stage.commands.size();
+  stage.client().send(move(), 1, stage.now_);
+  stage.deliver();
+  ASSERT_EQ(stage.commands.size(), before + 1) << "nothing of the first battle is repeated";
+  EXPECT_EQ(stage.visits.back(), 1);
+  const ClientStatistics& statistics = stage.client().statistics();
+  EXPECT_EQ(statistics.visits, 1U);
+  EXPECT_EQ(statistics.battles_over, 1U);
+  EXPECT_EQ(statistics.session_losses + statistics.reconnects + statistics.seats_lost, 0U);
+  EXPECT_TRUE(stage.drops.empty());
+}
+
+TEST(client, the_listener_chooses_the_next_battle_and_hears_of_an_end_once) {
+  Stage stage;
+  stage.next_battle = BattleId{8};
+  stage.start_and_seat();
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::ended, "over"});
+  EXPECT_EQ(stage.hellos(), 2U);
+  EXPECT_EQ(stage.last_hello().battle, BattleId{8});
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::ended, "over"});
+  EXPECT_EQ(stage.overs.size(), 1U);
+  EXPECT_EQ(stage.hellos(), 2U);
+}
+
+TEST(client, leaves_a_battle_for_another_and_waits_for_the_answer_before_it_asks_again) {
+  Stage stage;
+  stage.start_and_seat();
+  stage.client().join(BattleId{5}, stage.now_);
+  stage.client().join(BattleId{6}, stage.now_);
+  stage.deliver();
+  EXPECT_EQ(stage.hellos(), 2U);
+  EXPECT_EQ(stage.last_hello().battle, BattleId{5});
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::finished, "crossed our Hello"});
+  EXPECT_TRUE(stage.overs.empty());
+  stage.send(Stage::next_welcome(1));
+  EXPECT_EQ(stage.welcomes.size(), 1U) << "it is not wanted any more";
+  EXPECT_EQ(stage.hellos(), 3U);
+  EXPECT_EQ(stage.last_hello().battle, BattleId{6});
+  stage.send(Stage::next_welcome(2));
+  EXPECT_EQ(stage.welcomes.size(), 2U);
+  EXPECT_TRUE(stage.client().playing());
+}
+
+TEST(client, stays_outside_when_told_to_and_comes_back_when_told_to) {
+  Stage stage;
+  stage.start_and_seat();
+  stage.client().leave_battle(stage.now_);
+  stage.deliver();
+  EXPECT_TRUE(std::holds_alternative<wire::Leave>(stage.heard.back()));
+  EXPECT_EQ(stage.client().state(), ClientState::between);
+  for (int i = 0; i < 20; ++i) {
+    stage.pass(400 * kMillisecondNs);
+    stage.send(wire::Pong{});
+  }
+  EXPECT_EQ(stage.hellos(), 1U);
+  EXPECT_TRUE(stage.drops.empty());
+  stage.client().join({}, stage.now_);
+  stage.deliver();
+  EXPECT_EQ(stage.hellos(), 2U);
+  stage.send(Stage::next_welcome(1));
+  EXPECT_TRUE(stage.client().playing());
+}
+
+TEST(client, a_refused_hello_is_said_again_after_a_pause) {
+  Stage stage({.give_up_after_ns = 20 * kSecondNs});
+  stage.start_and_seat();
+  stage.send(wire::BattleOver{BattleId{1}, 0, wire::EndCause::finished, "over"});
+  int refused = 0;
+  std::size_t answered = 1;
+  for (int i = 0; i < 3'000 && !stage.client().closed(); ++i) {
+    if (stage.hellos() > answered) {
+      answered = stage.hellos();
+      ++refused;
+      stage.send(wire::Refused{static_cast<u16>(CloseCode::battle_full), "full", 0});
+    }
+    if (i % 50 == 0 && !stage.client().closed()) stage.send(wire::Pong{});
+    stage.pass(10 * kMillisecondNs);
+  }
+  EXPECT_TRUE(stage.client().lost());
+  EXPECT_EQ(stage.attempts(), 1U);
+  EXPECT_GT(refused, 8);
+  EXPECT_LT(refused, 40);
+  EXPECT_EQ(stage.drops, std::vector{CloseCode::battle_full});
 }
 
 TEST(client, tries_again_with_growing_pauses_and_gives_up_in_the_end) {

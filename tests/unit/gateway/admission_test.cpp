@@ -1,106 +1,16 @@
 // Who gets into which battle, seen from a gateway shard without any transport or battle
-// thread: sessions are fakes, and what would go to a battle stays in its ring.
+// thread.
 #include <map>
 
-#include <gtest/gtest.h>
-
-#include "env/random.hpp"
-#include "gateway/gateway_shard.hpp"
+#include "gateway_stage.hpp"
 
 namespace drumline::gateway {
 namespace {
 
+using testing::FakeSession;
 using transport::CloseCode;
 
-class FakeSession final : public transport::Session {
- public:
-  transport::TransportKind kind() const override { return transport::TransportKind::memory; }
-  const transport::PeerIdentity& identity() const override { return who; }
-  env::Address peer() const override { return {}; }
-  std::size_t max_datagram_bytes() const override { return 1200; }
-  bool send_datagram(Bytes) override { return true; }
-  bool send_reliable(Bytes bytes) override {
-    reader.feed(bytes, [&](Bytes payload) {
-      auto message = wire::decode_server_message(payload);
-      EXPECT_TRUE(message.ok());
-      if (message) said.push_back(std::move(*message));
-      return true;
-    });
-    return true;
-  }
-  void close(CloseCode code, std::string_view) override { closed = code; }
-
-  /// The first message of that kind, or null.
-  template <class Message>
-  const Message* heard() const {
-    for (const wire::ServerMessage& message : said) {
-      if (const auto* found = std::get_if<Message>(&message)) return found;
-    }
-    return nullptr;
-  }
-
-  transport::PeerIdentity who{true, "ann", 7, true};
-  wire::FrameReader reader{wire::FrameReaderLimits{}};
-  std::vector<wire::ServerMessage> said;
-  std::optional<CloseCode> closed;
-};
-
-class Admission : public ::testing::Test {
- protected:
-  Admission() {
-    GatewayLinks links;
-    links.directory = &directory_;
-    links.inbound = rings_;
-    links.want_battle = [this](const std::string& game) {
-      ++wanted_;
-      return game == "chess" ? Result<void>(Error{ErrorCode::not_found, "no chess here"}) : answer_;
-    };
-    links.on_desync = [this](DesyncReport report) { desyncs_.push_back(std::move(report)); };
-    GatewayOptions options;
-    options.max_sessions = 16;
-    shard_.emplace(options, std::move(links), tickets_, clock_);
-  }
-
-  battle::BattleDirectory::Entry add_battle(u64 id, u32 seats) {
-    auto descriptor = std::make_shared<battle::BattleDescriptor>();
-    descriptor->id = BattleId{id};
-    descriptor->game = "go";
-    descriptor->simulation_id = "sim-1";
-    descriptor->rules_hash = 5;
-    descriptor->max_players = seats;
-    auto entry = std::make_shared<battle::BattleEntry>();
-    entry->descriptor = descriptor;
-    directory_.add(entry);
-    return entry;
-  }
-  void hello(FakeSession& session, const wire::Hello& hello) {
-    shard_->on_open(session);
-    say(session, hello);
-  }
-  void say(FakeSession& session, const wire::ClientMessage& message) {
-    std::vector<std::byte> bytes;
-    wire::encode_message(message, bytes);
-    shard_->on_reliable(session, bytes);
-  }
-  /// Of the oldest entry in the ring; taken out.
-  std::optional<std::pair<battle::Inbound::Kind, BattleId>> next_inbound() {
-    std::optional<std::pair<battle::Inbound::Kind, BattleId>> found;
-    ring_.consume(1, [&](const battle::Inbound& inbound) { found.emplace(inbound.kind, inbound.battle); });
-    return found;
-  }
-
-  env::SimulatedClock clock_{kSecondNs, 1'700'000'000 * kSecondNs};
-  env::SeededRandom random_{1};
-  auth::TicketSealer tickets_ =
-      std::move(auth::TicketSealer::parse("1 " + std::string(64, 'a') + "\n", random_)).value();
-  battle::BattleDirectory directory_;
-  battle::InboundRing ring_{1024};
-  std::array<battle::InboundRing*, 1> rings_{&ring_};
-  Result<void> answer_{};
-  int wanted_ = 0;
-  std::vector<DesyncReport> desyncs_;
-  std::optional<GatewayShard> shard_;
-};
+class Admission : public testing::GatewayStage {};
 
 using Kind = battle::Inbound::Kind;
 
@@ -188,6 +98,54 @@ TEST_F(Admission, a_player_may_not_choose_his_model_and_a_spectator_may) {
   EXPECT_EQ(next_inbound(), std::pair(Kind::watch, BattleId{1}));
   shard_->on_close(spectator, CloseCode::none, "");
   EXPECT_EQ(next_inbound(), std::pair(Kind::unwatch, BattleId{1}));
+}
+
+TEST_F(Admission, a_token_for_one_battle_admits_to_no_other) {
+  add_battle(7, 2);
+  add_battle(8, 2);
+  FakeSession other, any, spectator;
+  other.who.battle = any.who.battle = spectator.who.battle = BattleId{7};
+  wire::Hello eight;
+  eight.battle = BattleId{8};
+  hello(other, eight);
+  EXPECT_EQ(other.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(other.reason, "the access token admits to battle 7 only, not to battle 8");
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  eight.seat = wire::SeatKind::spectator;
+  hello(spectator, eight);
+  EXPECT_EQ(spectator.closed, CloseCode::unauthenticated);
+  hello(any, {});
+  EXPECT_EQ(next_inbound(), std::pair(Kind::join, BattleId{7}));
+}
+
+TEST_F(Admission, a_token_for_a_battle_that_does_not_run_waits_for_no_other) {
+  add_battle(8, 2);
+  FakeSession session;
+  session.who.battle = BattleId{7};
+  hello(session, {});
+  EXPECT_EQ(session.closed, CloseCode::no_such_battle);
+  EXPECT_EQ(next_inbound(), std::nullopt);
+}
+
+TEST_F(Admission, a_reconnect_ticket_is_of_one_battle_and_under_the_tokens_claim) {
+  add_battle(7, 2);
+  add_battle(8, 2);
+  FakeSession another, claimed, good;
+  wire::Hello resume;
+  resume.reconnect_token = tickets_.seal({BattleId{8}, PlayerSlot{0}, 1, 7, 1'700'000'600});
+  resume.battle = BattleId{7};
+  hello(another, resume);
+  EXPECT_EQ(another.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(another.reason, "the reconnect token is of battle 8, the Hello asks for battle 7");
+  resume.battle = {};
+  claimed.who.battle = BattleId{7};
+  hello(claimed, resume);
+  EXPECT_EQ(claimed.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(claimed.reason, "the access token admits to battle 7 only, not to battle 8");
+  EXPECT_EQ(next_inbound(), std::nullopt);
+  good.who.battle = BattleId{8};
+  hello(good, resume);
+  EXPECT_EQ(next_inbound(), std::pair(Kind::resume, BattleId{8}));
 }
 
 TEST_F(Admission, a_desync_is_recorded_with_the_clients_state_and_the_state_is_asked_for_anew) {
