@@ -1,6 +1,7 @@
 #include "trouble/trouble.hpp"
 
 #include <charconv>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 
@@ -39,6 +40,15 @@ struct Litter {
 constexpr u32 kLitterRows = 4096;
 
 constexpr Refusal kRefusedNothing{kFirstGameRefusal};
+
+/// In a loop without end.
+void go_round() {
+#if defined(__SANITIZE_THREAD__)
+  // ThreadSanitizer holds signals back until the next call into the C library.
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+}
 
 /// "word N" or "word".
 struct Words {
@@ -93,12 +103,16 @@ class TroubleRules final : public Rules {
       volatile u32 rounds = 0;
       for (;;) {
         rounds = rounds + 1;
+        go_round();
         ledgers_.at<&Ledger::sum>(0) = rounds;
       }
     } else if (words.word == "fill") {
       for (;;) litter(true);
     } else if (words.word == "flood") {
-      for (;;) litter(false);
+      for (;;) {
+        litter(false);
+        go_round();
+      }
     } else if (words.word == "leak") {
       ledgers_.at<&Ledger::leak>(0) = words.number;
     } else if (words.word == "poison") {
