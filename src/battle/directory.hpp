@@ -25,6 +25,9 @@ struct BattleEntry {
   std::atomic<Tick> tick{0};
   std::atomic<bool> open{true};  ///< takes players; false: it is about to end
   std::atomic<u32> failures{0};  ///< times that its rules failed and it was started again
+  /// It ended with the process that it ran in: no further frame comes. (A battle that was brought
+  /// back from its journal gets a new entry, which knows none of its sessions.)
+  std::atomic<bool> lost{false};
 
   bool has_room() const {
     return open.load(std::memory_order_relaxed) &&

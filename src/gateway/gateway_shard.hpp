@@ -3,7 +3,8 @@
 // datagram a client. Owns no socket and no thread.
 //
 // gateway_shard.cpp: sessions come and go. greeting.cpp: who gets into which battle.
-// commands.cpp: what clients say. delivery.cpp: what battles say.
+// commands.cpp: what clients say. delivery.cpp: what battles say. renewal.cpp: battles that
+// were brought back, or ended, with the process that they ran in.
 #pragma once
 
 #include <functional>
@@ -144,6 +145,11 @@ class GatewayShard final : public transport::SessionHandler {
   u32 send_period_of(const GatewaySession& session) const;
   void send_large_ticks(GatewaySession& session, std::size_t budget);
   void end_battle(BattleFeed& feed);
+
+  // renewal.cpp
+  void renew_feeds();
+  void renew(BattleFeed& feed, battle::BattleDirectory::Entry entry);
+  void seek_again(GatewaySession& session);
 
   GatewayOptions options_;
   GatewayLinks links_;

@@ -1,6 +1,7 @@
 #include "trouble/trouble.hpp"
 
 #include <charconv>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -15,9 +16,11 @@ using namespace world;
 struct Ledger {
   u32 sum;
   u32 poisoned_at;  ///< tick; 0: not
+  u32 ruined_at;    ///< tick; 0: not
   u32 over;
-  static constexpr auto kFields = fields(
-      field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at), field("over", &Ledger::over));
+  static constexpr auto kFields =
+      fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
+             field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over));
 };
 
 struct Figure {
@@ -44,6 +47,12 @@ Words parse(Bytes message) {
     std::from_chars(digits.data(), digits.data() + digits.size(), words.number);
   }
   return words;
+}
+
+/// As a stray pointer does.
+void crash() {
+  volatile std::uintptr_t nowhere = 16;
+  *reinterpret_cast<volatile u32*>(nowhere) = 1;
 }
 
 class TroubleRules final : public Rules {
@@ -85,6 +94,10 @@ class TroubleRules final : public Rules {
         rounds = rounds + 1;
         ledgers_.at<&Ledger::sum>(0) = rounds;
       }
+    } else if (words.word == "crash") {
+      crash();
+    } else if (words.word == "ruin") {
+      ledgers_.at<&Ledger::ruined_at>(0) = static_cast<u32>(world_.tick()) + words.number;
     } else if (words.word == "poison") {
       ledgers_.at<&Ledger::poisoned_at>(0) = static_cast<u32>(world_.tick()) + words.number;
     } else if (words.word == "end") {
@@ -106,11 +119,14 @@ class TroubleRules final : public Rules {
 
   Refusal check(PlayerSlot, const Command&) const override { return kAccepted; }
   void apply(PlayerSlot, const Command& command) override {
+    if (command.action == Action::skill) crash();
     ledgers_.at<&Ledger::sum>(0) += static_cast<u32>(command.x);
   }
   void step(EventList&) override {
     const u32 poisoned_at = ledgers_.at<&Ledger::poisoned_at>(0);
     if (poisoned_at != 0 && world_.tick() >= poisoned_at) throw std::runtime_error("poisoned");
+    const u32 ruined_at = ledgers_.at<&Ledger::ruined_at>(0);
+    if (ruined_at != 0 && world_.tick() >= ruined_at) crash();
   }
 
   EntityId entity_of(PlayerSlot player) const override {

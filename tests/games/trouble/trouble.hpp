@@ -4,6 +4,8 @@
 //   throw      throws
 //   assert     fails an assertion
 //   loop       never returns
+//   crash      writes to an address that is none; so does the action "skill" of a player
+//   ruin N     the step does so in every tick from N ticks later on
 //   poison N   the step throws in every tick from N ticks later on
 //   end        the battle comes to its end
 //
