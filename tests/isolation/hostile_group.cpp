@@ -129,8 +129,8 @@ class HostileGroup {
     head.size = static_cast<u32>(size);
     std::array<std::byte, sizeof head> bytes;
     std::memcpy(bytes.data(), &head, sizeof head);
-    // Behind its tick, but for the flag that ends it.
-    if (spoiled) bytes[24 + draw(sizeof head - 24)] = static_cast<std::byte>(draw(256));
+    // Of what stands behind the tick, but the flag that ends it and the payload's size.
+    if (spoiled) bytes[24 + draw(68)] = static_cast<std::byte>(draw(256));
     bytes[40] &= std::byte{0xFB};
     std::vector<std::byte> frame(size);
     std::memcpy(frame.data(), bytes.data(), bytes.size());
