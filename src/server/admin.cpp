@@ -206,6 +206,9 @@ void collect_group(telemetry::MetricSink& sink, const GroupFigures& group) {
              static_cast<double>(group.process), labels);
   sink.counter("drumline_group_restarts_total", "Times that the battle group's process was started again",
                static_cast<double>(group.restarts), labels);
+  sink.counter("drumline_group_battles_behind_total",
+               "Battles that came back behind a tick that was shown: always 0",
+               static_cast<double>(group.behind), labels);
 }
 
 void collect_battle(telemetry::MetricSink& sink, const battle::BattleEntry& battle) {

@@ -53,6 +53,7 @@ struct GroupFigures {
   bool up = false;
   bool given_up = false;
   u64 restarts = 0;
+  u64 behind = 0;  ///< battles that came back behind a tick that was shown: always 0
 };
 
 /// Any thread may ask for figures; the rest is for the thread that starts and stops.

@@ -76,7 +76,7 @@ void RemoteGroup::stop() {
 }
 
 GroupFigures RemoteGroup::figures() const {
-  return {options_.group, process_.load(), up_.load(), given_up_.load(), restarts_.load()};
+  return {options_.group, process_.load(), up_.load(), given_up_.load(), restarts_.load(), behind_.load()};
 }
 
 JournalFigures RemoteGroup::journal() const {
@@ -206,6 +206,7 @@ void RemoteGroup::adopt(Life& life) {
     const auto old = before.find(id);
     if (old != before.end()) {
       if (known.tick < old->second.tick) {
+        behind_.fetch_add(1);
         log_error("battle {} resumed at tick {}, but tick {} was shown", id.value, known.tick,
                   old->second.tick);
       }

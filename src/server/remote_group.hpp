@@ -171,6 +171,7 @@ class RemoteGroup {
 
   GroupMirror mirror_;
   std::atomic<u64> restarts_{0};
+  std::atomic<u64> behind_{0};
   std::atomic<i64> process_{0};
   std::atomic<bool> up_{false};
   std::atomic<bool> given_up_{false};

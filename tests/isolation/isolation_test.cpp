@@ -84,6 +84,7 @@ class Isolation : public ::testing::Test {
     EXPECT_EQ(clients_->heard(0).welcomes.size(), 1U) << "the session was never lost";
     EXPECT_TRUE(clients_->heard(0).drops.empty());
     EXPECT_EQ(server_->directory().find(bad_)->seated.load(), 1U);
+    EXPECT_EQ(group_of(bad_).behind, 0U) << "nothing that was shown is missing";
   }
   void expect_that_the_second_noticed_nothing(i64 process) {
     EXPECT_EQ(group_of(good_).restarts, 0U);
