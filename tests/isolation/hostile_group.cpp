@@ -145,7 +145,7 @@ class HostileGroup {
   /// Lengths of the notices that there are, and others.
   static constexpr std::array<std::size_t, 8> kNoticeBytes{0, 1, 3, 5, 7, 18, 37, 64};
   /// Of babbling between two things that the node notices, about.
-  static constexpr u64 kRounds = 200;
+  static constexpr u64 kRounds = 80;
 
   env::SeededRandom random_;
   link::Channel channel_{env::kLinkDescriptor};
