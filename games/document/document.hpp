@@ -13,7 +13,7 @@ namespace drumline::rules_document {
 
 /// One key of a document: where its number goes and what it may be.
 struct Key {
-  std::string_view section;
+  std::string_view section;  ///< as `name`, of static storage
   std::string_view name;
   i64* value;
   i64 low, high;  ///< both allowed
@@ -25,7 +25,8 @@ struct Key {
 Result<void> read(std::string_view game, std::string_view document, std::span<const Key> keys);
 
 /// Sets all `keys`: to what `document` says, and where it says nothing to what `defaults`
-/// says, which names every key (asserted). Errors as above.
+/// says, which names every key (asserted). Errors as above. A thread that reads the same
+/// document again is given the same numbers without reading it.
 Result<void> read_over(std::string_view game, std::string_view document, std::string_view defaults,
                        std::span<const Key> keys);
 

@@ -12,11 +12,12 @@ namespace {
 
 // Clients' own timers (repeats, pings, reconnects) are looked at this often, all in a row.
 constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
-// Commands, ten a second of an active player, carry most acknowledgements: what is
-// held for so long mostly needs no packet of its own. Half a server's first
-// congestion window of state frames, so that it never waits for us.
-constexpr i64 kAcknowledgeHoldNs = 90 * kMillisecondNs;
-constexpr i64 kMaxAckDelayNs = 110 * kMillisecondNs;
+// What we send carries the acknowledgements: an active player's commands, ten a second, and key
+// frames' acknowledgements, which wait 100 ms at most (client.cpp) and a timer's grain. What is held
+// for longer than that needs no packet of its own. Seven state frames of the ten that a server's
+// first congestion window holds, so that it does not wait for us.
+constexpr i64 kAcknowledgeHoldNs = 108 * kMillisecondNs;
+constexpr i64 kMaxAckDelayNs = 125 * kMillisecondNs;
 // A player who comes back to a server that has just started again must not wait a
 // second for his second packet; on a longer path one packet more is sent for it.
 constexpr i64 kInitialRttNs = 80 * kMillisecondNs;

@@ -163,8 +163,13 @@ bool ClientView::acknowledge(u32 key_ack) {
   const u32 number = key_ack >> 8;
   const u8 key = static_cast<u8>(key_ack);
   if (number >= kMaxStreams) return false;
-  for (Entry& entry : entries_) {
+  // They come in about the order in which the key frames were sent, so the next is near the last.
+  const std::size_t count = entries_.size();
+  std::size_t at = acknowledged_at_ < count ? acknowledged_at_ : 0;
+  for (std::size_t looked_at = 0; looked_at < count; ++looked_at, at = at + 1 < count ? at + 1 : 0) {
+    Entry& entry = entries_[at];
     if (entry.stream != number) continue;
+    acknowledged_at_ = static_cast<u16>(at);
     if ((entry.flags & kSent) != 0 && entry.sent == key) {
       entry.held = key;
       entry.flags |= kHeld;

@@ -90,6 +90,7 @@ class ClientView {
   u32 layout_ = 0;
   u32 cell_ = 0;
   u16 own_stream_ = kNoStream;
+  u16 acknowledged_at_ = 0;  ///< the entry that was acknowledged last: a hint
   bool built_ = false;
   bool adopted_ = false;
   std::vector<Entry> entries_;  // nearest first; a player's own stream is the first

@@ -58,6 +58,7 @@ struct SocketCounters {
   u64 packets_received = 0;
   u64 bytes_received = 0;
   u64 packets_sent = 0;
+  u64 messages_sent = 0;  ///< to the kernel: packets, or trains of them
   u64 bytes_sent = 0;
   u64 send_dropped = 0;
   u64 send_calls = 0;

@@ -44,29 +44,28 @@ MutableBytes SystemBatch::space() {
 void SystemBatch::commit(const Address& to, std::size_t size, u8 ecn, u64 flow) {
   DRUM_ASSERT(packet_count_ < kPackets && size > 0 && size <= kMaxPacketBytes);
   const auto bytes = static_cast<u32>(size);
-  std::size_t train = train_count_;
-  if (segmentation_) {
-    std::size_t oldest = train_count_ - std::min(train_count_, kOpenTrains);
-    if (packet_count_ > 0 && flow == last_flow_) oldest = std::max(oldest, last_train_);
-    for (std::size_t i = train_count_; i-- > oldest;) {
-      const Train& open = trains_[i];
-      if (open.packet_bytes == bytes && open.ecn == ecn && open.to == to && open.packets < kTrainPackets &&
-          (open.packets + 1) * bytes <= kTrainBytes) {
-        train = i;
-        break;
-      }
-    }
-  }
-  if (train == train_count_) {
-    trains_[train_count_] = {to, 0, bytes, ecn};
-    ++train_count_;
-  }
+  const std::size_t train = train_for(to, bytes, ecn, flow);
   last_flow_ = flow;
   last_train_ = train;
   ++trains_[train].packets;
   train_of_[packet_count_] = static_cast<u32>(train);
   packet_bytes_[packet_count_] = bytes;
   ++packet_count_;
+}
+
+std::size_t SystemBatch::train_for(const Address& to, u32 bytes, u8 ecn, u64 flow) {
+  u16& open = open_trains_[(to.port ^ (bytes * 0x9E3779B1U >> 16)) % kOpenTrains];
+  const bool in_order = packet_count_ == 0 || flow != last_flow_ || open >= last_train_;
+  if (segmentation_ && open < train_count_ && in_order) {
+    const Train& train = trains_[open];
+    if (train.packet_bytes == bytes && train.ecn == ecn && train.to == to && train.packets < kTrainPackets &&
+        (train.packets + 1) * bytes <= kTrainBytes) {
+      return open;
+    }
+  }
+  open = static_cast<u16>(train_count_);
+  trains_[train_count_] = {to, 0, bytes, ecn};
+  return train_count_++;
 }
 
 void SystemBatch::flush() {
@@ -110,6 +109,7 @@ void SystemBatch::send_trains(std::size_t trains) {
     ++counters_.send_calls;
     if (done > 0) {
       for (int i = 0; i < done; ++i, ++sent) {
+        ++counters_.messages_sent;
         counters_.packets_sent += trains_[sent].packets;
         counters_.bytes_sent += u64{trains_[sent].packets} * trains_[sent].packet_bytes;
       }
@@ -153,6 +153,7 @@ void SystemBatch::send_one_by_one(std::size_t train) {
       ++counters_.send_dropped;
       continue;
     }
+    ++counters_.messages_sent;
     ++counters_.packets_sent;
     counters_.bytes_sent += part.iov_len;
   }

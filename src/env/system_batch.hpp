@@ -21,9 +21,8 @@ class SystemBatch final : public PacketBatch {
   void flush() override;
 
  private:
-  static constexpr std::size_t kPackets = 128;
-  /// A packet may join one of the last so many trains.
-  static constexpr std::size_t kOpenTrains = 8;
+  static constexpr std::size_t kPackets = 256;
+  static constexpr std::size_t kOpenTrains = 512;
 
   /// Packets that go out as one message.
   struct Train {
@@ -37,6 +36,7 @@ class SystemBatch final : public PacketBatch {
     std::array<std::byte, 2 * CMSG_SPACE(sizeof(int))> bytes;
   };
 
+  std::size_t train_for(const Address& to, u32 bytes, u8 ecn, u64 flow);
   void send_trains(std::size_t trains);
   void send_one_by_one(std::size_t train);
   void set_control(msghdr& header, Control& space, const Train& train) const;
@@ -50,6 +50,9 @@ class SystemBatch final : public PacketBatch {
   u64 last_flow_ = 0;
   std::size_t last_train_ = 0;
   std::array<Train, kPackets> trains_;
+  /// The train that a packet may join, by a hash of peer and size; of another one, or of a
+  /// batch before, it does not fit.
+  std::array<u16, kOpenTrains> open_trains_{};
   std::array<u32, kPackets> train_of_{};  // by packet
   std::array<u32, kPackets> packet_bytes_{};
   std::array<mmsghdr, kPackets> messages_{};  // by train

@@ -17,6 +17,14 @@ BattleId battle_of(Bytes frame) {
   return BattleId{head.battle};
 }
 
+/// Frames of sessions behind one address are made as long as one another, whichever battle they
+/// are of, as packets of one size go out together: the small ones in steps, the others as long as may be.
+std::size_t common_size(std::size_t size, std::size_t budget) {
+  constexpr std::size_t kStep = 64;
+  constexpr std::size_t kSmall = 256;
+  return size > kSmall ? budget : std::min(budget, (size + kStep - 1) / kStep * kStep);
+}
+
 }  // namespace
 
 void GatewayShard::deliver(Bytes battle_frame) {
@@ -60,7 +68,7 @@ void GatewayShard::send_to_members(BattleFeed& feed) {
   const Tick tick = feed.cache.tick();
   for (const Members::Member& member : feed.members) {
     GatewaySession& session = *sessions_[member.session];
-    const std::size_t size = assemble(session, member, tick);
+    const std::size_t size = assemble(session, tick);
     if (size == 0) continue;
     if (session.transport->send_datagram(Bytes(datagram_).first(size))) {
       counters_.client_frames_sent.add();
@@ -72,7 +80,7 @@ void GatewayShard::send_to_members(BattleFeed& feed) {
 }
 
 /// Writes the session's datagram of this tick to datagram_; its size, 0 when there is none.
-std::size_t GatewayShard::assemble(GatewaySession& session, const Members::Member& member, Tick tick) {
+std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
   BattleFeed& feed = *session.feed;
   const bool spectator = session.state == SessionState::watching;
   const std::size_t budget =
@@ -86,7 +94,9 @@ std::size_t GatewayShard::assemble(GatewaySession& session, const Members::Membe
   if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
   session.next_state_tick = tick + send_period_of(session);
   const std::size_t size = session.view->assemble(feed.cache, datagram_, budget);
-  return size != 0 && member.in_company ? broadcast::pad_state_frame(datagram_, size, budget) : size;
+  const bool in_company = session.behind->second > 1;
+  return size != 0 && in_company ? broadcast::pad_state_frame(datagram_, size, common_size(size, budget))
+                                 : size;
 }
 
 u32 GatewayShard::send_period_of(const GatewaySession& session) const {

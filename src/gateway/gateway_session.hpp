@@ -1,6 +1,7 @@
 // One client on a gateway shard: who it is, which seat it has, what it was sent.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "base/ids.hpp"
@@ -32,6 +33,7 @@ struct GatewaySession {
 
   SessionId id;
   transport::Session* transport;
+  std::map<env::Address, u32>::value_type* behind = nullptr;  ///< its address and how many sessions are there
   SessionState state = SessionState::greeting;
   BattleFeed* feed = nullptr;  ///< of its battle; not null while seating, playing and watching
   world::SyncModel model = world::SyncModel::state_broadcast;

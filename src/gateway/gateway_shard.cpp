@@ -70,6 +70,8 @@ void GatewayShard::on_open(transport::Session& session) {
                            wire::FrameReaderLimits{},
                            TokenBucket(options_.commands_per_second, options_.command_burst, now));
   sessions_[index]->deadline = now + options_.greeting_timeout_ns;
+  sessions_[index]->behind = &*sessions_behind_.try_emplace(session.peer()).first;
+  ++sessions_[index]->behind->second;
   session.context = u64{index} + 1;
   counters_.sessions_opened.add();
   counters_.sessions.add(1);
@@ -82,6 +84,7 @@ void GatewayShard::on_close(transport::Session& session, CloseCode, std::string_
   release(*found);
   if (found->upload != nullptr) finish_upload(*found);
   const u32 index = session_index(found->id);
+  if (--found->behind->second == 0) sessions_behind_.erase(found->behind->first);
   sessions_[index].reset();
   free_.push_back(index);
   counters_.sessions_closed.add();

@@ -141,7 +141,7 @@ class GatewayShard final : public transport::SessionHandler {
   void on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick);
   void on_state(GatewaySession& session, const battle::StatePart& part);
   void send_to_members(BattleFeed& feed);
-  std::size_t assemble(GatewaySession& session, const Members::Member& member, Tick tick);
+  std::size_t assemble(GatewaySession& session, Tick tick);
   u32 send_period_of(const GatewaySession& session) const;
   void send_large_ticks(GatewaySession& session, std::size_t budget);
   void end_battle(BattleFeed& feed);
@@ -161,6 +161,7 @@ class GatewayShard final : public transport::SessionHandler {
   std::vector<std::optional<GatewaySession>> sessions_;  ///< by session index
   std::vector<u32> generations_;                         ///< by session index; outlives the session
   std::vector<u32> free_;
+  std::map<env::Address, u32> sessions_behind_;  ///< an address, as it was when they came
   std::unordered_map<BattleId, std::unique_ptr<BattleFeed>> feeds_;
   u64 directory_version_ = 0;
   u32 waiting_ = 0;  ///< sessions that wait for a battle to be made

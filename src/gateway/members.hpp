@@ -14,7 +14,6 @@ class Members {
   struct Member {
     u32 session = 0;  ///< index
     env::Address peer;
-    bool in_company = false;  ///< another one is behind the same address
   };
 
   /// `peer` as it is now; that it moves later costs a little speed and nothing else.
@@ -25,8 +24,6 @@ class Members {
   auto end() const { return members_.end(); }
 
  private:
-  void look_around(std::size_t place);
-
   std::vector<Member> members_;  // by peer, then session
 };
 

@@ -99,6 +99,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                count(transport.udp.packets_received), labels);
   sink.counter("drumline_udp_packets_sent_total", "UDP packets sent", count(transport.udp.packets_sent),
                labels);
+  sink.counter("drumline_udp_messages_sent_total", "UDP packets and trains of them given to the kernel",
+               count(transport.udp.messages_sent), labels);
   sink.counter("drumline_udp_packets_send_dropped_total", "UDP packets that the kernel did not take",
                count(transport.udp.send_dropped), labels);
   if (const transport::WebSocketCounters* const w = thread.websocket_counters()) {

@@ -28,6 +28,17 @@ TEST(duel_settings, a_key_changes_its_number_only) {
   EXPECT_EQ(settings->heavy.damage_points, read_settings("")->heavy.damage_points);
 }
 
+TEST(duel_settings, documents_that_take_turns_each_say_their_own) {
+  constexpr std::string_view kMore = "[throw]\ndamage_points = 42\n";
+  const i64 usual = read_settings("")->grab.damage_points;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(read_settings(kMore)->grab.damage_points, 42);
+    EXPECT_EQ(read_settings(kMore)->grab.damage_points, 42);
+    EXPECT_EQ(read_settings("")->grab.damage_points, usual);
+    EXPECT_FALSE(read_settings("[throw]\ndamage_points = none\n"));
+  }
+}
+
 TEST(duel_settings, errors_name_line_key_value_and_range) {
   EXPECT_EQ(error_of("[fighter]\n\nhealth_points = 1001\n"),
             "duel rules, line 3: 'fighter.health_points' is 1001; it must be an integer from 1 to 1000");
