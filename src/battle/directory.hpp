@@ -54,12 +54,15 @@ class BattleDirectory {
   std::size_t size() const;
   /// Changes whenever a battle comes or goes: who waits for one looks again then.
   u64 version() const { return version_.load(std::memory_order_acquire); }
+  /// Changes whenever a battle that was there gets another entry, or is lost: rarer by far.
+  u64 renewals() const { return renewals_.load(std::memory_order_acquire); }
 
  private:
   mutable std::mutex mutex_;
   std::map<BattleId, Entry> entries_;
   BattleId look_from_{};  ///< battles before it had no room when last looked at
   std::atomic<u64> version_{0};
+  std::atomic<u64> renewals_{0};
 };
 
 }  // namespace drumline::battle

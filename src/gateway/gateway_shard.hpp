@@ -164,6 +164,7 @@ class GatewayShard final : public transport::SessionHandler {
   std::map<env::Address, u32> sessions_behind_;  ///< an address, as it was when they came
   std::unordered_map<BattleId, std::unique_ptr<BattleFeed>> feeds_;
   u64 directory_version_ = 0;
+  u64 directory_renewals_ = 0;
   u32 waiting_ = 0;  ///< sessions that wait for a battle to be made
   u32 uploads_ = 0;
   std::vector<std::byte> message_;   ///< scratch for one reliable message

@@ -113,7 +113,10 @@ void GatewayShard::on_battles_changed() {
   const u64 version = links_.directory->version();
   if (version == directory_version_) return;
   directory_version_ = version;
-  renew_feeds();
+  if (const u64 renewals = links_.directory->renewals(); renewals != directory_renewals_) {
+    directory_renewals_ = renewals;
+    renew_feeds();
+  }
   if (waiting_ == 0) return;
   for (auto& session : sessions_) {
     if (!session || session->state != SessionState::waiting) continue;
