@@ -78,7 +78,7 @@ Result<void> measure_churn(const Options& options, const Report& report) {
   if (!server) return std::move(server).error();
   if (auto warm = churn(**server, options, kWarmUp); !warm) return warm;
   const u64 before = resident_kib();
-  const server::PipelineCounters& counters = (*server)->shards().front()->pipeline().counters();
+  const server::PipelineCounters& counters = *(*server)->battles().shards().front().battles;
   const Histogram make = (*server)->control().make_ns(), install = counters.install_ns, end = counters.end_ns;
   const Moment begun = look(**server);
   if (auto done = churn(**server, options, kChurned); !done) return done;
@@ -130,7 +130,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
   if (!bots) return std::move(bots).error();
   const auto seated = [&] {
     i64 all = 0;
-    for (const auto& shard : (*server)->shards()) all += shard->pipeline().counters().players.value();
+    for (const auto& shard : (*server)->battles().shards()) all += shard.battles->players.value();
     return all;
   };
   while (seated() < i64{2} * duels) {

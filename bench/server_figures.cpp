@@ -38,14 +38,15 @@ Figure plain(const char* name, double value, const char* unit) {
 
 Moment look(const server::Server& server) {
   Moment at;
-  for (const auto& shard : server.shards()) {
-    at.lateness_ns.merge(shard->counters().lateness_ns);
-    at.work_ns.merge(shard->pipeline().counters().work_ns);
-    at.allocations += shard->counters().allocations.value();
-    at.shifts += shard->counters().schedule_shifts.value();
-    at.ticks += shard->pipeline().counters().ticks.value();
+  for (const server::ShardFigures& shard : server.battles().shards()) {
+    at.lateness_ns.merge(shard.ticks->lateness_ns);
+    at.work_ns.merge(shard.battles->work_ns);
+    at.allocations += shard.ticks->allocations.value();
+    at.shifts += shard.ticks->schedule_shifts.value();
+    at.ticks += shard.battles->ticks.value();
   }
-  at.commit_ns = server.committer().commit_latency_ns();
+  for (const server::JournalFigures& journal : server.battles().journals())
+    at.commit_ns.merge(*journal.commit_ns);
   for (const auto& gateway : server.gateways()) {
     at.schedule_ns.merge(gateway->schedule_ns());
     at.frames += gateway->gateway_counters().client_frames_sent.value();

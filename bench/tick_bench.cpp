@@ -66,12 +66,11 @@ Result<void> run_tick(const Options& options, const Report& report) {
   if (!bots) return std::move(bots).error();
   const env::SystemClock clock;
   const TimeNs patience = clock.now() + 120 * kSecondNs;
-  while ((*server)->shards().front()->pipeline().counters().players.value() < i64{players}) {
+  const Gauge& seated = (*server)->battles().shards().front().battles->players;
+  while (seated.value() < i64{players}) {
     if (clock.now() > patience) {
-      return Error{ErrorCode::timeout,
-                   "only " +
-                       std::to_string((*server)->shards().front()->pipeline().counters().players.value()) +
-                       " of " + std::to_string(players) + " bots were seated within 120 s"};
+      return Error{ErrorCode::timeout, "only " + std::to_string(seated.value()) + " of " +
+                                           std::to_string(players) + " bots were seated within 120 s"};
     }
     if (options.stop != nullptr && options.stop->load() != 0) return {};
     env::sleep_until(clock.now() + 20 * kMillisecondNs);

@@ -159,7 +159,8 @@ function(drumline_wasm_simulation output folder level)
              "-I${CMAKE_BINARY_DIR}/include/lockstep" "-I${CMAKE_BINARY_DIR}/include/prediction"
              "-I${CMAKE_BINARY_DIR}/include/wire"
     SOURCES ${units} "${api}/simulation_api.cpp" "${api}/prediction_api.cpp" "${api}/lockstep_api.cpp" "${api}/failure.cpp" "${api}/sandbox.cpp"
-            "${client}/prediction/correction.cpp" "${client}/prediction/playback_clock.cpp"
+            "${client}/prediction/correction.cpp" "${client}/prediction/interpolator.cpp"
+            "${client}/prediction/playback_clock.cpp"
             ${lockstep}
     DEPENDS ${units_DEPENDS})
   add_custom_command(OUTPUT "${output}"

@@ -12,6 +12,7 @@
 #include "console_page/assets.hpp"
 #include "env/thread.hpp"
 #include "games.hpp"
+#include "server/battle_group.hpp"
 #include "server/server.hpp"
 
 namespace drumline::app {
@@ -24,6 +25,7 @@ struct ServeOptions {
   std::string data = "./data";
   std::string role = "all";
   std::string game;
+  int link = -1;
   int port = -1;
   int admin_port = -1;
   std::vector<std::string> set;
@@ -103,6 +105,12 @@ void report_text(const server::StartReport& report, const std::string& url) {
 }
 
 int serve(const ServeOptions& options, const GlobalOptions& global) {
+  if (options.role == "battle") {
+    if (options.link >= 0) return server::run_battle_group(games(), options.link);
+    return fail({ErrorCode::invalid_argument,
+                 "--role battle: a battle group is started by its node, with --set "
+                 "battle.isolation=process; use --role all"});
+  }
   auto configuration = load_configuration(options, global);
   if (!configuration) return fail(configuration.error());
   for (const std::string& warning : configuration->warnings)
@@ -117,7 +125,7 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
   }
   if (options.role != "all") {
     return fail({ErrorCode::invalid_argument,
-                 "--role " + options.role + ": this build runs all roles in one process; use --role all"});
+                 "--role " + options.role + ": this build runs all roles on one node; use --role all"});
   }
   if (const auto level = parse_log_level(configuration->values.log.level)) set_log_level(*level);
 
@@ -167,6 +175,7 @@ void add_serve(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("--role", options->role, "Which part of a node")
       ->check(CLI::IsMember({"all", "gateway", "battle", "data"}))
       ->capture_default_str();
+  command->add_option("--link", options->link, "The node's end of a battle group's link")->group("");
   command->add_option("--game", options->game, "Game of a new battle (battle.game)");
   command->add_option("--port", options->port, "UDP (QUIC) and TCP (WebSocket) port; 0 picks free ones")
       ->check(CLI::Range(0, 65535));

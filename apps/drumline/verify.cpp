@@ -9,6 +9,7 @@
 #include "env/clock.hpp"
 #include "env/file.hpp"
 #include "games.hpp"
+#include "recovery/data_folders.hpp"
 
 namespace drumline::app {
 namespace {
@@ -25,9 +26,9 @@ Result<recovery::Verification> run(const VerifyArguments& arguments, bool progre
   const auto show = [&](const recovery::VerifyProgress& at) {
     if (progress) draw_progress(at.part, at.ticks);
   };
-  const auto is_folder = files->exists(recovery::journal_folder(arguments.path));
-  if (is_folder && *is_folder)
-    return recovery::verify_data_folder(*files, arguments.path, lookup, clock, show);
+  const auto folders = recovery::folders_with_journal(*files, arguments.path);
+  if (folders && !folders->empty())
+    return recovery::verify_data_folders(*files, *folders, lookup, clock, show);
   if (const auto lists = files->list(arguments.path); lists.ok()) {
     return Error{ErrorCode::not_found,
                  arguments.path + " holds no journal; give the folder that --data named"};

@@ -7,14 +7,19 @@ namespace drumline::battle {
 void BattleDirectory::add(Entry entry) {
   const std::lock_guard lock(mutex_);
   const BattleId id = entry->descriptor->id;
-  entries_[id] = std::move(entry);
+  Entry& here = entries_[id];
+  if (here != nullptr) renewals_.fetch_add(1, std::memory_order_release);
+  here = std::move(entry);
   look_from_ = std::min(look_from_, id);
   version_.fetch_add(1, std::memory_order_release);
 }
 
 void BattleDirectory::remove(BattleId id) {
   const std::lock_guard lock(mutex_);
-  entries_.erase(id);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  if (found->second->lost.load()) renewals_.fetch_add(1, std::memory_order_release);
+  entries_.erase(found);
   version_.fetch_add(1, std::memory_order_release);
 }
 

@@ -26,6 +26,9 @@ struct BattleEntry {
   std::atomic<bool> open{true};                               ///< takes players; false: it is about to end
   std::atomic<wire::EndCause> end{wire::EndCause::finished};  ///< of one that is not open any more
   std::atomic<u32> failures{0};  ///< times that its rules failed and it was started again
+  /// It ended with the process that it ran in: no further frame comes. (A battle that was brought
+  /// back from its journal gets a new entry, which knows none of its sessions.)
+  std::atomic<bool> lost{false};
 
   bool has_room() const {
     return open.load(std::memory_order_relaxed) &&
@@ -52,12 +55,15 @@ class BattleDirectory {
   std::size_t size() const;
   /// Changes whenever a battle comes or goes: who waits for one looks again then.
   u64 version() const { return version_.load(std::memory_order_acquire); }
+  /// Changes whenever a battle that was there gets another entry, or is lost: rarer by far.
+  u64 renewals() const { return renewals_.load(std::memory_order_acquire); }
 
  private:
   mutable std::mutex mutex_;
   std::map<BattleId, Entry> entries_;
   BattleId look_from_{};  ///< battles before it had no room when last looked at
   std::atomic<u64> version_{0};
+  std::atomic<u64> renewals_{0};
 };
 
 }  // namespace drumline::battle

@@ -29,7 +29,7 @@ struct BattleFrameHeader {
   u64 state_hash = 0;
   u32 instance = 0;  ///< of the encoder; another one numbers its streams anew
   u32 layout = 0;    ///< changes when a stream opens, closes or changes its cell
-  u16 flags = 0;     ///< kAllEntities, kNoState, kEnded
+  u16 flags = 0;     ///< kAllEntities, kNoState, kEnded with a cause
   u16 columns = 0;   ///< the grid
   u16 rows = 0;
   u16 stream_limit = 0;  ///< stream numbers are below it
@@ -48,7 +48,9 @@ struct BattleFrameHeader {
 
   static constexpr u16 kAllEntities = 1;  ///< the entity section names every seat's entity
   static constexpr u16 kNoState = 2;  ///< sections but messages and payload are empty: the state is as it was
-  static constexpr u16 kEnded = 4;    ///< the battle's last frame
+  static constexpr u16 kEnded = 4;    ///< the battle's last frame …
+  static constexpr u32 kEndCauseShift = 3;  ///< … and in the two bits from here on why (wire::EndCause)
+  static constexpr u16 kEndCauseMask = 3;
 };
 static_assert(sizeof(BattleFrameHeader) == 96);
 

@@ -143,7 +143,11 @@ BattleFrameHeader CellEncoder::begin_head(const EncodeInput& input) {
   head.key_bytes_limit = key_bytes_limit_;
   head.players = input.players;
   head.previous_tick = last_frame_tick_;
-  if (input.ended) head.flags |= BattleFrameHeader::kEnded;
+  if (input.ended) {
+    head.flags |= BattleFrameHeader::kEnded;
+    head.flags |= static_cast<u16>((input.end_cause & BattleFrameHeader::kEndCauseMask)
+                                   << BattleFrameHeader::kEndCauseShift);
+  }
   return head;
 }
 

@@ -42,7 +42,8 @@ struct EncodeInput {
   std::span<const world::Event> events;
   MessageQueue* messages = nullptr;  ///< taken as far as they fit
   Bytes tick_payload{};              ///< relayed to those in lockstep; empty: not
-  bool ended = false;                ///< there will be no further frame
+  bool ended = false;                ///< there will be no further frame …
+  u8 end_cause = 0;                  ///< … for this reason (wire::EndCause, at most 3)
 };
 
 /// One a battle, on its thread. After creation it allocates nothing.

@@ -29,6 +29,7 @@ struct Battle {
   u32 count = 1;
   u32 most = 0;
   u32 shards = 1;
+  std::string isolation = "thread";
   std::string sync_model = "state_broadcast";
   u32 send_hz = 62;
   u32 max_hold_ticks = 32;

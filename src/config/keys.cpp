@@ -155,6 +155,11 @@ std::vector<Key> make_keys() {
       .integer<&Battle::shards>(
           "shards", 1, 64, "threads",
           "Battle threads, each with battles of its own. One runs thousands of small battles.")
+      .choice<&Battle::isolation>(
+          "isolation", {"thread", "process"},
+          "What a crash in a game's native code takes with it: thread, the whole server; process, the "
+          "battles of its shard, which runs in a process of its own and comes back from its own journal "
+          "while its players stay connected (docs/operations.md).")
       .choice<&Battle::sync_model>("sync_model", {"state_broadcast", "frame_sync", "lockstep"},
                                    "How players are kept in step with a new battle (docs/sync-models.md). A "
                                    "spectator may ask for another "
@@ -179,7 +184,8 @@ std::vector<Key> make_keys() {
                                    "its last good tick, stop ends it.")
       .integer<&Battle::max_failures>(
           "max_failures", 0, 1000, "failures",
-          "So many failures in a row a battle is started again; one more ends it.");
+          "So many failures in a row a battle is started again; one more ends it. So it is with the process "
+          "of a battle shard (isolation).");
 
   SectionKeys<&Configuration::journal>(all, "journal")
       .integer<&Journal::segment_size_mib>("segment_size_mib", 1, 1024, "MiB",

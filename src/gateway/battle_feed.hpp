@@ -24,6 +24,9 @@ class BattleFeed {
   battle::BattleEntry& entry() { return *entry_; }
   BattleId id() const { return descriptor().id; }
 
+  /// The same battle, brought back elsewhere: what was claimed of the old entry is void.
+  void renew(std::shared_ptr<battle::BattleEntry> entry) { entry_ = std::move(entry); }
+
   battle::InboundRing& inbound() { return inbound_; }
   /// Puts `inbound` into the ring, with this battle's id; false when the ring is full.
   bool forward(const battle::Inbound& inbound);

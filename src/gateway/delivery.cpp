@@ -140,7 +140,10 @@ void GatewayShard::send_large_ticks(GatewaySession& session, std::size_t budget)
 
 void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notice& notice, Tick tick) {
   if (const auto* change = std::get_if<battle::RosterChange>(&notice)) {
-    feed.roster.apply(*change);
+    if (change->player.value >= feed.descriptor().max_players)
+      counters_.battle_frames_malformed.add();
+    else
+      feed.roster.apply(*change);
     return;
   }
   if (const auto* board = std::get_if<battle::ScoreboardNotice>(&notice)) {
@@ -178,6 +181,12 @@ void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notic
 
 void GatewayShard::on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick) {
   GatewaySession* const session = find(to);
+  if (session != nullptr && session->state == SessionState::playing && session->feed == &feed &&
+      session->player == granted.player) {
+    // It has had the seat all along; its battle was brought back.
+    session->entity = granted.entity;
+    return;
+  }
   if (session == nullptr || session->state != SessionState::seating || session->feed != &feed) {
     // It went away while the battle made room. A seat taken again is kept for its ticket;
     // of a new one nobody has a ticket.
@@ -191,6 +200,7 @@ void GatewayShard::on_granted(BattleFeed& feed, SessionId to, const battle::Seat
   release_claim(*session);
   session->state = SessionState::playing;
   session->player = granted.player;
+  session->seat_generation = granted.seat_generation;
   session->entity = granted.entity;
   counters_.players.add(1);
   admit(*session, tick, granted.seat_generation, granted.resumed);

@@ -39,6 +39,7 @@ struct GatewaySession {
   BattleFeed* feed = nullptr;  ///< of its battle; not null while seating, playing and watching
   world::SyncModel model = world::SyncModel::state_broadcast;
   PlayerSlot player = kNoPlayer;
+  u32 seat_generation = 0;  ///< of the player's seat
   EntityId entity;
   bool outlives_battle = false;  ///< it wants to: Hello::keeps_session
   u32 visits = 0;                ///< battles before this one
@@ -50,9 +51,10 @@ struct GatewaySession {
   wire::FrameReader reader;
   TokenBucket commands;
   TokenBucket hellos;
-  wire::Hello hello;         ///< while waiting
-  bool has_claim = false;    ///< on a seat of the feed's battle, until it is answered
-  Tick next_state_tick = 0;  ///< no state frame before it
+  wire::Hello hello;          ///< while waiting or seating
+  bool sought_again = false;  ///< its battle failed once while it was seating
+  bool has_claim = false;     ///< on a seat of the feed's battle, until it is answered
+  Tick next_state_tick = 0;   ///< no state frame before it
   /// What the client was sent and holds, by its model: made when the seat is granted.
   std::unique_ptr<broadcast::ClientView> view;
   std::unique_ptr<LockstepView> lockstep;

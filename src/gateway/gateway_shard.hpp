@@ -3,7 +3,8 @@
 // datagram a client. Owns no socket and no thread.
 //
 // gateway_shard.cpp: sessions come and go. greeting.cpp: who gets into which battle.
-// commands.cpp: what clients say. delivery.cpp: what battles say.
+// commands.cpp: what clients say. delivery.cpp: what battles say. renewal.cpp: battles that
+// were brought back, or ended, with the process that they ran in.
 #pragma once
 
 #include <functional>
@@ -155,6 +156,11 @@ class GatewayShard final : public transport::SessionHandler {
   void leave_ended(GatewaySession& session, wire::EndCause cause);
   void end_battle(BattleFeed& feed);
 
+  // renewal.cpp
+  void renew_feeds();
+  void renew(BattleFeed& feed, battle::BattleDirectory::Entry entry);
+  void seek_again(GatewaySession& session);
+
   GatewayOptions options_;
   GatewayLinks links_;
   const auth::TicketSealer& tickets_;
@@ -168,6 +174,7 @@ class GatewayShard final : public transport::SessionHandler {
   std::map<env::Address, u32> sessions_behind_;  ///< an address, as it was when they came
   std::unordered_map<BattleId, std::unique_ptr<BattleFeed>> feeds_;
   u64 directory_version_ = 0;
+  u64 directory_renewals_ = 0;
   u32 waiting_ = 0;  ///< sessions that wait for a battle to be made
   u32 uploads_ = 0;
   std::vector<std::byte> message_;   ///< scratch for one reliable message

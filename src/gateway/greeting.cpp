@@ -159,6 +159,10 @@ void GatewayShard::on_battles_changed() {
   const u64 version = links_.directory->version();
   if (version == directory_version_) return;
   directory_version_ = version;
+  if (const u64 renewals = links_.directory->renewals(); renewals != directory_renewals_) {
+    directory_renewals_ = renewals;
+    renew_feeds();
+  }
   if (waiting_ == 0) return;
   for (auto& session : sessions_) {
     if (!session || session->state != SessionState::waiting) continue;
@@ -202,6 +206,7 @@ void GatewayShard::join(GatewaySession& session, const wire::Hello& hello) {
   const std::string& name = hello.name.empty() ? identity.name : hello.name;
   const std::string clean = wire::clean_name(name);
   std::copy(clean.begin(), clean.end(), inbound.profile.name.begin());
+  session.hello = hello;
   session.state = SessionState::seating;
   session.deadline = clock_.now() + options_.greeting_timeout_ns;
   if (!forward(*session.feed, inbound))
@@ -227,6 +232,7 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
   inbound.seat_generation = ticket->seat_generation;
   inbound.profile = {};
   inbound.profile.account = ticket->account;
+  session.hello = hello;
   session.state = SessionState::seating;
   session.deadline = clock_.now() + options_.greeting_timeout_ns;
   if (!forward(*session.feed, inbound))
@@ -255,6 +261,7 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
   session.deadline = 0;
   session.outside_since = 0;
   if (session.visits != 0) counters_.visits.add();
+  session.hello = {};
   session.highest_sequence = session.player == kNoPlayer ? 0 : feed.cache.place(session.player).sequence;
   // Sessions of one battle take turns, so that they are not all sent to in one tick.
   session.next_state_tick = tick + index % send_period_of(session);

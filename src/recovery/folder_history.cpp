@@ -6,6 +6,7 @@
 
 #include "journal/reader.hpp"
 #include "recording/reader.hpp"
+#include "recovery/data_folders.hpp"
 #include "recovery/recovery.hpp"
 #include "world/snapshot.hpp"
 
@@ -207,15 +208,32 @@ Result<void> FolderHistory::read_tick(Tick tick, battle::TickRecord& out) {
   return {};
 }
 
+namespace {
+
+/// In one of the folders with a journal that belong to `path`.
+Result<std::unique_ptr<recording::History>> open_history_in(env::FileSystem& files, const std::string& path,
+                                                            const std::vector<std::string>& folders,
+                                                            BattleId battle) {
+  if (battle == BattleId{} && folders.size() > 1) {
+    return Error{
+        ErrorCode::invalid_argument,
+        fmt::format("{} holds {} battle groups: choose a battle with --battle", path, folders.size())};
+  }
+  for (const std::string& folder : folders) {
+    auto opened = FolderHistory::open(files, folder, battle);
+    if (opened) return std::unique_ptr<recording::History>(std::move(opened).value());
+    if (folders.size() == 1 || opened.error().code != ErrorCode::not_found) return std::move(opened).error();
+  }
+  return Error{ErrorCode::not_found, fmt::format("there is no battle {} in {}", battle.value, path)};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<recording::History>> open_history(env::FileSystem& files, const std::string& path,
                                                          BattleId battle) {
-  const auto is_folder = files.exists(journal_folder(path));
-  if (!is_folder) return is_folder.error();
-  if (*is_folder) {
-    auto opened = FolderHistory::open(files, path, battle);
-    if (!opened) return std::move(opened).error();
-    return std::unique_ptr<recording::History>(std::move(opened).value());
-  }
+  auto folders = folders_with_journal(files, path);
+  if (!folders) return std::move(folders).error();
+  if (!folders->empty()) return open_history_in(files, path, *folders, battle);
   if (files.list(path)) {
     return Error{ErrorCode::not_found, path + " holds no journal; give the folder that --data named"};
   }

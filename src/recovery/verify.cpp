@@ -64,4 +64,33 @@ Result<Verification> verify_data_folder(env::FileSystem& files, const std::strin
   return result;
 }
 
+Result<Verification> verify_data_folders(env::FileSystem& files, const std::vector<std::string>& folders,
+                                         const GameLookup& lookup, const env::Clock& clock,
+                                         const std::function<void(const VerifyProgress&)>& progress) {
+  Verification all;
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    const auto show = [&](const VerifyProgress& at) {
+      if (!progress) return;
+      progress({(static_cast<double>(i) + at.part) / static_cast<double>(folders.size()),
+                all.battles + at.battles, all.ticks + at.ticks, all.differences.size() + at.differences});
+    };
+    auto one = verify_data_folder(files, folders[i], lookup, clock, show);
+    if (!one) return std::move(one).error().within(folders[i]);
+    all.battles += one->battles;
+    all.pruned_battles += one->pruned_battles;
+    all.ticks += one->ticks;
+    all.snapshots += one->snapshots;
+    all.records += one->records;
+    all.journal_bytes += one->journal_bytes;
+    all.milliseconds += one->milliseconds;
+    const auto move_to = [](auto& to, auto& from) {
+      to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    };
+    move_to(all.differences, one->differences);
+    move_to(all.torn, one->torn);
+    move_to(all.damaged, one->damaged);
+  }
+  return all;
+}
+
 }  // namespace drumline::recovery

@@ -43,6 +43,11 @@ Result<Verification> verify_data_folder(env::FileSystem& files, const std::strin
                                         const GameLookup& lookup, const env::Clock& clock,
                                         const std::function<void(const VerifyProgress&)>& progress);
 
+/// Several of them as one: those of a node's battle groups (data_folders.hpp).
+Result<Verification> verify_data_folders(env::FileSystem& files, const std::vector<std::string>& folders,
+                                         const GameLookup& lookup, const env::Clock& clock,
+                                         const std::function<void(const VerifyProgress&)>& progress);
+
 /// The same for a recording: every tick from the first, and every state in it byte for byte.
 /// A recording of another simulation is refused unless forced; `notes` gets what that may mean.
 Result<Verification> verify_recording(env::FileSystem& files, const std::string& path,

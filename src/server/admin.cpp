@@ -138,10 +138,10 @@ Result<T> answer_in_time(std::future<Result<T>> future) {
 /// Per-battle series up to so many battles; beyond, a scrape would be mostly them.
 constexpr std::size_t kMaxBattlesInMetrics = 64;
 
-void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard, const std::string& number) {
-  const ShardCounters& shard = battle_shard.counters();
-  const PipelineCounters& pipeline = battle_shard.pipeline().counters();
-  const telemetry::Labels labels{{"shard", number}};
+void collect_shard(telemetry::MetricSink& sink, const ShardFigures& figures) {
+  const ShardCounters& shard = *figures.ticks;
+  const PipelineCounters& pipeline = *figures.battles;
+  const telemetry::Labels labels{{"shard", std::to_string(figures.shard)}};
   sink.gauge("drumline_battles", "Battles running", pipeline.battles, labels);
   sink.gauge("drumline_players", "Seats taken in all battles", pipeline.players, labels);
   sink.counter("drumline_battles_created_total", "New battles", pipeline.battles_created, labels);
@@ -187,6 +187,40 @@ void collect_shard(telemetry::MetricSink& sink, const BattleShard& battle_shard,
                pipeline.notices_delayed, labels);
 }
 
+void collect_journal(telemetry::MetricSink& sink, const JournalFigures& journal) {
+  telemetry::Labels labels;
+  if (journal.group) labels.push_back({"group", std::to_string(*journal.group)});
+  const auto count = [](u64 value) { return static_cast<double>(value); };
+  sink.histogram_ns("drumline_journal_commit_seconds", "From a batch's taking to its durability",
+                    *journal.commit_ns, telemetry::tick_time_bounds_s(), labels);
+  sink.counter("drumline_journal_bytes_total", "Bytes made durable", count(journal.bytes), labels);
+  sink.gauge("drumline_journal_space_bytes", "Bytes that segments take", count(journal.space_bytes), labels);
+  sink.counter("drumline_journal_fenced_segments_total", "Segments left behind after a failed write",
+               count(journal.fenced_segments), labels);
+  sink.gauge("drumline_journal_read_only", "1: no space, battles stand still until there is",
+             journal.state == journal::WriterState::read_only ? 1 : 0, labels);
+  sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(journal.snapshots_written),
+               labels);
+  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way",
+               count(journal.snapshots_skipped), labels);
+  sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written",
+               count(journal.snapshots_failed), labels);
+}
+
+void collect_group(telemetry::MetricSink& sink, const GroupFigures& group) {
+  const telemetry::Labels labels{{"group", std::to_string(group.group)}};
+  sink.gauge("drumline_group_up", "1: the battle group's process runs and ticks", group.up ? 1 : 0, labels);
+  sink.gauge("drumline_group_given_up", "1: it failed too often and is not started again",
+             group.given_up ? 1 : 0, labels);
+  sink.gauge("drumline_group_process_id", "The battle group's process; 0: none runs",
+             static_cast<double>(group.process), labels);
+  sink.counter("drumline_group_restarts_total", "Times that the battle group's process was started again",
+               static_cast<double>(group.restarts), labels);
+  sink.counter("drumline_group_battles_behind_total",
+               "Battles that came back behind a tick that was shown: always 0",
+               static_cast<double>(group.behind), labels);
+}
+
 void collect_battle(telemetry::MetricSink& sink, const battle::BattleEntry& battle) {
   const battle::ActorCounters& c = *battle.counters;
   const telemetry::Labels labels{{"battle", std::to_string(battle.descriptor->id.value)}};
@@ -218,36 +252,17 @@ void collect_battle(telemetry::MetricSink& sink, const battle::BattleEntry& batt
 }  // namespace
 
 void Server::collect_metrics(telemetry::MetricSink& sink) const {
-  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
-    collect_shard(sink, *shards_[shard], std::to_string(shard));
-  }
+  for (const ShardFigures& shard : battles_->shards()) collect_shard(sink, shard);
   const auto battles = directory_.all();
   if (battles.size() <= kMaxBattlesInMetrics) {
     for (const auto& battle : battles) collect_battle(sink, *battle);
   }
   sink.counter("drumline_battles_restarted_total", "Battles started again after their rules failed",
-               static_cast<double>(control_->restarted()));
+               static_cast<double>(battles_->restarted()));
   sink.counter("drumline_battles_given_up_total", "Battles ended as their rules failed",
-               static_cast<double>(control_->given_up()));
-  sink.histogram_ns("drumline_journal_commit_seconds", "From a batch's taking to its durability",
-                    committer_->commit_latency_ns());
-  const auto count = [](u64 value) { return static_cast<double>(value); };
-  sink.counter("drumline_journal_bytes_total", "Bytes made durable", count(committer_->committed_bytes()));
-  sink.gauge("drumline_journal_space_bytes", "Bytes that segments take", count(committer_->space_bytes()));
-  sink.counter("drumline_journal_fenced_segments_total", "Segments left behind after a failed write",
-               count(committer_->fenced_segments()));
-  sink.gauge("drumline_journal_read_only", "1: no space, battles stand still until there is",
-             committer_->state() == journal::WriterState::read_only ? 1 : 0);
-  u64 written = 0, skipped = 0, failed = 0;
-  for (const auto& snapshots : snapshots_) {
-    written += snapshots->written();
-    skipped += snapshots->skipped();
-    failed += snapshots->failed();
-  }
-  sink.counter("drumline_snapshots_written_total", "Snapshots made durable", count(written));
-  sink.counter("drumline_snapshots_skipped_total", "Snapshots skipped as others were under way",
-               count(skipped));
-  sink.counter("drumline_snapshots_failed_total", "Snapshots that could not be written", count(failed));
+               static_cast<double>(battles_->given_up()));
+  for (const JournalFigures& journal : battles_->journals()) collect_journal(sink, journal);
+  for (const GroupFigures& group : battles_->groups()) collect_group(sink, group);
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
     collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));
   }
@@ -258,11 +273,10 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
 telemetry::ServerStats Server::stats() {
   telemetry::ServerStats stats;
   Histogram lateness;
-  for (const auto& shard : shards_) {
-    const PipelineCounters& pipeline = shard->pipeline().counters();
-    lateness.merge(shard->counters().lateness_ns);
-    stats.tick = std::max(stats.tick, static_cast<u64>(pipeline.tick.value()));
-    stats.players += static_cast<u64>(pipeline.players.value());
+  for (const ShardFigures& shard : battles_->shards()) {
+    lateness.merge(shard.ticks->lateness_ns);
+    stats.tick = std::max(stats.tick, static_cast<u64>(shard.battles->tick.value()));
+    stats.players += static_cast<u64>(shard.battles->players.value());
   }
   u64 frames = 0;
   for (const auto& gateway : gateways_) {
@@ -282,8 +296,10 @@ telemetry::ServerStats Server::stats() {
   stats.lateness_us_p50 = per_thousand(lateness.percentile(50));
   stats.lateness_us_p99 = per_thousand(lateness.percentile(99));
   stats.lateness_us_p999 = per_thousand(lateness.percentile(99.9));
-  stats.journal_commit_us_p50 = per_thousand(committer_->commit_latency_ns().percentile(50));
-  stats.journal_commit_us_p99 = per_thousand(committer_->commit_latency_ns().percentile(99));
+  Histogram commit;
+  for (const JournalFigures& journal : battles_->journals()) commit.merge(*journal.commit_ns);
+  stats.journal_commit_us_p50 = per_thousand(commit.percentile(50));
+  stats.journal_commit_us_p99 = per_thousand(commit.percentile(99));
   if (const auto process = telemetry::read_process_stats()) stats.memory_bytes = process->resident_bytes;
   stats.uptime_s = static_cast<double>(now - started_at_) / 1e9;
   return stats;
@@ -300,7 +316,9 @@ Result<void> Server::open_admin() {
   telemetry::AdminSources sources;
   sources.registry = &metrics_;
   sources.readiness = [this]() -> telemetry::Readiness {
-    if (committer_->state() != journal::WriterState::open) return {false, committer_->reason()};
+    for (const JournalFigures& journal : battles_->journals()) {
+      if (journal.state != journal::WriterState::open) return {false, journal.reason};
+    }
     return {true, {}};
   };
   sources.configuration_json = [this] { return config::print_json(options_.configuration); };
@@ -322,21 +340,21 @@ Result<void> Server::open_admin() {
   };
   // Of those that wait: the admin thread serves one request at a time, so not for long.
   sources.create_battle = [this]() -> Result<u64> {
-    auto made = answer_in_time(control_->create());
+    auto made = answer_in_time(control().create());
     if (!made) return std::move(made).error();
     return made->value;
   };
   sources.end_battle = [this](u64 battle) {
-    return control_->dispose(BattleId{battle}, "ended through the admin endpoint");
+    return control().dispose(BattleId{battle}, "ended through the admin endpoint");
   };
   sources.tell = [this](u64 battle, Bytes message) {
-    return answer_in_time(control_->tell(BattleId{battle}, message));
+    return answer_in_time(control().tell(BattleId{battle}, message));
   };
   sources.ask = [this](u64 battle, Bytes question) {
-    return answer_in_time(control_->ask(BattleId{battle}, question, clock_.now() + kAnswerTimeoutNs));
+    return answer_in_time(control().ask(BattleId{battle}, question, clock_.now() + kAnswerTimeoutNs));
   };
   sources.snapshot = [this](u64 battle) -> Result<std::vector<std::byte>> {
-    auto taken = answer_in_time(control_->snapshot(BattleId{battle}, clock_.now() + kAnswerTimeoutNs));
+    auto taken = answer_in_time(control().snapshot(BattleId{battle}, clock_.now() + kAnswerTimeoutNs));
     if (!taken) return std::move(taken).error();
     return std::move(taken->content);
   };

@@ -30,9 +30,10 @@ std::future<Result<T>> answered(Error error) {
 
 }  // namespace
 
-BattleControl::BattleControl(BattleControlOptions options, recovery::GameLookup games, BattleIds ids,
-                             battle::BattleDirectory& directory, std::span<ShardMailbox* const> mailboxes,
-                             env::FileSystem& files, env::Random& random, const env::Clock& clock)
+BattleControl::BattleControl(BattleControlOptions options, recovery::GameLookup games,
+                             std::optional<BattleIds> ids, battle::BattleDirectory& directory,
+                             std::span<ShardMailbox* const> mailboxes, env::FileSystem& files,
+                             env::Random& random, const env::Clock& clock)
     : options_(std::move(options)),
       games_(std::move(games)),
       ids_(std::move(ids)),
@@ -40,7 +41,8 @@ BattleControl::BattleControl(BattleControlOptions options, recovery::GameLookup 
       mailboxes_(mailboxes.begin(), mailboxes.end()),
       files_(files),
       random_(random),
-      clock_(clock) {}
+      clock_(clock),
+      lost_shards_(mailboxes_.size()) {}
 
 BattleControl::~BattleControl() {
   stop();
@@ -88,15 +90,14 @@ void BattleControl::run() {
 
 // ---- making
 
-Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate& wanted, u32 shard) {
+Result<std::unique_ptr<RunningBattle>> BattleControl::make(const BattleTemplate& wanted, BattleId id,
+                                                           u32 shard) {
   const world::Game* const game = games_(wanted.game);
   if (game == nullptr) {
     return Error{ErrorCode::invalid_argument, "this build serves no game '" + wanted.game + "'"};
   }
-  auto id = ids_.next();
-  if (!id) return std::move(id).error();
   battle::BattleInfo info;
-  info.id = *id;
+  info.id = id;
   info.epoch = Epoch{1};
   info.game = wanted.game;
   info.rules_document =
@@ -131,7 +132,13 @@ Result<std::unique_ptr<RunningBattle>> BattleControl::take_in(std::unique_ptr<ba
 }
 
 Result<std::unique_ptr<RunningBattle>> BattleControl::make_first() {
-  return make(options_.defaults, 0);
+  auto id = ids_->next();
+  if (!id) return std::move(id).error();
+  return make(options_.defaults, *id, 0);
+}
+
+Result<std::unique_ptr<RunningBattle>> BattleControl::make_sample() {
+  return make(options_.defaults, BattleId{1}, 0);
 }
 
 Result<void> BattleControl::install(std::unique_ptr<RunningBattle> battle) {
@@ -146,11 +153,16 @@ Result<void> BattleControl::install(std::unique_ptr<RunningBattle> battle) {
   return {};
 }
 
-u32 BattleControl::least_loaded_shard() const {
+/// None when all are lost.
+std::optional<u32> BattleControl::least_loaded_shard() const {
   std::vector<u32> load(mailboxes_.size());
   for (const auto& entry : directory_.all()) ++load[entry->shard];
   for (const Coming& coming : coming_) ++load[coming.shard];
-  return static_cast<u32>(std::min_element(load.begin(), load.end()) - load.begin());
+  std::optional<u32> least;
+  for (u32 shard = 0; shard < load.size(); ++shard) {
+    if (!lost_shards_[shard] && (!least || load[shard] < load[*least])) least = shard;
+  }
+  return least;
 }
 
 std::size_t BattleControl::running_or_coming() const {
@@ -163,18 +175,35 @@ Result<BattleId> BattleControl::create_now(const BattleTemplate& wanted) {
         ErrorCode::exhausted,
         std::to_string(options_.most) + " battles run here, as many as may (battle.most); try again later"};
   }
-  const u32 shard = least_loaded_shard();
-  const TimeNs begun = clock_.now();
-  auto made = make(wanted, shard);
-  if (!made) return std::move(made).error();
-  make_ns_.record(static_cast<u64>(clock_.now() - begun));
-  const BattleId id = (*made)->id();
-  if (auto installed = install(std::move(*made)); !installed) return installed.error();
+  const auto shard = least_loaded_shard();
+  if (!shard) return Error{ErrorCode::unavailable, "every battle group has been given up"};
+  auto id = ids_->next();
+  if (!id) return id;
+  if (auto made = make_on_shard(wanted, *id, *shard); !made) return made.error();
   return id;
 }
 
+Result<void> BattleControl::make_on_shard(const BattleTemplate& wanted, BattleId id, u32 shard) {
+  if (options_.shards_make) {
+    if (auto posted = mailboxes_[shard]->post(MakeBattle{id}); !posted) return posted;
+    coming_.push_back({id, shard});
+    return {};
+  }
+  const TimeNs begun = clock_.now();
+  auto made = make(wanted, id, shard);
+  if (!made) return std::move(made).error();
+  make_ns_.record(static_cast<u64>(clock_.now() - begun));
+  return install(std::move(*made));
+}
+
+void BattleControl::make_numbered(BattleId battle, std::function<void(Error)> on_failure) {
+  post([this, battle, on_failure = std::move(on_failure)] {
+    if (auto made = make_on_shard(options_.defaults, battle, 0); !made) on_failure(made.error());
+  });
+}
+
 void BattleControl::keep_up() {
-  while (running_or_coming() < options_.keep) {
+  while (running_or_coming() < options_.keep && clock_.now() >= make_again_at_) {
     if (auto made = create_now(options_.defaults); !made) {
       log_error("a battle cannot be made: {}", made.error().message);
       return;
@@ -188,6 +217,9 @@ Result<void> BattleControl::want_battle(const std::string& game) {
   }
   if (directory_.size() >= options_.most) {
     return Error{ErrorCode::exhausted, "every seat is taken; try again later"};
+  }
+  if (no_shard_left_.load()) {
+    return Error{ErrorCode::exhausted, "no battle can be made here any more; try another server"};
   }
   // Those who ask at once get one battle, and ask again when it is full.
   if (wanted_.exchange(true)) return {};
@@ -234,6 +266,28 @@ void BattleControl::on_ended(std::unique_ptr<RunningBattle> battle) {
   post([this, shared] {
     log_debug("battle {} is over: {}", shared->id().value, shared->end_reason);
     directory_.remove(shared->id());
+  });
+}
+
+void BattleControl::on_gone(BattleId battle, std::string why) {
+  post([this, battle, why = std::move(why)] {
+    log_debug("battle {} is gone: {}", battle.value, why);
+    directory_.remove(battle);
+    const auto not_made =
+        std::erase_if(coming_, [&](const Coming& coming) { return coming.battle == battle; });
+    if (not_made != 0) make_again_at_ = clock_.now() + kSecondNs;
+    std::erase_if(pending_, [&](Pending& pending) {
+      if (pending.battle != battle) return false;
+      pending.promise.set_value(Error{ErrorCode::unavailable, why});
+      return true;
+    });
+  });
+}
+
+void BattleControl::on_shard_lost(u32 shard) {
+  post([this, shard] {
+    lost_shards_[shard] = true;
+    no_shard_left_.store(std::find(lost_shards_.begin(), lost_shards_.end(), false) == lost_shards_.end());
   });
 }
 

@@ -9,6 +9,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,12 +45,14 @@ struct BattleControlOptions {
   u32 max_failures = 3;  ///< in a row; then a battle is given up
   bool restart_failed = true;
   std::string failures_folder;  ///< where reports of failures go
+  bool shards_make = false;     ///< battles are made by their shards (MakeBattle), not here
 };
 
 class BattleControl final : public BattleEvents {
  public:
-  /// References outlive the control; `mailboxes`: one a battle shard.
-  BattleControl(BattleControlOptions options, recovery::GameLookup games, BattleIds ids,
+  /// References outlive the control; `mailboxes`: one a battle shard. Without `ids` battles get
+  /// their numbers from elsewhere, by make_numbered().
+  BattleControl(BattleControlOptions options, recovery::GameLookup games, std::optional<BattleIds> ids,
                 battle::BattleDirectory& directory, std::span<ShardMailbox* const> mailboxes,
                 env::FileSystem& files, env::Random& random, const env::Clock& clock);
   ~BattleControl() override;
@@ -60,6 +63,8 @@ class BattleControl final : public BattleEvents {
   Result<std::unique_ptr<RunningBattle>> take_in(std::unique_ptr<battle::Battle> battle, u32 shard);
   /// The first battle of a new data folder: what is wrong with its settings is said here.
   Result<std::unique_ptr<RunningBattle>> make_first();
+  /// One as the next one will be, which is not to run: to see what it needs.
+  Result<std::unique_ptr<RunningBattle>> make_sample();
   /// Hands it to its shard.
   Result<void> install(std::unique_ptr<RunningBattle> battle);
   /// No frame may be larger than this; known when the first battles are.
@@ -77,6 +82,9 @@ class BattleControl final : public BattleEvents {
   Result<void> want_battle(const std::string& game);
   /// A battle of the configured kind; answers when it runs. exhausted when there are as many as may be.
   std::future<Result<BattleId>> create();
+  /// A battle of the configured kind with a number that somebody else chose. `on_failure` hears,
+  /// on the control's thread, why it cannot be made.
+  void make_numbered(BattleId battle, std::function<void(Error)> on_failure);
   Result<void> dispose(BattleId battle, std::string why);
   /// A message for the battle's rules, applied at the next tick and journaled when they
   /// accept it; answered when that is durable. refused: the rules did, and why. unavailable:
@@ -100,6 +108,13 @@ class BattleControl final : public BattleEvents {
   void on_failed(FailedBattle failed) override;
   void on_ended(std::unique_ptr<RunningBattle> battle) override;
 
+  // ---- on the thread of a shard in another process
+
+  /// A battle runs no more, or was not made.
+  void on_gone(BattleId battle, std::string why);
+  /// No battle is made there any more.
+  void on_shard_lost(u32 shard);
+
  private:
   using Task = std::function<void()>;
   struct Pending {
@@ -110,17 +125,18 @@ class BattleControl final : public BattleEvents {
   void post(Task task);
   void run();
   void keep_up();
-  Result<std::unique_ptr<RunningBattle>> make(const BattleTemplate& wanted, u32 shard);
+  Result<std::unique_ptr<RunningBattle>> make(const BattleTemplate& wanted, BattleId id, u32 shard);
+  Result<void> make_on_shard(const BattleTemplate& wanted, BattleId id, u32 shard);
   Result<BattleId> create_now(const BattleTemplate& wanted);
   void mend(const FailedBattle& failed);
   void report(const FailedBattle& failed);
-  u32 least_loaded_shard() const;
+  std::optional<u32> least_loaded_shard() const;
   Result<u32> shard_of(BattleId battle) const;
   std::size_t running_or_coming() const;
 
   BattleControlOptions options_;
   recovery::GameLookup games_;
-  BattleIds ids_;
+  std::optional<BattleIds> ids_;
   battle::BattleDirectory& directory_;
   std::vector<ShardMailbox*> mailboxes_;
   env::FileSystem& files_;
@@ -130,6 +146,7 @@ class BattleControl final : public BattleEvents {
   std::atomic<u64> restarted_{0};
   std::atomic<u64> given_up_{0};
   std::atomic<bool> wanted_{false};
+  std::atomic<bool> no_shard_left_{false};
   Histogram make_ns_;
 
   std::mutex mutex_;
@@ -144,6 +161,8 @@ class BattleControl final : public BattleEvents {
     u32 shard;
   };
   std::vector<Coming> coming_;
+  std::vector<bool> lost_shards_;
+  TimeNs make_again_at_ = 0;  ///< a shard could not make one: not at once again
   u32 desync_reports_ = 0;
   std::thread thread_;
 };

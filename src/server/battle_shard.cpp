@@ -72,6 +72,7 @@ void BattleShard::run() {
       wait_for_disk();
       continue;
     }
+    if (options_.on_tick) options_.on_tick();
     counters_.allocations.add(thread_allocations() - allocations);
     const i64 lateness_ns = started - deadline;
     counters_.lateness_ns.record(static_cast<u64>(lateness_ns));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -18,6 +19,7 @@ struct BattleShardOptions {
   int realtime_priority = 0;          ///< SCHED_FIFO priority; 0: normal
   u32 max_ticks_behind = 2;           ///< further behind, the schedule is moved
   env::Watchdog* watchdog = nullptr;  ///< keeps rules in bounds; outlives the shard; null: nothing does
+  std::function<void()> on_tick;      ///< after each tick, on the shard's thread; must not block; may be null
 };
 
 /// Counted on the shard's thread, read by any.

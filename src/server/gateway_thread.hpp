@@ -13,6 +13,7 @@
 #include "env/network.hpp"
 #include "env/wakeup.hpp"
 #include "gateway/gateway_shard.hpp"
+#include "server/battles.hpp"
 #include "transport/quic/quic_server.hpp"
 #include "transport/websocket/websocket_listener.hpp"
 
@@ -26,13 +27,6 @@ struct GatewayThreadOptions {
   bool serve_websocket = true;
   transport::WebSocketOptions websocket;
   int cpu = -1;  ///< -1: not pinned
-};
-
-/// The frames of one battle shard.
-struct FrameSource {
-  BroadcastRing::Consumer* frames = nullptr;
-  /// Up to which of the shard's journal writes effects may be shown.
-  std::function<u64()> durable;
 };
 
 /// What the transports count, as of at most a quarter of a second ago.

@@ -15,9 +15,7 @@
 #include "env/file.hpp"
 #include "env/folder_lock.hpp"
 #include "env/random.hpp"
-#include "recovery/recovery.hpp"
-#include "server/battle_control.hpp"
-#include "server/battle_shard.hpp"
+#include "server/battles.hpp"
 #include "server/gateway_thread.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
@@ -29,19 +27,19 @@ struct ServerOptions {
   std::string data = "./data";
   std::vector<const world::Game*> games;           ///< that this build serves
   std::span<const telemetry::AdminAsset> console;  ///< the console page; outlives the server
+  /// How battle.isolation "process" starts the process of a battle group, which calls
+  /// run_battle_group() (battle_group.hpp) with the same games.
+  std::string group_program = "/proc/self/exe";
+  std::vector<std::string> group_arguments = {"serve", "--role", "battle", "--link", "3"};
 };
 
 /// What start() found and did, for the person who started it.
-struct StartReport {
+struct StartReport : BattlesReport {
   env::Address quic;
   env::Address websocket;
   env::Address admin;
   bool made_certificates = false;
   std::string pki_folder;
-  bool created_battle = false;  ///< the folder held none that goes on
-  std::vector<recovery::BattleReport> recovered;
-  std::vector<std::string> warnings;  ///< torn tails that were cut, damaged snapshots passed over
-  double recovery_ms = 0;
 };
 
 /// start() and stop() on one thread.
@@ -55,12 +53,11 @@ class Server {
   std::optional<Error> failure() const;
 
   /// For figures; any thread, what they say of threads applies.
-  std::span<const std::unique_ptr<BattleShard>> shards() const { return shards_; }
+  const Battles& battles() const { return *battles_; }
   const battle::BattleDirectory& directory() const { return directory_; }
   /// To make battles, end them and speak to them.
-  BattleControl& control() { return *control_; }
+  BattleControl& control() { return battles_->control(); }
   std::span<const std::unique_ptr<GatewayThread>> gateways() const { return gateways_; }
-  const journal::GroupCommitter& committer() const { return *committer_; }
 
   /// Tells the players, stops the battles at a tick, makes everything durable.
   /// `grace_ns`: how long clients may take to hear it.
@@ -69,18 +66,13 @@ class Server {
  private:
   explicit Server(ServerOptions options);
   Result<void> prepare_identity();
-  using Battles = std::vector<std::unique_ptr<RunningBattle>>;
+  Result<void> check_game() const;
   Result<void> open_battles();
-  Result<void> open_control(const recovery::Recovery& recovery);
-  Result<Battles> take_in(recovery::Recovery& recovery);
   Result<void> open_gateways();
-  Result<void> open_journal(recovery::Recovery& recovery, std::size_t tick_room);
-  Result<void> open_shards(Battles recovered, const snapshot::SnapshotRoom& room);
-  Result<void> journal_resumption(const Battles& battles);
-  Result<void> wait_until_durable(u64 sequence);
+  Result<void> begin_battles();
   Result<void> open_admin();
   Result<void> start_threads();
-  void on_durable();
+  void notify_gateways();
   const world::Game* find_game(std::string_view name) const;
   void collect_metrics(telemetry::MetricSink& sink) const;
   telemetry::ServerStats stats();
@@ -99,17 +91,9 @@ class Server {
 
   // In the order of the path; stopped from the outside in.
   battle::BattleDirectory directory_;
-  std::vector<std::vector<std::unique_ptr<battle::InboundRing>>> inbound_;  ///< by gateway, by battle shard
-  std::vector<std::vector<battle::InboundRing*>> inbound_of_gateway_;
-  std::vector<std::unique_ptr<BroadcastRing>> frames_;  ///< by battle shard
+  std::unique_ptr<Battles> battles_;
   std::vector<std::unique_ptr<GatewayThread>> gateways_;
-  std::atomic<bool> ticking_{false};  ///< for on_durable, which runs before the shards exist
-  std::unique_ptr<journal::GroupCommitter> committer_;
-  std::vector<std::unique_ptr<snapshot::SnapshotWriter>> snapshots_;  ///< by battle shard
-  std::vector<std::unique_ptr<ShardMailbox>> mailboxes_;              ///< by battle shard
-  std::unique_ptr<BattleControl> control_;
-  std::optional<env::Watchdog> watchdog_;
-  std::vector<std::unique_ptr<BattleShard>> shards_;
+  std::atomic<bool> gateways_ready_{false};  ///< for notify_gateways, which may be called before
   telemetry::MetricsRegistry metrics_;
   std::unique_ptr<telemetry::AdminServer> admin_;
   std::vector<telemetry::MetricsRegistry::Registration> registrations_;

@@ -24,6 +24,12 @@ struct InstallBattle {
   bool replaces = false;
 };
 
+/// For a shard that makes its battles itself, as it runs in another process: one as the
+/// configuration says.
+struct MakeBattle {
+  BattleId battle;
+};
+
 /// Ends a battle: its players are told, its end is journaled.
 struct DisposeBattle {
   BattleId battle;
@@ -60,7 +66,7 @@ struct TakeSnapshot {
   std::promise<Result<BattleSnapshot>> snapshot;
 };
 
-using ShardRequest = std::variant<InstallBattle, DisposeBattle, Tell, Ask, TakeSnapshot>;
+using ShardRequest = std::variant<InstallBattle, MakeBattle, DisposeBattle, Tell, Ask, TakeSnapshot>;
 
 class ShardMailbox {
  public:

@@ -350,10 +350,20 @@ void TickPipeline::queue_parts(RunningBattle& running) {
   });
 }
 
+namespace {
+
+u8 end_cause_of(const RunningBattle& running) {
+  return static_cast<u8>(running.entry->end.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
 /// Of a battle that is given up nothing is shown but that it is over: its state is not to be trusted.
 void TickPipeline::publish_end(RunningBattle& running) {
-  const broadcast::EncodeInput input{
-      .world = running.battle().world(), .messages = &running.messages, .ended = true};
+  const broadcast::EncodeInput input{.world = running.battle().world(),
+                                     .messages = &running.messages,
+                                     .ended = true,
+                                     .end_cause = end_cause_of(running)};
   const std::size_t size =
       running.encoder->encode_without_state(input, packer_.room(frame_room_bytes(running, false, 0)));
   DRUM_ASSERT(size != 0);
@@ -380,7 +390,8 @@ void TickPipeline::publish_frame(RunningBattle& running) {
                                .players = battle.seats().live_count(),
                                .events = running.outcome.events,
                                .messages = &running.messages,
-                               .ended = running.ended};
+                               .ended = running.ended,
+                               .end_cause = end_cause_of(running)};
   if (relays) input.tick_payload = running.tick_payload;
   const MutableBytes room = packer_.room(frame_room_bytes(running, with_state, input.tick_payload.size()));
   std::size_t size = 0;

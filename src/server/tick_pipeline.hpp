@@ -93,6 +93,7 @@ class TickPipeline {
  private:
   void receive_requests();
   void receive(InstallBattle& install);
+  void receive(MakeBattle& make);
   void receive(DisposeBattle& dispose);
   void receive(Tell& tell);
   void receive(Ask& ask);

@@ -65,6 +65,10 @@ void TickPipeline::receive(InstallBattle& install) {
   counters_.install_ns.record(static_cast<u64>(clock_.now() - begun));
 }
 
+void TickPipeline::receive(MakeBattle&) {
+  DRUM_ASSERT(false);  // battles of this process are made before they come here
+}
+
 void TickPipeline::receive(DisposeBattle& dispose) {
   RunningBattle* const battle = find(dispose.battle);
   if (battle == nullptr || battle->ended) return;

@@ -170,7 +170,7 @@ TEST_F(Battles,
          {"test", "battle.max_failures", "2"}});
   ASSERT_TRUE(wait_for_battles(4));
   const BattleId good = all()[3]->descriptor->id;
-  const server::PipelineCounters& pipeline = server_->shards()[0]->pipeline().counters();
+  const server::PipelineCounters& pipeline = *server_->battles().shards().front().battles;
   client::ClientOptions options;
   options.battle = good;
   LiveClients clients(server_->report().quic, server_->report().pki_folder, 1, options);

@@ -12,9 +12,9 @@
 
 namespace drumline::testing {
 
-inline Result<std::unique_ptr<server::Server>> start_server(const std::string& data,
-                                                            std::vector<config::Sources::Flag> flags = {},
-                                                            const world::Game& game = arena::arena_game()) {
+inline Result<std::unique_ptr<server::Server>> start_server(
+    const std::string& data, std::vector<config::Sources::Flag> flags = {},
+    const world::Game& game = arena::arena_game(), std::vector<std::string> group = {"battle-group"}) {
   config::Sources sources;
   sources.flags = {{"test", "listen.port", "0"},
                    {"test", "listen.admin_port", "0"},
@@ -30,6 +30,8 @@ inline Result<std::unique_ptr<server::Server>> start_server(const std::string& d
   options.configuration = std::move(*configuration);
   options.data = data;
   options.games = {&game};
+  // For a test whose main() is one of battle groups too.
+  options.group_arguments = std::move(group);
   return server::Server::start(std::move(options));
 }
 

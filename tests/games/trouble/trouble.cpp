@@ -1,6 +1,7 @@
 #include "trouble/trouble.hpp"
 
 #include <charconv>
+#include <cstdint>
 #include <ctime>
 #include <stdexcept>
 #include <string>
@@ -16,11 +17,13 @@ using namespace world;
 struct Ledger {
   u32 sum;
   u32 poisoned_at;  ///< tick; 0: not
+  u32 ruined_at;    ///< tick; 0: not
   u32 over;
   u32 leak;  ///< rows a tick
   static constexpr auto kFields =
       fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
-             field("over", &Ledger::over), field("leak", &Ledger::leak));
+             field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over),
+             field("leak", &Ledger::leak));
 };
 
 struct Figure {
@@ -63,6 +66,12 @@ Words parse(Bytes message) {
     std::from_chars(digits.data(), digits.data() + digits.size(), words.number);
   }
   return words;
+}
+
+/// As a stray pointer does.
+void crash() {
+  volatile std::uintptr_t nowhere = 16;
+  *reinterpret_cast<volatile u32*>(nowhere) = 1;
 }
 
 class TroubleRules final : public Rules {
@@ -115,6 +124,10 @@ class TroubleRules final : public Rules {
       }
     } else if (words.word == "leak") {
       ledgers_.at<&Ledger::leak>(0) = words.number;
+    } else if (words.word == "crash") {
+      crash();
+    } else if (words.word == "ruin") {
+      ledgers_.at<&Ledger::ruined_at>(0) = static_cast<u32>(world_.tick()) + words.number;
     } else if (words.word == "poison") {
       ledgers_.at<&Ledger::poisoned_at>(0) = static_cast<u32>(world_.tick()) + words.number;
     } else if (words.word == "end") {
@@ -137,12 +150,15 @@ class TroubleRules final : public Rules {
 
   Refusal check(PlayerSlot, const Command&) const override { return kAccepted; }
   void apply(PlayerSlot, const Command& command) override {
+    if (command.action == Action::skill) crash();
     ledgers_.at<&Ledger::sum>(0) += static_cast<u32>(command.x);
   }
   void step(EventList&) override {
     const u32 poisoned_at = ledgers_.at<&Ledger::poisoned_at>(0);
     if (poisoned_at != 0 && world_.tick() >= poisoned_at) throw std::runtime_error("poisoned");
     for (u32 i = 0; i < ledgers_.at<&Ledger::leak>(0); ++i) litter(true);
+    const u32 ruined_at = ledgers_.at<&Ledger::ruined_at>(0);
+    if (ruined_at != 0 && world_.tick() >= ruined_at) crash();
   }
 
   EntityId entity_of(PlayerSlot player) const override {
