@@ -195,8 +195,8 @@ TEST_F(Isolation, a_group_that_crashes_again_and_again_is_given_up_and_its_playe
   ASSERT_TRUE(run_until([&] { return server_->battles().groups()[lost].given_up; }));
   EXPECT_EQ(server_->battles().groups()[lost].restarts, 2U);
   EXPECT_FALSE(server_->battles().groups()[lost].up);
-  ASSERT_TRUE(run_until([&] { return !clients_->heard(0).drop_codes.empty(); }));
-  EXPECT_EQ(clients_->heard(0).drop_codes.back(), transport::CloseCode::battle_over);
+  ASSERT_TRUE(run_until([&] { return !clients_->heard(0).overs.empty(); }));
+  EXPECT_EQ(clients_->heard(0).overs.back().cause, wire::EndCause::failed);
   expect_that_the_second_noticed_nothing(process);
   // There are as many battles as before, all of them where they can run.
   ASSERT_TRUE(run_until([&] { return server_->directory().find(bad_) == nullptr; }));
@@ -241,8 +241,8 @@ TEST_F(Isolation, battles_are_told_asked_snapshotted_ended_and_made_over_the_lin
   EXPECT_TRUE(run_until([&] { return server_->directory().find(*third)->tick.load() > 3; }));
 
   ASSERT_TRUE(server_->control().dispose(bad_, "it is late").ok());
-  EXPECT_TRUE(run_until([&] { return !clients_->heard(0).drop_codes.empty(); }));
-  EXPECT_EQ(clients_->heard(0).drop_codes.back(), transport::CloseCode::battle_over);
+  ASSERT_TRUE(run_until([&] { return !clients_->heard(0).overs.empty(); }));
+  EXPECT_EQ(clients_->heard(0).overs.back().cause, wire::EndCause::ended);
   EXPECT_TRUE(run_until([&] { return server_->directory().find(bad_) == nullptr; }));
   EXPECT_EQ(server_->battles().groups()[0].restarts + server_->battles().groups()[1].restarts, 0U);
 }
