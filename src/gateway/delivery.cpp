@@ -108,7 +108,8 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
     session.next_state_tick = tick + send_period_of(session);
     size = session.view->assemble(feed.cache, datagram_, budget);
     const bool in_company = session.behind->second > 1;
-    if (size != 0 && in_company) size = broadcast::pad_state_frame(datagram_, size, common_size(size, budget));
+    if (size != 0 && in_company)
+      size = broadcast::pad_state_frame(datagram_, size, common_size(size, budget));
   }
   if (size != 0) wire::set_visit(datagram_, session.visit());
   return size;

@@ -237,7 +237,7 @@ Result<void> RemoteGroup::check_frame(Bytes frame, std::vector<BattleId>& ended)
   known.entry->seated.store(seated, std::memory_order_relaxed);
   if ((head.flags & broadcast::BattleFrameHeader::kEnded) != 0) {
     const u32 cause = (u32{head.flags} >> broadcast::BattleFrameHeader::kEndCauseShift) &
-                       broadcast::BattleFrameHeader::kEndCauseMask;
+                      broadcast::BattleFrameHeader::kEndCauseMask;
     if (cause > static_cast<u32>(wire::EndCause::failed)) return must_not("an end for no known cause");
     known.entry->end.store(static_cast<wire::EndCause>(cause), std::memory_order_relaxed);
     known.entry->open.store(false, std::memory_order_relaxed);

@@ -20,10 +20,9 @@ struct Ledger {
   u32 ruined_at;    ///< tick; 0: not
   u32 over;
   u32 leak;  ///< rows a tick
-  static constexpr auto kFields =
-      fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
-             field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over),
-             field("leak", &Ledger::leak));
+  static constexpr auto kFields = fields(
+      field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
+      field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over), field("leak", &Ledger::leak));
 };
 
 struct Figure {
