@@ -62,6 +62,7 @@ bool GatewayShard::may_greet(GatewaySession& session) {
 void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   if (!may_greet(session)) return;
   session.outlives_battle = hello.keeps_session && hello.protocol == wire::kProtocolVersion;
+  session.sought_again = false;
   if (hello.protocol != wire::kProtocolVersion) {
     refuse_hello(session, CloseCode::version,
                  "protocol " + std::to_string(hello.protocol) + " is not served here; this server speaks " +

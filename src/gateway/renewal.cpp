@@ -38,11 +38,9 @@ void GatewayShard::renew(BattleFeed& feed, battle::BattleDirectory::Entry entry)
     }
   }
   feed.renew(std::move(entry));
-  forward(feed, [] {
-    battle::Inbound inbound;
-    inbound.kind = battle::Inbound::Kind::resync;
-    return inbound;
-  }());
+  battle::Inbound resync;
+  resync.kind = battle::Inbound::Kind::resync;
+  forward(feed, resync);
   for (auto& session : sessions_) {
     if (!session || session->feed != &feed || !is_in_battle(session->state)) continue;
     session->next_state_tick = 0;
