@@ -162,7 +162,7 @@ void Client::poll(TimeNs now) {
       }
       if (now >= next_ping_) {
         next_ping_ = now + options_.ping_interval_ns;
-        send_message(wire::Ping{static_cast<u64>(now)});
+        if (needs_ping(now)) send_message(wire::Ping{static_cast<u64>(now)});
       }
       // Sending may have ended the session.
       if (state_ == ClientState::playing && now >= std::min(commands_.deadline(), ack_deadline_))
@@ -172,6 +172,17 @@ void Client::poll(TimeNs now) {
     default:
       break;
   }
+}
+
+/// In state broadcast nothing follows the round trip: while the server is heard, most pings can
+/// be spared, which cost three packets each. A silent one is asked whether it still knows us.
+bool Client::needs_ping(TimeNs now) {
+  constexpr u32 kSparedInARow = 3;
+  const bool heard = now - last_heard_ < options_.ping_interval_ns / 2;
+  const bool spared = state_ == ClientState::playing && heard && pings_spared_ < kSparedInARow &&
+                      welcome_.model == world::SyncModel::state_broadcast;
+  pings_spared_ = spared ? pings_spared_ + 1 : 0;
+  return !spared;
 }
 
 void Client::connect(TimeNs now) {
@@ -283,7 +294,7 @@ void Client::flush_commands(TimeNs now) {
   const std::size_t ack_count = decoder_->take_acks(acks);
   const std::size_t size =
       commands_.write(memory, std::span<const u32>(acks).first(ack_count), now, sync_, welcome_.visit);
-  const bool more = decoder_->has_acks() || sync_.tick != 0;
+  const bool more = decoder_->has_new_acks() || sync_.tick != 0;
   ack_deadline_ = more ? now + kAckDelayNs : CommandQueue::kNever;
   if (size == 0) return;
   session_->send_datagram(Bytes(memory).first(size));

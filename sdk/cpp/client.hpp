@@ -152,6 +152,7 @@ class Client {
   // A client with nothing to say acknowledges key frames at least this often (state-frame.md).
   static constexpr i64 kAckDelayNs = 100 * kMillisecondNs;
 
+  bool needs_ping(TimeNs now);
   void connect(TimeNs now);
   void say_hello(TimeNs now);
   void step_between(TimeNs now);
@@ -203,6 +204,7 @@ class Client {
   i64 retry_after_ns_ = 0;  ///< from a Goodbye
   u32 token_refusals_ = 0;  ///< in a row
   TimeNs next_ping_ = 0;
+  u32 pings_spared_ = 0;  ///< in a row
   TimeNs last_heard_ = 0;
   bool welcomed_before_ = false;
   bool welcomed_in_session_ = false;

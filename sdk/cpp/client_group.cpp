@@ -12,12 +12,11 @@ namespace {
 
 // Clients' own timers (repeats, pings, reconnects) are looked at this often, all in a row.
 constexpr i64 kTimerGrainNs = 4 * kMillisecondNs;
-// What we send carries the acknowledgements: an active player's commands, ten a second, and key
-// frames' acknowledgements, which wait 100 ms at most (client.cpp) and a timer's grain. What is held
-// for longer than that needs no packet of its own. Seven state frames of the ten that a server's
-// first congestion window holds, so that it does not wait for us.
-constexpr i64 kAcknowledgeHoldNs = 108 * kMillisecondNs;
-constexpr i64 kMaxAckDelayNs = 125 * kMillisecondNs;
+// What we send carries the acknowledgements, so they are held for a while: a player's commands come
+// a few times a second. Small frames of a slow battle need no more; a second's many full packets
+// are acknowledged by their bytes (QuicSettings::acknowledge_bytes).
+constexpr i64 kAcknowledgeHoldNs = 250 * kMillisecondNs;
+constexpr i64 kMaxAckDelayNs = 285 * kMillisecondNs;
 // A player who comes back to a server that has just started again must not wait a
 // second for his second packet; on a longer path one packet more is sent for it.
 constexpr i64 kInitialRttNs = 80 * kMillisecondNs;

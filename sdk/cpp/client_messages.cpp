@@ -65,6 +65,7 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
   }
   decoder_ = std::make_unique<broadcast::StateDecoder>(std::move(schema), options_.decoder);
   commands_.clear();
+  commands_.set_send_period(welcome.send_period_ticks);
   sync_ = {};
   ack_deadline_ = CommandQueue::kNever;
   if (welcomed_in_session_) {
@@ -228,7 +229,7 @@ void Client::on_datagram(transport::Session& session, Bytes payload, TimeNs now)
   head.read_bytes(2);
   count_frame(head.read<u32>(), payload.size(), now);
   commands_.confirm(decoder_->last_sequence());
-  if (decoder_->has_acks() && ack_deadline_ == CommandQueue::kNever) ack_deadline_ = now + kAckDelayNs;
+  if (decoder_->has_new_acks() && ack_deadline_ == CommandQueue::kNever) ack_deadline_ = now + kAckDelayNs;
   listener_.on_frame(*this);
 }
 

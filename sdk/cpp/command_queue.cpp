@@ -55,7 +55,7 @@ std::size_t CommandQueue::write(MutableBytes out, std::span<const u32> key_acks,
     return size;
   }
   const Kept& newest = kept_[count_ - 1];
-  deadline_ = now + (newest.command.apply_tick == 0 ? kRepeatNs : kTimedRepeatNs << (newest.sends - 1));
+  deadline_ = now + (newest.command.apply_tick == 0 ? repeat_ns_ : kTimedRepeatNs << (newest.sends - 1));
   return size;
 }
 

@@ -3,6 +3,7 @@
 // Sans-I/O.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -18,7 +19,13 @@ class CommandQueue {
   static constexpr std::size_t kFramesPerDatagram = 3;
   /// How often a command is sent before it is given up: it is stale by then.
   static constexpr u32 kSends = 3;
-  static constexpr i64 kRepeatNs = 48 * kMillisecondNs;
+  /// It is sent again when the state frame that should have confirmed it has not: a tick until
+  /// the battle takes it, a send period at most until the next frame, a tick for the ways.
+  /// Where frames are rare that is too late to be meant: then it is sent again before.
+  static constexpr i64 repeat_ns(u32 send_period_ticks) {
+    return std::min<i64>(i64{send_period_ticks} + 2, kLatestRepeatTicks) * kTickNs;
+  }
+  static constexpr i64 kLatestRepeatTicks = 8;
   /// One that is meant for a tick (Command::apply_tick) is worth most in that tick: it is
   /// sent again after one tick, then after two and four more, which also outlasts a burst
   /// of losses.
@@ -36,6 +43,8 @@ class CommandQueue {
   void refuse(u32 sequence);
   /// Forgets them all: in a new session those of the old one are stale.
   void clear();
+  /// The battle's state frames are so far apart, 1 or more.
+  void set_send_period(u32 ticks) { repeat_ns_ = repeat_ns(ticks); }
 
   /// When write() has something to say; kNever when it has not.
   static constexpr TimeNs kNever = INT64_MAX;
@@ -64,6 +73,7 @@ class CommandQueue {
   std::size_t count_ = 0;
   u32 last_sequence_ = 0;
   TimeNs deadline_ = kNever;
+  i64 repeat_ns_ = repeat_ns(1);
 };
 
 }  // namespace drumline::client

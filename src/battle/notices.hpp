@@ -60,7 +60,7 @@ inline constexpr std::size_t kMaxStatePartNoticeBytes = kMaxStatePartBytes + 64;
 
 inline constexpr std::size_t kScoreboardEntries = 10;
 
-/// To all, about once a second: best first.
+/// For all, about once a second: best first. Gateways tell it on when it has changed.
 struct ScoreboardNotice {
   struct Entry {
     PlayerSlot player;

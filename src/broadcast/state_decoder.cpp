@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kMaxDatagramBytes = 16'384;
 constexpr u32 kMaxStreamNumber = 1U << 24;
 constexpr std::size_t kMaxAcks = 512;
+constexpr u8 kAckSends = 3;
 constexpr u32 kSweepTicks = 32;
 
 bool newer(u32 tick, u32 than) {
@@ -47,6 +48,7 @@ void StateDecoder::reset() {
   first_stream_ = 0xFFFF'FFFF;
   told_count_ = 0;
   acks_.clear();
+  new_acks_ = 0;
   events_.clear();
   seen_ = {};
   known_.clear();
@@ -341,13 +343,15 @@ void StateDecoder::sweep() {
 // --- acknowledgements --------------------------------------------------------
 
 void StateDecoder::note_ack(u32 value) {
-  for (Ack& ack : acks_) {
-    if (ack.value == value) {
-      ack.left = 3;
-      return;
-    }
+  const auto known = std::ranges::find(acks_, value, &Ack::value);
+  if (known != acks_.end()) {
+    if (known->left == kAckSends) return;
+    acks_.erase(known);
   }
-  if (acks_.size() < kMaxAcks) acks_.push_back({value, 3});
+  if (new_acks_ == kMaxAcks) return;
+  if (acks_.size() == kMaxAcks) acks_.pop_back();
+  acks_.insert(acks_.begin() + new_acks_, {value, kAckSends});
+  ++new_acks_;
 }
 
 std::size_t StateDecoder::take_acks(std::span<u32> out) {
@@ -356,6 +360,9 @@ std::size_t StateDecoder::take_acks(std::span<u32> out) {
     out[i] = acks_[i].value;
     --acks_[i].left;
   }
+  new_acks_ -= std::min(new_acks_, static_cast<u32>(count));
+  // Those that were just taken come after all others.
+  std::ranges::rotate(acks_, acks_.begin() + static_cast<std::ptrdiff_t>(count));
   std::erase_if(acks_, [](const Ack& ack) { return ack.left == 0; });
   return count;
 }

@@ -95,7 +95,9 @@ class StateDecoder {
   /// Puts key frames to acknowledge into `out` and returns how many: each new one
   /// in three calls. For the key_acks of the next command, at most 32.
   std::size_t take_acks(std::span<u32> out);
-  bool has_acks() const { return !acks_.empty(); }
+  /// There are some that were never taken: worth a datagram of their own. The others ride
+  /// along; should one be lost, the server sends its key frame again.
+  bool has_new_acks() const { return new_acks_ != 0; }
 
   /// The newest events not yet taken, each once.
   std::span<const StateEvent> events() const { return events_; }
@@ -268,7 +270,8 @@ class StateDecoder {
   u32 first_stream_ = 0xFFFF'FFFF;  ///< place of the first stream of the newest datagram
   std::array<u16, 64> told_{};      ///< places of its first streams
   u32 told_count_ = 0;
-  std::vector<Ack> acks_;
+  std::vector<Ack> acks_;  ///< a new one before those that are repeated
+  u32 new_acks_ = 0;
   std::vector<StateEvent> events_;
   std::array<SeenEvent, 256> seen_{};
   u32 seen_next_ = 0;

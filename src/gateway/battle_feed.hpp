@@ -33,6 +33,7 @@ class BattleFeed {
 
   broadcast::CellCache cache;
   Roster roster;
+  wire::Scoreboard scoreboard;  ///< as last told
   Members members;
   TickLog ticks;
   bool ended = false;     ///< its last frame has come

@@ -151,6 +151,8 @@ void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notic
     wire::Scoreboard message{tick, {}};
     for (u32 i = 0; i < board->count; ++i)
       message.entries.push_back({board->entries[i].player, board->entries[i].score});
+    if (message.entries == feed.scoreboard.entries) return;
+    feed.scoreboard = message;
     message_.clear();
     wire::encode_message(wire::ServerMessage(std::move(message)), message_);
     for (const Members::Member& member : feed.members)

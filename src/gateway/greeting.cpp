@@ -304,6 +304,7 @@ void GatewayShard::welcome(GatewaySession& session, Tick tick, u32 seat_generati
   }
   send(session, welcome);
   for (wire::Roster& roster : session.feed->roster.complete()) send(session, std::move(roster));
+  if (!session.feed->scoreboard.entries.empty()) send(session, wire::Scoreboard(session.feed->scoreboard));
 }
 
 }  // namespace drumline::gateway

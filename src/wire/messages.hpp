@@ -145,6 +145,7 @@ struct Roster {
 struct ScoreEntry {
   PlayerSlot player;
   i64 score = 0;
+  bool operator==(const ScoreEntry&) const = default;
 };
 
 /// Best first.

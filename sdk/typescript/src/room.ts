@@ -541,7 +541,7 @@ export class Room {
     if (this.connection === "connected") {
       // Where nothing is drawn, as in a page behind another.
       if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
-      const hasAcks = this.state.hasAcks || this.lockstep.sync !== undefined;
+      const hasAcks = this.state.hasNewAcks || this.lockstep.sync !== undefined;
       if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
     }
     const runsAhead = this.prediction.running || this.lockstep.running;

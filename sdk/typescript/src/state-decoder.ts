@@ -181,9 +181,12 @@ export class StateDecoder {
     return this.byIndex[table]?.get(slot, generation);
   }
 
-  /** Key frames to acknowledge are waiting. */
-  get hasAcks(): boolean {
-    return this.pendingAcks.length > 0;
+  /**
+   * Key frames that were never acknowledged are waiting: worth a message of its own. Repeats
+   * ride along; should one be lost, the server sends its key frame again.
+   */
+  get hasNewAcks(): boolean {
+    return this.pendingAcks.some((ack) => ack.left === ACK_REPEATS);
   }
 
   /** Values for the next command's key_acks; each is given out three times. */
@@ -334,7 +337,7 @@ export class StateDecoder {
     }
     const value = stream.number * 256 + number;
     this.pendingAcks = this.pendingAcks.filter((ack) => ack.value !== value);
-    if (value <= 0xffffffff) this.pendingAcks.push({ value, left: ACK_REPEATS });
+    if (value <= 0xffffffff) this.pendingAcks.unshift({ value, left: ACK_REPEATS });
     if (keyTick === tick && tick > stream.tick) {
       this.replace(stream, tick, key.tables.filter((columns) => columns !== undefined) as Columns[]);
     }

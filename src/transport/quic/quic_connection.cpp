@@ -186,6 +186,7 @@ bool QuicConnection::open() {
   const std::size_t room = settings.packet_bytes - overhead;
   const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
   max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
+  shortest_probe_ns_ = static_cast<i64>(remote->max_ack_delay);
   told_open_ = true;
   owner_.opened(*this);
   owner_.handler_.on_open(*this);
@@ -226,10 +227,10 @@ bool QuicConnection::send_datagram(Bytes payload) {
 }
 
 bool QuicConnection::write_datagram(Bytes payload) {
-  // Sending arms a probe timer, max_ack_delay away at the least: a deadline that
+  // Sending arms a probe timer, the peer's max_ack_delay away at the least: a deadline that
   // comes before that looks at it in time, and need not be computed anew here.
-  const bool timer_is_near = heap_index != DeadlineSlot::kOutside &&
-                             deadline <= owner_.now_ + owner_.settings().max_ack_delay_ns / 2;
+  const bool timer_is_near =
+      heap_index != DeadlineSlot::kOutside && deadline <= owner_.now_ + shortest_probe_ns_;
   if (!timer_is_near) owner_.mark_dirty(*this);
   const ngtcp2_tstamp now = timestamp(owner_.now_);
   const ngtcp2_vec vec{reinterpret_cast<u8*>(const_cast<std::byte*>(payload.data())), payload.size()};
@@ -251,6 +252,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
     if (accepted != 0) {
       last_write_ = owner_.now_;
       unacknowledged_packets_ = 0;
+      unacknowledged_bytes_ = 0;
       ++owner_.counters_.datagrams_sent;
       return true;
     }

@@ -87,9 +87,11 @@ class QuicConnection final : public Session, public DeadlineSlot {
   u64 handshake_bytes_received_ = 0;
   u64 handshake_bytes_sent_ = 0;
   TimeNs last_write_ = 0;
-  TimeNs open_by_ = 0;              ///< the handshake's end, or it has failed
-  u64 flow_ = 0;                    ///< its packets' order, for the batch
-  u32 unacknowledged_packets_ = 0;  ///< received since, which a packet of ours would acknowledge
+  TimeNs open_by_ = 0;                    ///< the handshake's end, or it has failed
+  u64 flow_ = 0;                          ///< its packets' order, for the batch
+  i64 shortest_probe_ns_ = 0;             ///< from a packet of ours to its probe timer, at the least
+  std::size_t unacknowledged_bytes_ = 0;  ///< received since, which a packet of ours would acknowledge
+  u32 unacknowledged_packets_ = 0;        ///< in so many packets
   int error_ = 0;
   u32 table_index_ = 0;
   u32 dirty_index_ = 0;

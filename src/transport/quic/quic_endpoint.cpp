@@ -165,6 +165,7 @@ void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& p
     connection.handshake_bytes_received_ += packet.bytes.size();
   }
   connection.prompt_ = connection.state_ == QuicConnection::State::handshaking;
+  connection.unacknowledged_bytes_ += packet.bytes.size();
   connection.in_callback_ = true;
   const int rc = ngtcp2_conn_read_pkt(connection.conn_, path.get(), &info,
                                       reinterpret_cast<const u8*>(packet.bytes.data()), packet.bytes.size(),
@@ -180,7 +181,8 @@ void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& p
 void QuicEndpoint::settle(QuicConnection& connection) {
   // Datagrams need no answer but an acknowledgement, and that may wait for company.
   if (connection.prompt_ || connection.closing_ || !connection.send_buffer_.all_acknowledged() ||
-      ++connection.unacknowledged_packets_ >= settings_.acknowledge_every) {
+      ++connection.unacknowledged_packets_ >= settings_.acknowledge_every ||
+      connection.unacknowledged_bytes_ >= settings_.acknowledge_bytes) {
     mark_for_writing(connection);
   } else {
     mark_dirty(connection);
@@ -280,6 +282,7 @@ void QuicEndpoint::service(QuicConnection& connection) {
   }
   connection.last_write_ = now_;
   connection.unacknowledged_packets_ = 0;
+  connection.unacknowledged_bytes_ = 0;
   if (!connection.write_pending()) {
     fail(connection, connection.error_);
     return;

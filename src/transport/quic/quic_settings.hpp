@@ -31,7 +31,10 @@ struct QuicSettings {
   std::size_t packet_bytes = 1200;
   std::size_t reliable_send_bytes = 256 << 10;    ///< unacknowledged bytes at most; then too_slow
   std::size_t reliable_receive_bytes = 64 << 10;  ///< the peer's window on the reliable stream
-  u32 acknowledge_every = 10;                     ///< packets received before an acknowledgement must go out
+  /// So much received must be acknowledged: seven packets of the ten that a peer's first
+  /// congestion window holds, so that it does not wait for us.
+  std::size_t acknowledge_bytes = 7 * 1200;
+  u32 acknowledge_every = 16;  ///< or so many packets
   /// Datagrams alone are acknowledged at most this often; what the reliable stream
   /// needs is never held. Most acknowledgements then ride on datagrams of our own: 20
   /// state frames a second are 48 ms apart.

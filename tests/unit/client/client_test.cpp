@@ -204,11 +204,11 @@ TEST(client, commands_are_numbered_addressed_and_repeated_until_shown) {
   ASSERT_EQ(stage.commands.size(), 1U);
   EXPECT_EQ(stage.commands[0].entity, make_entity_id(0, 1, 4));
   EXPECT_EQ(stage.commands[0].timestamp_ms, 55U);
-  stage.pass(CommandQueue::kRepeatNs);
+  stage.pass(CommandQueue::repeat_ns(1));
   EXPECT_EQ(stage.commands.size(), 2U);
   stage.send_frame(1001, 1);
-  stage.pass(CommandQueue::kRepeatNs);
-  stage.pass(CommandQueue::kRepeatNs);
+  stage.pass(CommandQueue::repeat_ns(1));
+  stage.pass(CommandQueue::repeat_ns(1));
   EXPECT_EQ(stage.commands.size(), 2U);
   EXPECT_EQ(stage.frames, 1);
 }
@@ -453,7 +453,7 @@ TEST(client, a_refused_command_is_told_and_not_repeated) {
   stage.deliver();
   stage.send(wire::Refused{8, "cooldown", 1});
   ASSERT_EQ(stage.refusals.size(), 1U);
-  stage.pass(CommandQueue::kRepeatNs);
+  stage.pass(CommandQueue::repeat_ns(1));
   EXPECT_EQ(stage.commands.size(), 1U);
   EXPECT_EQ(stage.client().statistics().commands_refused, 1U);
 }

@@ -65,7 +65,7 @@ TEST(command_queue, a_command_is_given_up_after_its_repeats) {
   TimeNs now = 0;
   for (u32 i = 0; i < CommandQueue::kSends; ++i) {
     EXPECT_THAT(write(queue, now).sequences, ElementsAre(1));
-    now += CommandQueue::kRepeatNs;
+    now += CommandQueue::repeat_ns(1);
   }
   EXPECT_EQ(queue.deadline(), CommandQueue::kNever);
   EXPECT_THAT(write(queue, now).sequences, IsEmpty());
@@ -76,7 +76,7 @@ TEST(command_queue, a_repeat_is_due_only_after_a_while) {
   queue.push(move(), 100);
   EXPECT_EQ(queue.deadline(), 100);
   write(queue, 100);
-  EXPECT_EQ(queue.deadline(), 100 + CommandQueue::kRepeatNs);
+  EXPECT_EQ(queue.deadline(), 100 + CommandQueue::repeat_ns(1));
   queue.confirm(1);
   EXPECT_EQ(queue.deadline(), CommandQueue::kNever);
 }

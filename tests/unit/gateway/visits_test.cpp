@@ -86,6 +86,32 @@ TEST_F(Visits, when_its_battle_is_over_a_session_goes_on_to_the_next_one_and_sta
   EXPECT_EQ(shard_->counters().players.value(), 1);
 }
 
+TEST_F(Visits, the_scores_are_told_on_joining_and_when_they_have_changed) {
+  add_battle(1, 2);
+  FakeSession early;
+  play(early, BattleId{1});
+  EXPECT_EQ(early.heard<wire::Scoreboard>(), nullptr);
+  battle::ScoreboardNotice board;
+  board.count = 1;
+  board.entries[0] = {PlayerSlot{0}, 3};
+  const auto times_told = [](const FakeSession& session) {
+    return std::ranges::count_if(session.said, [](const wire::ServerMessage& message) {
+      return std::holds_alternative<wire::Scoreboard>(message);
+    });
+  };
+  for (int i = 0; i < 3; ++i) frame(BattleId{1}, {}, {board});
+  EXPECT_EQ(times_told(early), 1);
+
+  FakeSession late;
+  hello(late, watching(BattleId{1}));
+  ASSERT_EQ(times_told(late), 1);
+  EXPECT_EQ(late.heard<wire::Scoreboard>()->entries, (std::vector<wire::ScoreEntry>{{PlayerSlot{0}, 3}}));
+  board.entries[0].score = 4;
+  frame(BattleId{1}, {}, {board});
+  EXPECT_EQ(times_told(early), 2);
+  EXPECT_EQ(late.heard_last<wire::Scoreboard>()->entries.at(0).score, 4);
+}
+
 TEST_F(Visits, a_session_that_does_not_ask_for_it_ends_with_its_battle) {
   add_battle(1, 2);
   FakeSession session;
