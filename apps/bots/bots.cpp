@@ -151,10 +151,11 @@ Result<BotsReport> play_bots(const BotsOptions& options,
   report.threads = threads;
   for (const auto& squad : squads) squad->start();
   bool time_is_up = false;
+  bool waits = options.measure_from_seated;
   while (true) {
-    env::sleep_until(
-        std::min(clock.now() + kWatchNs / 5,
-                 options.seconds > 0 ? figures_from + static_cast<i64>(options.seconds * 1e9) : INT64_MAX));
+    const bool timed = options.seconds > 0 && !waits;
+    const TimeNs end = timed ? figures_from + static_cast<i64>(options.seconds * 1e9) : INT64_MAX;
+    env::sleep_until(std::min(clock.now() + kWatchNs / 5, end));
     const TimeNs now = clock.now();
     BotsProgress progress;
     progress.seconds = static_cast<double>(now - started) * 1e-9;
@@ -178,8 +179,8 @@ Result<BotsReport> play_bots(const BotsOptions& options,
     if (watch) watch(progress);
     if (stop_wanted(options) || closed == options.count) break;
     // Bots that are to be measured seated are given time to get there.
-    const bool waits = options.measure_from_seated && report.seated_after_s == 0 && closed == 0 &&
-                       progress.seconds < options.give_up_seconds;
+    waits = options.measure_from_seated && report.seated_after_s == 0 && closed == 0 &&
+            progress.seconds < options.give_up_seconds;
     if (!waits && options.seconds > 0 && now - figures_from >= static_cast<i64>(options.seconds * 1e9)) {
       time_is_up = true;
       break;
