@@ -22,6 +22,7 @@ constexpr u32 kChurned = 10'000;
 /// Until the heap has seen its most: what is still more after that would grow for ever.
 constexpr u32 kWarmUp = 10'000;
 constexpr u32 kInFlight = 256;
+constexpr u32 kSeatingSeconds = 180;
 
 Result<std::unique_ptr<server::Server>> start(const Options& options, const std::string& folder,
                                               std::vector<config::Sources::Flag> flags) {
@@ -116,7 +117,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
                        {"bench", "gateway.max_sessions", std::to_string(2 * duels + 64)}});
   if (!server) return std::move(server).error();
   const env::SystemClock clock;
-  const TimeNs patience = clock.now() + 180 * kSecondNs;
+  const TimeNs patience = clock.now() + kSeatingSeconds * kSecondNs;
   while ((*server)->directory().size() < duels) {
     if (clock.now() > patience) return Error{ErrorCode::timeout, "not all battles run after 180 s"};
     env::sleep_until(clock.now() + 20 * kMillisecondNs);
@@ -126,7 +127,8 @@ Result<void> run_battles(const Options& options, const Report& report) {
       kThisBinary, {"bots", "--game", "duel", "--connect", "quic://" + (*server)->report().quic.to_string(),
                     "--count", players, "--pki", (*server)->report().pki_folder, "--json",
                     "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port),
-                    "--seconds", std::to_string(options.seconds + 6)});
+                    "--seconds", std::to_string(options.seconds + 6),
+                    "--give-up", std::to_string(kSeatingSeconds)});
   if (!bots) return std::move(bots).error();
   const auto seated = [&] {
     i64 all = 0;
@@ -139,6 +141,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
                    "only " + std::to_string(seated()) + " of " + players + " bots were seated within 180 s"};
     }
     if (stopped(options)) return {};
+    if (bots->ended()) return Error{ErrorCode::internal, "the bots ended before all were seated"};
     env::sleep_until(clock.now() + 20 * kMillisecondNs);
   }
   // Joining is not the steady state.

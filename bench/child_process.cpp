@@ -61,6 +61,12 @@ ChildProcess::~ChildProcess() {
   }
 }
 
+bool ChildProcess::ended() const {
+  siginfo_t what{};
+  return id_ <= 0 ||
+         (::waitid(P_PID, static_cast<id_t>(id_), &what, WEXITED | WNOHANG | WNOWAIT) == 0 && what.si_pid != 0);
+}
+
 std::optional<std::string> ChildProcess::read_line(int timeout_ms) {
   while (true) {
     if (const std::size_t end = buffered_.find('\n'); end != std::string::npos) {

@@ -28,6 +28,8 @@ class ChildProcess {
   /// when `timeout_ms` passes first.
   std::optional<std::string> read_line(int timeout_ms);
   void signal(int number) const;
+  /// It has ended already; wait() tells how.
+  bool ended() const;
   /// Waits for its end; the exit status, or 128 + the signal that ended it.
   int wait();
   pid_t id() const { return id_; }

@@ -17,7 +17,9 @@ constexpr std::size_t kMaxNotices = 8192;
 }  // namespace
 
 BattleActor::BattleActor(std::unique_ptr<Battle> battle, ActorOptions options)
-    : battle_(std::move(battle)), options_(options) {
+    : battle_(std::move(battle)),
+      options_(std::move(options)),
+      counters_(options_.counters ? options_.counters : std::make_shared<ActorCounters>()) {
   const u32 seats = battle_->info().max_players;
   candidates_.reserve(battle_->limits().inputs);
   held_.reserve(battle_->limits().inputs);

@@ -15,21 +15,6 @@
 
 namespace drumline::battle {
 
-struct ActorOptions {
-  Tick reconnect_grace_ticks = 60 * 62;  ///< how long a dropped player's seat is kept
-  Tick scoreboard_period_ticks = 62;
-  /// A command may ask to be applied so many ticks ahead at most; it is held till then.
-  u32 max_hold_ticks = 32;
-  /// One that comes so much after its tick is refused; up to there it is applied at once.
-  u32 max_late_ticks = 32;
-};
-
-/// A notice and who gets it; session 0 is everybody in the battle.
-struct AddressedNotice {
-  SessionId session;
-  Notice notice;
-};
-
 /// Counted on the battle's thread, read by any.
 struct ActorCounters {
   Counter commands_accepted;
@@ -41,6 +26,24 @@ struct ActorCounters {
   Counter tells_accepted, tells_refused;
   Counter inputs_dropped;  ///< more than one tick may hold
   Counter joins, leaves, drops, reconnects;
+};
+
+struct ActorOptions {
+  Tick reconnect_grace_ticks = 60 * 62;  ///< how long a dropped player's seat is kept
+  Tick scoreboard_period_ticks = 62;
+  /// A command may ask to be applied so many ticks ahead at most; it is held till then.
+  u32 max_hold_ticks = 32;
+  /// One that comes so much after its tick is refused; up to there it is applied at once.
+  u32 max_late_ticks = 32;
+  /// Where it counts; null: in some of its own. Of two actors that share them, one after the
+  /// other counts.
+  std::shared_ptr<ActorCounters> counters{};
+};
+
+/// A notice and who gets it; session 0 is everybody in the battle.
+struct AddressedNotice {
+  SessionId session;
+  Notice notice;
 };
 
 /// One thread.
@@ -97,7 +100,6 @@ class BattleActor {
   Battle& battle() { return *battle_; }
   const Battle& battle() const { return *battle_; }
   const ActorCounters& counters() const { return *counters_; }
-  std::shared_ptr<const ActorCounters> shared_counters() const { return counters_; }
   /// A client has just been seated or has come back, so that it should hear soon.
   bool has_news() const { return !notices_.empty(); }
 
@@ -121,7 +123,7 @@ class BattleActor {
 
   std::unique_ptr<Battle> battle_;
   ActorOptions options_;
-  std::shared_ptr<ActorCounters> counters_ = std::make_shared<ActorCounters>();
+  std::shared_ptr<ActorCounters> counters_;
   std::vector<Input> candidates_;
   std::vector<SessionId> candidate_sessions_;  ///< of a tell its number
   std::vector<Held> held_;                     ///< bounded by the inputs of a tick

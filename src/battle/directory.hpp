@@ -18,7 +18,8 @@ namespace drumline::battle {
 /// What any thread may know of one running battle.
 struct BattleEntry {
   std::shared_ptr<const BattleDescriptor> descriptor;
-  std::shared_ptr<const ActorCounters> counters;  ///< shared with the actor, which may end first
+  /// The actor's, or those of one after the other: it may end first, or be made anew.
+  std::shared_ptr<ActorCounters> counters = std::make_shared<ActorCounters>();
   u32 shard = 0;                                  ///< the battle shard that runs it
   std::atomic<u32> seated{0};                     ///< by the battle's thread, after each tick
   std::atomic<u32> claimed{0};                    ///< seats that gateways asked for, without an answer yet

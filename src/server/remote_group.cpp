@@ -201,8 +201,7 @@ void RemoteGroup::adopt(Life& life) {
   before.swap(battles_);
   for (const battle::BattleDirectory::Entry& entry : life.entries) {
     const BattleId id = entry->descriptor->id;
-    Known known{entry, std::make_shared<battle::ActorCounters>(), life.found[id]};
-    entry->counters = known.counters;
+    Known known{entry, life.found[id]};
     const auto old = before.find(id);
     if (old != before.end()) {
       if (known.tick < old->second.tick) {

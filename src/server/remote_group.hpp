@@ -92,7 +92,6 @@ class RemoteGroup {
   };
   struct Known {
     battle::BattleDirectory::Entry entry;
-    std::shared_ptr<battle::ActorCounters> counters;
     Tick tick = 0;  ///< of its newest frame
   };
 

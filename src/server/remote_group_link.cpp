@@ -88,14 +88,11 @@ Result<void> RemoteGroup::on(Life& life, link::Installed& installed) {
   if (!life.ready) {
     if (life.found.size() == kMaxBattles || !life.found.emplace(id, installed.tick).second)
       return must_not("a battle too many");
-    entry->counters = std::make_shared<battle::ActorCounters>();
     life.entries.push_back(std::move(entry));
     return {};
   }
   if (coming_.erase(id) == 0) return must_not("battle " + std::to_string(id.value) + ", which nobody wanted");
-  Known known{entry, std::make_shared<battle::ActorCounters>(), 0};
-  entry->counters = known.counters;
-  battles_[id] = std::move(known);
+  battles_[id] = {entry, 0};
   control_.load()->on_installed(entry);
   return {};
 }
@@ -168,7 +165,7 @@ Result<void> RemoteGroup::on(Life&, link::Status& status) {
   apply_status(status, mirror_);
   for (const link::Status::OfBattle& of : status.battles) {
     const auto known = battles_.find(of.battle);
-    if (known != battles_.end()) apply_counters(of.counters, *known->second.counters);
+    if (known != battles_.end()) apply_counters(of.counters, *known->second.entry->counters);
   }
   if (status.journal_state > static_cast<u8>(journal::WriterState::failed))
     return must_not("a journal state");

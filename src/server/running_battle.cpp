@@ -115,10 +115,10 @@ Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Batt
   actor.reconnect_grace_ticks = settings.reconnect_grace_ticks;
   actor.max_hold_ticks = settings.max_hold_ticks;
   actor.max_late_ticks = settings.max_late_ticks;
+  actor.counters = entry->counters;
   running->actor = std::make_unique<battle::BattleActor>(std::move(battle), actor);
   if (recovered) running->actor->drop_all();
   running->entry = std::move(entry);
-  running->entry->counters = running->actor->shared_counters();
   if (running->battle().info().max_players <= kSmallBattlePlayers) running->find_hot_lines();
   return running;
 }

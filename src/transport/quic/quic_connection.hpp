@@ -67,6 +67,8 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_datagram(Bytes data);
   bool open();
   bool write_datagram(Bytes payload);
+  /// Asks for what reading a packet is going to touch.
+  void prefetch() const;
   /// Writes whatever ngtcp2 and the reliable stream have; false on a fatal error in `error_`.
   bool write_pending();
 

@@ -1,6 +1,7 @@
 #include "transport/quic/quic_endpoint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <fmt/core.h>
@@ -110,51 +111,62 @@ void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const e
   advance(now);
   ++depth_;
   forget_remains();
-  for (const env::ReceivedPacket& packet : packets) {
-    ++counters_.packets_received;
-    counters_.bytes_received += packet.bytes.size();
-    // ngtcp2 asserts on an empty packet, which anyone can send.
-    if (packet.bytes.size() < kSmallestPacketBytes) {
-      drop(PacketDrop::malformed);
-      continue;
+  // Connections that were not heard for a while have left the caches: those of some packets
+  // are looked up at once, so that their ways from memory overlap.
+  constexpr std::size_t kLookAhead = 16;
+  std::array<QuicConnection*, kLookAhead> known{};
+  while (!packets.empty()) {
+    const auto some = packets.first(std::min(packets.size(), kLookAhead));
+    packets = packets.subspan(some.size());
+    for (std::size_t i = 0; i < some.size(); ++i) known[i] = find_established(some[i].bytes);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (known[i] != nullptr) known[i]->prefetch();
     }
-    ngtcp2_version_cid header{};
-    const int rc = ngtcp2_pkt_decode_version_cid(&header, reinterpret_cast<const u8*>(packet.bytes.data()),
-                                                 packet.bytes.size(), kConnectionIdBytes);
-    if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
-      receive_other_version(packet, header);
-      continue;
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      ++counters_.packets_received;
+      counters_.bytes_received += some[i].bytes.size();
+      // One before it may have ended the connection; its memory is there until bury().
+      if (known[i] != nullptr && known[i]->state_ != QuicConnection::State::closed)
+        read(*known[i], some[i], local);
+      else
+        receive_any(some[i], local);
     }
-    if (rc != 0 || header.dcidlen > NGTCP2_MAX_CIDLEN) {
-      drop(PacketDrop::malformed);
-      continue;
-    }
-    if (header.dcidlen == kConnectionIdBytes) {
-      const LocalId id = local_id(header.dcid);
-      if (const auto found = by_id_.find(id); found != by_id_.end()) {
-        read(*found->second, packet, local);
-        continue;
-      }
-      if (const auto found = closed_by_id_.find(id); found != closed_by_id_.end()) {
-        answer_closed(*found->second, packet);
-        continue;
-      }
-    }
-    if (header.version != 0) {
-      const InitialId id(header.dcid, header.dcidlen);
-      if (const auto found = by_initial_id_.find(id); found != by_initial_id_.end()) {
-        read(*found->second, packet, local);
-        continue;
-      }
-      if (const auto found = closed_by_initial_id_.find(id); found != closed_by_initial_id_.end()) {
-        answer_closed(*found->second, packet);
-        continue;
-      }
-    }
-    receive_unknown(packet, local, header);
   }
   --depth_;
   bury();
+}
+
+/// Of a packet with a short header: whose destination id is one of ours. Null: look closer.
+QuicConnection* QuicEndpoint::find_established(Bytes packet) const {
+  constexpr std::byte kLongHeader{0x80};
+  if (packet.size() < kSmallestPacketBytes || (packet.front() & kLongHeader) != std::byte{}) return nullptr;
+  const auto found = by_id_.find(local_id(reinterpret_cast<const u8*>(packet.data()) + 1));
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+void QuicEndpoint::receive_any(const env::ReceivedPacket& packet, const env::Address& local) {
+  // ngtcp2 asserts on an empty packet, which anyone can send.
+  if (packet.bytes.size() < kSmallestPacketBytes) return drop(PacketDrop::malformed);
+  ngtcp2_version_cid header{};
+  const int rc = ngtcp2_pkt_decode_version_cid(&header, reinterpret_cast<const u8*>(packet.bytes.data()),
+                                               packet.bytes.size(), kConnectionIdBytes);
+  if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) return receive_other_version(packet, header);
+  if (rc != 0 || header.dcidlen > NGTCP2_MAX_CIDLEN) return drop(PacketDrop::malformed);
+  if (header.dcidlen == kConnectionIdBytes) {
+    const LocalId id = local_id(header.dcid);
+    if (const auto found = by_id_.find(id); found != by_id_.end())
+      return read(*found->second, packet, local);
+    if (const auto found = closed_by_id_.find(id); found != closed_by_id_.end())
+      return answer_closed(*found->second, packet);
+  }
+  if (header.version != 0) {
+    const InitialId id(header.dcid, header.dcidlen);
+    if (const auto found = by_initial_id_.find(id); found != by_initial_id_.end())
+      return read(*found->second, packet, local);
+    if (const auto found = closed_by_initial_id_.find(id); found != closed_by_initial_id_.end())
+      return answer_closed(*found->second, packet);
+  }
+  receive_unknown(packet, local, header);
 }
 
 void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& packet,

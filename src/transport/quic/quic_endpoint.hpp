@@ -113,6 +113,8 @@ class QuicEndpoint {
   static constexpr i64 kClosedNs = 3 * kSecondNs;
   static constexpr std::size_t kMaxRemains = 16384;
 
+  QuicConnection* find_established(Bytes packet) const;
+  void receive_any(const env::ReceivedPacket& packet, const env::Address& local);
   void settle(QuicConnection& connection);
   void service(QuicConnection& connection);
   /// No timer of it matters before acknowledge_hold_ns after the last write.
