@@ -135,11 +135,8 @@ Result<void> run_battles(const Options& options, const Report& report) {
     for (const auto& shard : (*server)->battles().shards()) all += shard.battles->players.value();
     return all;
   };
-  while (seated() < i64{2} * duels) {
-    if (clock.now() > patience) {
-      return Error{ErrorCode::timeout,
-                   "only " + std::to_string(seated()) + " of " + players + " bots were seated within 180 s"};
-    }
+  // Too many for this machine is a figure, too: those that found a seat are measured.
+  while (seated() < i64{2} * duels && clock.now() < patience) {
     if (stopped(options)) return {};
     if (bots->ended()) return Error{ErrorCode::internal, "the bots ended before all were seated"};
     env::sleep_until(clock.now() + 20 * kMillisecondNs);
@@ -150,6 +147,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
   env::sleep_until(clock.now() + static_cast<TimeNs>(options.seconds * 1e9));
   const Moment after = look(**server);
 
+  report(plain("battles/seated", static_cast<double>(seated()), "count"));
   report(plain("battles/count", static_cast<double>((*server)->directory().size()), "count"));
   report(distribution("battles/lateness", "us", after.lateness_ns.since(before.lateness_ns), 1e-3));
   report(distribution("battles/tick_work", "us", after.work_ns.since(before.work_ns), 1e-3));
