@@ -41,10 +41,6 @@ Result<std::unique_ptr<server::Server>> start(const Options& options, const std:
   return server::Server::start(std::move(node));
 }
 
-bool stopped(const Options& options) {
-  return options.stop != nullptr && options.stop->load() != 0;
-}
-
 u64 resident_kib() {
   const auto process = telemetry::read_process_stats();
   return process ? process->resident_bytes / 1024 : 0;
@@ -54,7 +50,7 @@ u64 resident_kib() {
 Result<void> churn(server::Server& server, const Options& options, u32 count) {
   std::deque<std::future<Result<BattleId>>> coming;
   for (u32 made = 0; made < count || !coming.empty();) {
-    if (stopped(options)) return {};
+    if (options.stopped()) return {};
     if (made < count && coming.size() < kInFlight) {
       coming.push_back(server.control().create());
       ++made;
@@ -100,7 +96,7 @@ Result<void> measure_churn(const Options& options, const Report& report) {
 }  // namespace
 
 Result<void> run_battles(const Options& options, const Report& report) {
-  if (auto churned = measure_churn(options, report); !churned || stopped(options)) return churned;
+  if (auto churned = measure_churn(options, report); !churned || options.stopped()) return churned;
 
   const u32 duels = options.count != 0 ? options.count : kDefaultDuels;
   // No match ends while it is measured: what ends and beginnings cost was measured above.
@@ -137,7 +133,7 @@ Result<void> run_battles(const Options& options, const Report& report) {
   };
   // Too many for this machine is a figure, too: those that found a seat are measured.
   while (seated() < i64{2} * duels && clock.now() < patience) {
-    if (stopped(options)) return {};
+    if (options.stopped()) return {};
     if (bots->ended()) return Error{ErrorCode::internal, "the bots ended before all were seated"};
     env::sleep_until(clock.now() + 20 * kMillisecondNs);
   }

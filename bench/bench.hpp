@@ -36,10 +36,11 @@ struct Options {
   double send_hz = 62.5;
   u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
   bool quick = false;          ///< sync: one condition only, to see that it works
-  std::string write;  ///< sync: a folder with sync-models.md, whose tables and plots are written; empty: none
+  std::string write;  ///< sync, density: the documentation's folder, whose plots (and tables) are written; empty: none
   std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
   std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
   const std::atomic<int>* stop = nullptr;  ///< not 0: end early
+  bool stopped() const { return stop != nullptr && stop->load() != 0; }
 };
 
 using Report = std::function<void(const Figure&)>;
@@ -49,6 +50,7 @@ Result<void> run_wire(const Options& options, const Report& report);
 Result<void> run_journal(const Options& options, const Report& report);
 Result<void> run_broadcast(const Options& options, const Report& report);
 Result<void> run_tick(const Options& options, const Report& report);
+Result<void> run_density(const Options& options, const Report& report);
 Result<void> run_hash(const Options& options, const Report& report);
 Result<void> run_snapshot(const Options& options, const Report& report);
 Result<void> run_rollback(const Options& options, const Report& report);

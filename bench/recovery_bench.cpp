@@ -49,7 +49,7 @@ Result<void> run_recovery(const Options& options, const Report& report) {
       bots.emplace(std::move(*started));
     }
     env::sleep_until(clock.now() + static_cast<TimeNs>(options.seconds * 1e9) + 700 * kMillisecondNs * kill);
-    if (options.stop != nullptr && options.stop->load() != 0) break;
+    if (options.stopped()) break;
     server->signal(SIGKILL);
     server->wait();
   }

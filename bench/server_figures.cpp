@@ -36,6 +36,22 @@ Figure plain(const char* name, double value, const char* unit) {
   return figure;
 }
 
+Moment Moment::since(const Moment& before) const {
+  Moment passed;
+  passed.lateness_ns = lateness_ns.since(before.lateness_ns);
+  passed.work_ns = work_ns.since(before.work_ns);
+  passed.schedule_ns = schedule_ns.since(before.schedule_ns);
+  passed.commit_ns = commit_ns.since(before.commit_ns);
+  passed.allocations = allocations - before.allocations;
+  passed.ticks = ticks - before.ticks;
+  passed.shifts = shifts - before.shifts;
+  passed.frames = frames - before.frames;
+  passed.frame_bytes = frame_bytes - before.frame_bytes;
+  passed.dropped = dropped - before.dropped;
+  passed.cpu_s = cpu_s - before.cpu_s;
+  return passed;
+}
+
 Moment look(const server::Server& server) {
   Moment at;
   for (const server::ShardFigures& shard : server.battles().shards()) {

@@ -16,6 +16,9 @@ struct Moment {
   Histogram lateness_ns, work_ns, schedule_ns, commit_ns;
   u64 allocations = 0, ticks = 0, shifts = 0, frames = 0, frame_bytes = 0, dropped = 0;
   double cpu_s = 0;
+
+  /// What happened since then.
+  Moment since(const Moment& before) const;
 };
 
 /// All shards and gateways together.

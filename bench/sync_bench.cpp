@@ -113,7 +113,7 @@ Result<void> run_sync(const Options& options, const Report& report) {
         for (const u32 loss : kLossesPercent) cells.push_back({game.script, model, round_trip, loss});
         if (options.quick) cells = {cells[1]};
         for (auto& figures : run_side_by_side(cells, options)) {
-          if (options.stop != nullptr && options.stop->load() != 0) return {};
+          if (options.stopped()) return {};
           if (!figures) return std::move(figures).error();
           report_cell(*figures, report);
           done.push_back(std::move(*figures));

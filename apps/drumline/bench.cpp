@@ -25,6 +25,7 @@ constexpr std::array kFamilies{
     Family{"wire", "verify + decode + validate + enqueue of a command; CRC-16", bench::run_wire},
     Family{"tick", "step cost; lateness, skipped ticks, allocations and server CPU with N bots",
            bench::run_tick},
+    Family{"density", "one map with ever more players, each sent to at every tick", bench::run_density},
     Family{"journal", "group commit against the same bare write", bench::run_journal},
     Family{"broadcast", "encoding and assembling frames", bench::run_broadcast},
     Family{"hash", "state hash", bench::run_hash},
@@ -112,6 +113,9 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
       command->add_option(
           "--write", options->write,
           "Folder of the documentation: its sync-models.md gets the tables, its plots/ the plots");
+    }
+    if (family.run == bench::run_density) {
+      command->add_option("--write", options->write, "Folder of the documentation: its plots/ gets the plots");
     }
     command->footer(std::string("Example:\n  drumline bench ") + family.name + " --seconds 5 --json");
     command->callback(
