@@ -120,11 +120,11 @@ Result<void> run_battles(const Options& options, const Report& report) {
   }
   report(plain("battles/empty_memory", static_cast<double>(resident_kib() - base_kib) / duels, "KiB"));
   auto bots = ChildProcess::start(
-      kThisBinary, {"bots", "--game", "duel", "--connect", "quic://" + (*server)->report().quic.to_string(),
-                    "--count", players, "--pki", (*server)->report().pki_folder, "--json",
-                    "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port),
-                    "--seconds", std::to_string(options.seconds + 6),
-                    "--give-up", std::to_string(kSeatingSeconds)});
+      kThisBinary,
+      {"bots", "--game", "duel", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
+       players, "--pki", (*server)->report().pki_folder, "--json", "--measure-from-seated",
+       "--clients-per-port", std::to_string(options.clients_per_port), "--seconds",
+       std::to_string(options.seconds + 6), "--give-up", std::to_string(kSeatingSeconds)});
   if (!bots) return std::move(bots).error();
   const auto seated = [&] {
     i64 all = 0;

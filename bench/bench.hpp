@@ -36,7 +36,8 @@ struct Options {
   double send_hz = 62.5;
   u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
   bool quick = false;          ///< sync: one condition only, to see that it works
-  std::string write;  ///< sync, density: the documentation's folder, whose plots (and tables) are written; empty: none
+  std::string write;   ///< sync, density: the documentation's folder, whose plots (and tables) are written;
+                       ///< empty: none
   std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
   std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
   const std::atomic<int>* stop = nullptr;  ///< not 0: end early

@@ -63,8 +63,8 @@ ChildProcess::~ChildProcess() {
 
 bool ChildProcess::ended() const {
   siginfo_t what{};
-  return id_ <= 0 ||
-         (::waitid(P_PID, static_cast<id_t>(id_), &what, WEXITED | WNOHANG | WNOWAIT) == 0 && what.si_pid != 0);
+  return id_ <= 0 || (::waitid(P_PID, static_cast<id_t>(id_), &what, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                      what.si_pid != 0);
 }
 
 std::optional<std::string> ChildProcess::read_line(int timeout_ms) {

@@ -69,11 +69,11 @@ Result<Crowd> measure_crowd(const Options& options, u32 players) {
   const auto idle = telemetry::read_process_stats();
 
   auto bots = ChildProcess::start(
-      kThisBinary, {"bots", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
-                    std::to_string(players), "--pki", (*server)->report().pki_folder, "--json",
-                    "--measure-from-seated", "--clients-per-port", std::to_string(options.clients_per_port),
-                    "--give-up", std::to_string(kSeatingSeconds), "--seconds",
-                    std::to_string(options.seconds + 6)});
+      kThisBinary,
+      {"bots", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
+       std::to_string(players), "--pki", (*server)->report().pki_folder, "--json", "--measure-from-seated",
+       "--clients-per-port", std::to_string(options.clients_per_port), "--give-up",
+       std::to_string(kSeatingSeconds), "--seconds", std::to_string(options.seconds + 6)});
   if (!bots) return std::move(bots).error();
   const env::SystemClock clock;
   const TimeNs patience = clock.now() + kSeatingSeconds * kSecondNs;

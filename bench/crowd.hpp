@@ -8,10 +8,10 @@
 namespace drumline::bench {
 
 struct Crowd {
-  u32 players = 0;      ///< wanted
-  u32 seated = 0;       ///< found a seat in time; fewer than `players` where the machine is full
-  double seconds = 0;   ///< measured
-  Moment passed;        ///< what happened in that time
+  u32 players = 0;         ///< wanted
+  u32 seated = 0;          ///< found a seat in time; fewer than `players` where the machine is full
+  double seconds = 0;      ///< measured
+  Moment passed;           ///< what happened in that time
   double raw_send_us = 0;  ///< the rival: CPU for the same bytes at the same rate by bare sendmmsg
   double memory_kib = 0;   ///< of the server for each player, over one without any
   double resident_mib = 0;

@@ -29,7 +29,8 @@ std::string shortfall(const Crowd& crowd) {
   if (const u64 p99 = crowd.passed.lateness_ns.percentile(99); p99 >= kLatenessP99Ns)
     missed.push_back(fmt::format("lateness p99 {:.2f} ms", static_cast<double>(p99) * 1e-6));
   if (const auto& times = crowd.bots.interarrival; !times || times->p99.value_or(0) >= kInterarrivalP99Ms)
-    missed.push_back(times ? fmt::format("frames {:.1f} ms apart (p99)", times->p99.value_or(0)) : "no frames");
+    missed.push_back(times ? fmt::format("frames {:.1f} ms apart (p99)", times->p99.value_or(0))
+                           : "no frames");
   if (const double share = crowd.bots.delivered.value_or(0); share < kDelivered)
     missed.push_back(fmt::format("{:.2f} % delivered", share * 100));
   return fmt::format("{}", fmt::join(missed, ", "));
@@ -67,10 +68,9 @@ std::string cores_plot(const std::vector<Crowd>& crowds) {
   chart.y_label = "cores";
   chart.colours = {"server", "server and bots"};
   const auto server = [](const Crowd& c) { return c.passed.cpu_s / c.seconds; };
-  chart.panels = {{"",
-                   {line(crowds, 0, server), line(crowds, 1, [&](const Crowd& c) {
-                      return server(c) + c.bots.cpu_us.value_or(0) * 1e-6 * c.frames_per_s();
-                    })}}};
+  chart.panels = {{"", {line(crowds, 0, server), line(crowds, 1, [&](const Crowd& c) {
+                          return server(c) + c.bots.cpu_us.value_or(0) * 1e-6 * c.frames_per_s();
+                        })}}};
   return to_svg(chart);
 }
 

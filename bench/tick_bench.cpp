@@ -37,10 +37,10 @@ Result<void> run_tick(const Options& options, const Report& report) {
   auto crowd = measure_crowd(options, options.players != 0 ? options.players : 1000);
   if (!crowd) return std::move(crowd).error();
   if (crowd->seated < crowd->players) {
-    return options.stopped() ? Result<void>()
-                            : Error{ErrorCode::timeout, "only " + std::to_string(crowd->seated) + " of " +
-                                                            std::to_string(crowd->players) +
-                                                            " bots found a seat in time"};
+    return options.stopped()
+               ? Result<void>()
+               : Error{ErrorCode::timeout, "only " + std::to_string(crowd->seated) + " of " +
+                                               std::to_string(crowd->players) + " bots found a seat in time"};
   }
   report_crowd("tick/", *crowd, report);
   return {};

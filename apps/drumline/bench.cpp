@@ -115,7 +115,8 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
           "Folder of the documentation: its sync-models.md gets the tables, its plots/ the plots");
     }
     if (family.run == bench::run_density) {
-      command->add_option("--write", options->write, "Folder of the documentation: its plots/ gets the plots");
+      command->add_option("--write", options->write,
+                          "Folder of the documentation: its plots/ gets the plots");
     }
     command->footer(std::string("Example:\n  drumline bench ") + family.name + " --seconds 5 --json");
     command->callback(

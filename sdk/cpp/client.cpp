@@ -174,12 +174,14 @@ void Client::poll(TimeNs now) {
   }
 }
 
-/// In state broadcast nothing follows the round trip: while the server is heard, most pings can
-/// be spared, which cost three packets each. A silent one is asked whether it still knows us.
+/// In state broadcast nothing follows the round trip: once it is known, and while the server is
+/// heard, most pings can be spared, which cost three packets each. A silent server is asked
+/// whether it still knows us.
 bool Client::needs_ping(TimeNs now) {
   constexpr u32 kSparedInARow = 3;
   const bool heard = now - last_heard_ < options_.ping_interval_ns / 2;
-  const bool spared = state_ == ClientState::playing && heard && pings_spared_ < kSparedInARow &&
+  const bool known = statistics_.round_trip_ns != 0;
+  const bool spared = state_ == ClientState::playing && heard && known && pings_spared_ < kSparedInARow &&
                       welcome_.model == world::SyncModel::state_broadcast;
   pings_spared_ = spared ? pings_spared_ + 1 : 0;
   return !spared;

@@ -20,9 +20,9 @@ struct BattleEntry {
   std::shared_ptr<const BattleDescriptor> descriptor;
   /// The actor's, or those of one after the other: it may end first, or be made anew.
   std::shared_ptr<ActorCounters> counters = std::make_shared<ActorCounters>();
-  u32 shard = 0;                                  ///< the battle shard that runs it
-  std::atomic<u32> seated{0};                     ///< by the battle's thread, after each tick
-  std::atomic<u32> claimed{0};                    ///< seats that gateways asked for, without an answer yet
+  u32 shard = 0;                ///< the battle shard that runs it
+  std::atomic<u32> seated{0};   ///< by the battle's thread, after each tick
+  std::atomic<u32> claimed{0};  ///< seats that gateways asked for, without an answer yet
   std::atomic<Tick> tick{0};
   std::atomic<bool> open{true};                               ///< takes players; false: it is about to end
   std::atomic<wire::EndCause> end{wire::EndCause::finished};  ///< of one that is not open any more

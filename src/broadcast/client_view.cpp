@@ -21,12 +21,6 @@ bool reached(u16 tick, u16 now) {
   return static_cast<i16>(now - tick) >= 0;
 }
 
-/// Copies a short chunk. Where there is room it copies whole blocks: what lands
-/// behind the chunk is overwritten or never sent.
-inline void copy_chunk(std::byte* out, const std::byte* in, std::size_t size) {
-  std::memcpy(out, in, size);
-}
-
 }  // namespace
 
 InterestPlan::InterestPlan(const InterestSettings& settings) : settings_(settings) {
@@ -202,7 +196,7 @@ struct ClientView::Assembly {
 
   bool put_chunk(const std::byte* chunk, std::size_t size) {
     if (size > room()) return false;
-    copy_chunk(out, chunk, size);
+    std::memcpy(out, chunk, size);
     out += size;
     return true;
   }

@@ -154,8 +154,7 @@ void QuicEndpoint::receive_any(const env::ReceivedPacket& packet, const env::Add
   if (rc != 0 || header.dcidlen > NGTCP2_MAX_CIDLEN) return drop(PacketDrop::malformed);
   if (header.dcidlen == kConnectionIdBytes) {
     const LocalId id = local_id(header.dcid);
-    if (const auto found = by_id_.find(id); found != by_id_.end())
-      return read(*found->second, packet, local);
+    if (const auto found = by_id_.find(id); found != by_id_.end()) return read(*found->second, packet, local);
     if (const auto found = closed_by_id_.find(id); found != closed_by_id_.end())
       return answer_closed(*found->second, packet);
   }

@@ -1,4 +1,8 @@
 // Bytes that nobody of ours sent.
+#include <algorithm>
+#include <array>
+#include <map>
+
 #include "unit/broadcast/moving_world.hpp"
 
 namespace drumline::broadcast::testing {
@@ -86,6 +90,33 @@ TEST(Hostile, datagrams_neither_crash_a_decoder_nor_make_it_grow) {
   EXPECT_LT(lazy.memory_bytes(), 8U << 20);
   std::vector<u32> acks(4096);
   EXPECT_LE(eager.take_acks(acks), 512U);
+}
+
+TEST(Acknowledgements, are_new_once_and_given_out_three_times_the_new_ones_first) {
+  const Recording real = record();
+  StateDecoder decoder(real.schema);
+  decoder.apply(real.datagrams[0]);
+  ASSERT_TRUE(decoder.has_new_acks());
+  std::array<u32, 32> first{};
+  const std::size_t count = decoder.take_acks(first);
+  ASSERT_GT(count, 0U);
+  ASSERT_LT(count, first.size());
+  EXPECT_FALSE(decoder.has_new_acks());
+
+  std::size_t at = 1;
+  while (at < real.datagrams.size() && !decoder.has_new_acks()) decoder.apply(real.datagrams[at++]);
+  ASSERT_TRUE(decoder.has_new_acks());
+  std::array<u32, 1> newest{};
+  ASSERT_EQ(decoder.take_acks(newest), 1U);
+  EXPECT_EQ(std::ranges::find(first, newest[0]), first.end());
+
+  std::map<u32, int> times;
+  for (std::size_t i = 0; i < count; ++i) ++times[first[i]];
+  std::array<u32, 512> rest{};
+  while (const std::size_t taken = decoder.take_acks(rest)) {
+    for (std::size_t i = 0; i < taken; ++i) ++times[rest[i]];
+  }
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(times[first[i]], 3);
 }
 
 TEST(Hostile, every_truncation_is_refused_or_harmless) {

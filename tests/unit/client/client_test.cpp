@@ -446,6 +446,31 @@ TEST(client, silence_is_a_lost_connection) {
                           [](const auto& m) { return std::holds_alternative<wire::Ping>(m); }));
 }
 
+TEST(client, pings_rarely_once_it_knows_the_round_trip_and_hears_the_server) {
+  Stage stage({.ping_interval_ns = kSecondNs, .silence_ns = 30 * kSecondNs});
+  stage.start_and_seat();
+  const auto pings = [&] {
+    return std::ranges::count_if(stage.heard,
+                                 [](const auto& m) { return std::holds_alternative<wire::Ping>(m); });
+  };
+  u32 tick = 1000;
+  const auto hear_for = [&](i64 ns) {
+    for (const TimeNs until = stage.now_ + ns; stage.now_ < until;) {
+      stage.pass(100 * kMillisecondNs);
+      stage.send_frame(++tick, 0);
+    }
+  };
+  hear_for(4 * kSecondNs);
+  EXPECT_GE(pings(), 3) << "without an answer it keeps asking";
+  stage.send(wire::Pong{static_cast<u64>(stage.now_ - 20 * kMillisecondNs), tick});
+  auto before = pings();
+  hear_for(16 * kSecondNs);
+  EXPECT_LE(pings() - before, 4);
+  before = pings();
+  for (int i = 0; i < 30; ++i) stage.pass(100 * kMillisecondNs);
+  EXPECT_GE(pings() - before, 2) << "a silent server is asked at every interval";
+}
+
 TEST(client, a_refused_command_is_told_and_not_repeated) {
   Stage stage;
   stage.start_and_seat();

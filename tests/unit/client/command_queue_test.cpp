@@ -81,6 +81,20 @@ TEST(command_queue, a_repeat_is_due_only_after_a_while) {
   EXPECT_EQ(queue.deadline(), CommandQueue::kNever);
 }
 
+TEST(command_queue, a_repeat_waits_for_the_frame_that_should_have_confirmed_it) {
+  const auto repeated_after = [](u32 send_period_ticks) {
+    CommandQueue queue;
+    queue.set_send_period(send_period_ticks);
+    queue.push(move(), 0);
+    write(queue, 0);
+    return queue.deadline() / kTickNs;
+  };
+  EXPECT_EQ(repeated_after(1), 3);
+  EXPECT_EQ(repeated_after(3), 5);
+  // Frames once a second come too late for that.
+  EXPECT_EQ(repeated_after(62), CommandQueue::kLatestRepeatTicks);
+}
+
 TEST(command_queue, a_command_for_a_tick_is_repeated_after_one_tick_and_then_less_and_less) {
   CommandQueue queue;
   world::Command timed = move();
