@@ -39,6 +39,11 @@ constexpr std::array kFamilies{
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
 };
 
+/// Without a reader there is nothing left to do.
+void flush() {
+  if (std::fflush(stdout) != 0) request_stop();
+}
+
 void print_text(const bench::Figure& figure) {
   std::printf("%-28s %12.2f %s", figure.name.c_str(), figure.value, figure.unit.c_str());
   if (figure.p50) std::printf("  p50 %.2f", *figure.p50);
@@ -50,7 +55,7 @@ void print_text(const bench::Figure& figure) {
     if (figure.rival->value != 0) std::printf(" (ratio %.2f)", figure.value / figure.rival->value);
   }
   std::printf("\n");
-  std::fflush(stdout);
+  flush();
 }
 
 void print_json(const bench::Figure& figure) {
@@ -61,7 +66,7 @@ void print_json(const bench::Figure& figure) {
   if (figure.n) json["n"] = *figure.n;
   if (figure.rival) json["rival"] = {{"name", figure.rival->name}, {"value", figure.rival->value}};
   std::printf("%s\n", json.dump().c_str());
-  std::fflush(stdout);
+  flush();
 }
 
 int run(const Family& family, bench::Options options, const std::string& parent,

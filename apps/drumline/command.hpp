@@ -27,9 +27,11 @@ struct GlobalOptions {
 /// Prints the error as one sentence to stderr and gives the exit status for it.
 int fail(const Error& error);
 
-/// Set by SIGINT and SIGTERM; how many came. Subcommands that run long watch it.
+/// SIGINT, SIGTERM and request_stop(); how many came. Subcommands that run long watch it.
 const std::atomic<int>& stop_requests();
-/// From here on SIGINT and SIGTERM are counted instead of ending the process.
+void request_stop();
+/// From here on SIGINT and SIGTERM are counted instead of ending the process, and a reader of
+/// our output that goes away does not end it.
 void catch_stop_signals();
 
 /// True when progress may be drawn: stderr is a terminal, and neither --quiet nor --json.

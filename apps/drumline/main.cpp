@@ -15,7 +15,7 @@ namespace {
 std::atomic<int> stops{0};
 
 void on_stop_signal(int) {
-  stops.fetch_add(1);
+  request_stop();
 }
 
 }  // namespace
@@ -24,12 +24,17 @@ const std::atomic<int>& stop_requests() {
   return stops;
 }
 
+void request_stop() {
+  stops.fetch_add(1);
+}
+
 void catch_stop_signals() {
   struct sigaction action = {};
   action.sa_handler = on_stop_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 bool shows_progress(const GlobalOptions& global) {
