@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "bench/bench.hpp"
-#include "bench/sync/svg_chart.hpp"
+#include "bench/svg_chart.hpp"
 #include "crowd.hpp"
 #include "env/file.hpp"
 

@@ -9,7 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/bytes.hpp"
-#include "bench/sync/svg_chart.hpp"
+#include "bench/svg_chart.hpp"
 #include "env/thread.hpp"
 
 namespace drumline::bench {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
-#include "bench/sync/svg_chart.hpp"
+#include "bench/svg_chart.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace drumline::bench {

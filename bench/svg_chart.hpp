@@ -25,7 +25,7 @@ struct LineChart {
   std::string y_label;
   std::vector<double> ticks;         ///< on the x axis, ascending, one at least
   std::vector<std::string> colours;  ///< what each means; those of which nothing is drawn are not told
-  std::string solid, dashed;         ///< what the strokes mean
+  std::string solid, dashed;         ///< what the strokes mean; empty: there is one only
   std::vector<Panel> panels;
 };
 

@@ -1,4 +1,4 @@
-#include "bench/sync/svg_chart.hpp"
+#include "bench/svg_chart.hpp"
 
 #include <algorithm>
 #include <array>
@@ -168,8 +168,8 @@ std::string to_svg(const LineChart& chart) {
   for (std::size_t i = 0; i < chart.colours.size(); ++i) {
     if (used[i]) canvas.legend_colour(i, chart.colours[i]);
   }
-  canvas.legend_stroke(false, chart.solid);
-  canvas.legend_stroke(true, chart.dashed);
+  if (!chart.solid.empty()) canvas.legend_stroke(false, chart.solid);
+  if (!chart.dashed.empty()) canvas.legend_stroke(true, chart.dashed);
   const double first = chart.ticks.front(), span = chart.ticks.back() - first;
   for (std::size_t p = 0; p < chart.panels.size(); ++p) {
     canvas.panel(p, chart.panels[p].title);
