@@ -79,7 +79,7 @@ Result<void> measure_churn(const Options& options, const Report& report) {
   const Histogram make = (*server)->control().make_ns(), install = counters.install_ns, end = counters.end_ns;
   const Moment begun = look(**server);
   if (auto done = churn(**server, options, kChurned); !done) return done;
-  const Moment ended = look(**server);
+  const Moment passed = look(**server).since(begun);
   const u64 after = resident_kib();
   Figure create = distribution("battles/create", "us", (*server)->control().make_ns().since(make), 1e-3);
   create.value += counters.install_ns.since(install).mean() * 1e-3;
@@ -87,7 +87,7 @@ Result<void> measure_churn(const Options& options, const Report& report) {
   report(distribution("battles/install", "us", counters.install_ns.since(install), 1e-3));
   report(distribution("battles/end", "us", counters.end_ns.since(end), 1e-3));
   // With all its parts, on whichever thread: journaling and taking apart included.
-  report(plain("battles/create_and_end_cpu", (ended.cpu_s - begun.cpu_s) * 1e6 / kChurned, "us"));
+  report(plain("battles/create_and_end_cpu", passed.cpu_s * 1e6 / kChurned, "us"));
   report(plain("battles/memory_growth", static_cast<double>(after) - static_cast<double>(before), "KiB"));
   (*server)->stop(0);
   return {};
@@ -141,23 +141,20 @@ Result<void> run_battles(const Options& options, const Report& report) {
   env::sleep_until(clock.now() + 3 * kSecondNs);
   const Moment before = look(**server);
   env::sleep_until(clock.now() + static_cast<TimeNs>(options.seconds * 1e9));
-  const Moment after = look(**server);
+  const Moment passed = look(**server).since(before);
 
   report(plain("battles/seated", static_cast<double>(seated()), "count"));
   report(plain("battles/count", static_cast<double>((*server)->directory().size()), "count"));
-  report(distribution("battles/lateness", "us", after.lateness_ns.since(before.lateness_ns), 1e-3));
-  report(distribution("battles/tick_work", "us", after.work_ns.since(before.work_ns), 1e-3));
-  report(plain("battles/skipped", static_cast<double>(after.shifts - before.shifts), "count"));
-  Figure allocations =
-      plain("battles/allocations", static_cast<double>(after.allocations - before.allocations), "count");
-  allocations.n = after.ticks - before.ticks;
+  report(distribution("battles/lateness", "us", passed.lateness_ns, 1e-3));
+  report(distribution("battles/tick_work", "us", passed.work_ns, 1e-3));
+  report(plain("battles/skipped", static_cast<double>(passed.shifts), "count"));
+  Figure allocations = plain("battles/allocations", static_cast<double>(passed.allocations), "count");
+  allocations.n = passed.ticks;
   report(allocations);
-  report(distribution("battles/commit", "us", after.commit_ns.since(before.commit_ns), 1e-3));
-  const auto frames = static_cast<double>(after.frames - before.frames);
-  report(plain("battles/client_frames", frames / options.seconds, "1/s"));
-  report(plain("battles/frame_bytes",
-               frames > 0 ? static_cast<double>(after.frame_bytes - before.frame_bytes) / frames : 0, "B"));
-  report(plain("battles/server_cpu", frames > 0 ? (after.cpu_s - before.cpu_s) * 1e6 / frames : 0, "us"));
+  report(distribution("battles/commit", "us", passed.commit_ns, 1e-3));
+  report(plain("battles/client_frames", static_cast<double>(passed.frames) / options.seconds, "1/s"));
+  report(plain("battles/frame_bytes", passed.bytes_per_frame(), "B"));
+  report(plain("battles/server_cpu", passed.cpu_us_per_frame(), "us"));
   report(plain("battles/memory", static_cast<double>(resident_kib() - base_kib) / duels, "KiB"));
   while (const auto line = bots->read_line(20'000)) {
     const auto json = nlohmann::json::parse(*line, nullptr, false);

@@ -51,14 +51,6 @@ void read_report(const nlohmann::json& json, Crowd::Bots& bots) {
 
 }  // namespace
 
-double Crowd::frame_bytes() const {
-  return passed.frames > 0 ? static_cast<double>(passed.frame_bytes) / static_cast<double>(passed.frames) : 0;
-}
-
-double Crowd::server_us() const {
-  return passed.frames > 0 ? passed.cpu_s * 1e6 / static_cast<double>(passed.frames) : 0;
-}
-
 Result<Crowd> measure_crowd(const Options& options, u32 players) {
   Crowd crowd;
   crowd.players = players;
@@ -95,8 +87,8 @@ Result<Crowd> measure_crowd(const Options& options, u32 players) {
     crowd.memory_kib = more / 1024 / players;
     crowd.resident_mib = static_cast<double>(resident->resident_bytes) / (1 << 20);
   }
-  const auto raw = measure_raw_send(static_cast<std::size_t>(crowd.frame_bytes()) + kQuicBytes, kRawSockets,
-                                    crowd.frames_per_s(), std::min(options.seconds, 3.0));
+  const auto raw = measure_raw_send(static_cast<std::size_t>(crowd.passed.bytes_per_frame()) + kQuicBytes,
+                                    kRawSockets, crowd.frames_per_s(), std::min(options.seconds, 3.0));
   if (!raw) return raw.error();
   crowd.raw_send_us = raw->sender_us;
   while (const auto line = bots->read_line(20'000)) {
@@ -126,9 +118,9 @@ void report_crowd(const std::string& prefix, const Crowd& crowd, const Report& r
   tell("commit", distribution("", "us", passed.commit_ns, 1e-3));
   tell("schedule", distribution("", "us", passed.schedule_ns, 1e-3));
   number("client_frames", crowd.frames_per_s(), "1/s");
-  number("frame_bytes", crowd.frame_bytes(), "B");
+  number("frame_bytes", crowd.passed.bytes_per_frame(), "B");
   number("frames_dropped", static_cast<double>(passed.dropped), "count");
-  Figure cpu = plain("", crowd.server_us(), "us");
+  Figure cpu = plain("", crowd.passed.cpu_us_per_frame(), "us");
   cpu.rival = Figure::Rival{"sendmmsg", crowd.raw_send_us};
   tell("server_cpu", cpu);
   if (crowd.resident_mib > 0) {

@@ -26,9 +26,6 @@ struct Crowd {
   } bots;
 
   double frames_per_s() const { return static_cast<double>(passed.frames) / seconds; }
-  double frame_bytes() const;
-  /// All of the server's CPU for each frame sent to a client, us.
-  double server_us() const;
 };
 
 /// `options.folder` gets the server's data. Ends early, with what it has, when

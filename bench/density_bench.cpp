@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "bench/bench.hpp"
 #include "bench/svg_chart.hpp"
 #include "crowd.hpp"
@@ -21,7 +22,7 @@ constexpr u64 kLatenessP99Ns = kMillisecondNs;
 constexpr double kInterarrivalP99Ms = 24;
 constexpr double kDelivered = 0.999;
 
-/// What of that does not hold; empty: all does.
+/// What of that does not hold, in words; empty: all does.
 std::string shortfall(const Crowd& crowd) {
   std::vector<std::string> missed;
   if (crowd.seated < crowd.players) missed.push_back(fmt::format("{} have a seat", crowd.seated));
@@ -56,7 +57,7 @@ std::string cost_plot(const std::vector<Crowd>& crowds) {
   chart.y_label = "µs";
   chart.colours = {"server, all of it", "bare sendmmsg of the same bytes", "bots"};
   chart.panels = {{"",
-                   {line(crowds, 0, [](const Crowd& c) { return c.server_us(); }),
+                   {line(crowds, 0, [](const Crowd& c) { return c.passed.cpu_us_per_frame(); }),
                     line(crowds, 1, [](const Crowd& c) { return c.raw_send_us; }),
                     line(crowds, 2, [](const Crowd& c) { return c.bots.cpu_us.value_or(-1); })}}};
   return to_svg(chart);
@@ -87,9 +88,9 @@ Result<void> run_density(const Options& options, const Report& report) {
     missed = shortfall(*crowd);
     const std::string prefix = fmt::format("density/{}/", players);
     report_crowd(prefix, *crowd, report);
-    report({.name = prefix + (missed.empty() ? "holds" : "fails: " + missed),
-            .value = static_cast<double>(crowd->seated),
-            .unit = "players"});
+    report(plain((prefix + "seated").c_str(), crowd->seated, "count"));
+    report(plain((prefix + "holds").c_str(), missed.empty() ? 1 : 0, "count"));
+    if (!missed.empty()) log_warning("density: {} players are too many: {}", players, missed);
     crowds.push_back(std::move(*crowd));
     if (players == most) break;
   }

@@ -52,6 +52,14 @@ Moment Moment::since(const Moment& before) const {
   return passed;
 }
 
+double Moment::bytes_per_frame() const {
+  return frames > 0 ? static_cast<double>(frame_bytes) / static_cast<double>(frames) : 0;
+}
+
+double Moment::cpu_us_per_frame() const {
+  return frames > 0 ? cpu_s * 1e6 / static_cast<double>(frames) : 0;
+}
+
 Moment look(const server::Server& server) {
   Moment at;
   for (const server::ShardFigures& shard : server.battles().shards()) {

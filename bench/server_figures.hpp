@@ -19,6 +19,9 @@ struct Moment {
 
   /// What happened since then.
   Moment since(const Moment& before) const;
+  // Of what happened, for each frame sent to a client; 0 when there was none.
+  double bytes_per_frame() const;
+  double cpu_us_per_frame() const;
 };
 
 /// All shards and gateways together.

@@ -7,6 +7,7 @@
 #include "lockstep/lockstep_client.hpp"
 #include "simulation_api/battle_handle.hpp"
 #include "simulation_api/failure.hpp"
+#include "simulation_api/host_command.hpp"
 
 namespace drumline {
 
@@ -93,15 +94,7 @@ i32 drumline_lockstep_advance(DrumlineLockstep* lockstep, i64 now) {
 
 u32 drumline_lockstep_issue(DrumlineLockstep* lockstep, u32 sequence, u64 entity, u64 target, u32 action,
                             u32 skill, i32 x, i32 y, i64 now) {
-  world::Command command;
-  command.sequence = sequence;
-  command.entity = EntityId{entity};
-  command.target = EntityId{target};
-  command.action = static_cast<world::Action>(action);
-  command.skill = static_cast<u8>(skill);
-  command.x = x;
-  command.y = y;
-  return lockstep->client.issue(command, now).apply_tick;
+  return lockstep->client.issue(host_command(sequence, entity, target, action, skill, x, y), now).apply_tick;
 }
 
 const DrumlineLockstepState* drumline_lockstep_state(DrumlineLockstep* lockstep) {

@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "prediction/frame_sync_client.hpp"
 #include "simulation_api/failure.hpp"
+#include "simulation_api/host_command.hpp"
 #include "world/hash.hpp"
 
 namespace drumline {
@@ -138,15 +139,8 @@ void drumline_prediction_on_refused(DrumlinePrediction* prediction, u32 sequence
 
 u64 drumline_prediction_issue(DrumlinePrediction* prediction, u32 sequence, u64 entity, u64 target,
                               u32 action, u32 skill, i32 x, i32 y, i64 now) {
-  world::Command command;
-  command.sequence = sequence;
-  command.entity = EntityId{entity};
-  command.target = EntityId{target};
-  command.action = static_cast<world::Action>(action);
-  command.skill = static_cast<u8>(skill);
-  command.x = x;
-  command.y = y;
-  command = prediction->issue(command, now);
+  const world::Command command =
+      prediction->issue(host_command(sequence, entity, target, action, skill, x, y), now);
   return u64{command.view_tick} << 32 | command.apply_tick;
 }
 

@@ -73,8 +73,10 @@ test("padding is not read, and padding that cannot be is refused", () => {
 test("an acknowledgement is given out three times", () => {
   const state = decoder();
   state.apply(datagram(1, chunk(5, 1, keyBody(SCHEMA, [[entity(0, 0, 0, 0, 0)]]), 0)));
-  assert.deepEqual([state.takeAcks(), state.takeAcks(), state.takeAcks(), state.takeAcks()], [[1281], [1281], [1281], []]);
+  assert.ok(state.hasNewAcks);
+  assert.deepEqual(state.takeAcks(), [1281]);
   assert.ok(!state.hasNewAcks);
+  assert.deepEqual([state.takeAcks(), state.takeAcks(), state.takeAcks()], [[1281], [1281], []]);
 });
 
 test("random worlds come out as they went in, whatever is lost", () => {
