@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -29,13 +30,25 @@ struct Figure {
   std::optional<Rival> rival{};
 };
 
+/// Where the players of a crowd are, and what happens to them while it is measured.
+enum class Layout : u8 {
+  spread,    ///< all over the map, as they came
+  boss,      ///< in one spot, put back there every 3 s
+  teleport,  ///< each put somewhere else, every second
+  death,     ///< all fall, every 2 s
+  join,      ///< half of them come while it is measured
+};
+inline constexpr std::string_view kLayouts[] = {"spread", "boss", "teleport", "death", "join"};
+
 struct Options {
   double seconds = 3;  ///< how long to measure, each figure
   u32 players = 0;     ///< 0: the benchmark's own default
   u32 count = 0;       ///< of battles or connections; 0: likewise
   double send_hz = 62.5;
-  u32 clients_per_port = 128;  ///< bots that share a UDP port; 1: each has its own
-  bool quick = false;          ///< sync: one condition only, to see that it works
+  u32 clients_per_port = 128;      ///< bots that share a UDP port; 1: each has its own
+  Layout layout = Layout::spread;  ///< density
+  u32 busy = 4;                    ///< overload: processes that want a processor each
+  bool quick = false;              ///< sync: one condition only, to see that it works
   std::string write;   ///< sync, density: the documentation's folder, whose plots (and tables) are written;
                        ///< empty: none
   std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
@@ -52,6 +65,7 @@ Result<void> run_journal(const Options& options, const Report& report);
 Result<void> run_broadcast(const Options& options, const Report& report);
 Result<void> run_tick(const Options& options, const Report& report);
 Result<void> run_density(const Options& options, const Report& report);
+Result<void> run_overload(const Options& options, const Report& report);
 Result<void> run_hash(const Options& options, const Report& report);
 Result<void> run_snapshot(const Options& options, const Report& report);
 Result<void> run_rollback(const Options& options, const Report& report);

@@ -1,22 +1,22 @@
 #include "crowd.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
-#include "bench/child_process.hpp"
 #include "bench/raw_send.hpp"
-#include "env/clock.hpp"
 #include "env/thread.hpp"
-#include "telemetry/process_stats.hpp"
 
 namespace drumline::bench {
 namespace {
 
-constexpr u32 kSeatingSeconds = 120;
+constexpr double kSeatingSeconds = 120;
 // Joining is not the steady state: what it allocated and delayed is not counted.
-constexpr i64 kSettlingNs = 3 * kSecondNs;
+constexpr double kSettlingSeconds = 3;
 // What QUIC adds to a datagram: short header 1 + 8, packet number 2, frame 3, tag 16.
 constexpr std::size_t kQuicBytes = 30;
 constexpr u32 kRawSockets = 64;
+constexpr int kReportTimeoutMs = 20'000;
 
 Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32 players) {
   config::Sources sources;
@@ -33,7 +33,8 @@ Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32
   return server::Server::start(std::move(node));
 }
 
-void read_report(const nlohmann::json& json, Crowd::Bots& bots) {
+BotFigures read_report(const nlohmann::json& json) {
+  BotFigures bots;
   const auto take = [&](const char* key, std::optional<double>& into) {
     if (json.contains(key)) into = json.value(key, 0.0);
   };
@@ -41,62 +42,172 @@ void read_report(const nlohmann::json& json, Crowd::Bots& bots) {
   take("delivered", bots.delivered);
   take("entities_per_frame", bots.entities_per_frame);
   take("cpu_us_per_frame", bots.cpu_us);
-  if (!json.contains("interarrival_ms")) return;
+  bots.lost_for_good = json.value("sessions_lost_for_good", 0U);
+  bots.session_losses = json.value("connections_lost", u64{0});
+  if (!json.contains("interarrival_ms")) return bots;
   const auto& times = json["interarrival_ms"];
   Figure& figure = bots.interarrival.emplace(plain("", times.value("mean", 0.0), "ms"));
   figure.p50 = times.value("p50", 0.0);
   figure.p99 = times.value("p99", 0.0);
   figure.p999 = times.value("p999", 0.0);
+  return bots;
+}
+
+/// What happens to the players of a layout, and how often.
+struct Happening {
+  std::string_view told;
+  double period_s = 1;
+};
+Happening happening_of(Layout layout) {
+  switch (layout) {
+    case Layout::boss:
+      return {"gather", 3};
+    case Layout::teleport:
+      return {"scatter", 1};
+    case Layout::death:
+      return {"slay", 2};
+    case Layout::spread:
+    case Layout::join:
+      break;
+  }
+  return {};
+}
+
+u32 rung_of(const server::Server& server) {
+  return static_cast<u32>(server.overload().counters().rung.value());
 }
 
 }  // namespace
 
+// ---- the stage
+
+Result<std::unique_ptr<CrowdStage>> CrowdStage::start(const Options& options, u32 players) {
+  std::unique_ptr<CrowdStage> stage(new CrowdStage(options));
+  auto server = start_server(options, players);
+  if (!server) return std::move(server).error();
+  stage->server_ = std::move(*server);
+  if (const auto idle = telemetry::read_process_stats()) stage->idle_ = *idle;
+  return stage;
+}
+
+CrowdStage::~CrowdStage() {
+  bots_.clear();
+  if (server_) server_->stop(0);
+}
+
+Result<void> CrowdStage::add_bots(u32 count, double seconds) {
+  const server::StartReport& report = server_->report();
+  auto bots = ChildProcess::start(
+      kThisBinary, {"bots", "--connect", "quic://" + report.quic.to_string(), "--count",
+                    std::to_string(count), "--pki", report.pki_folder, "--json", "--measure-from-seated",
+                    "--clients-per-port", std::to_string(options_.clients_per_port), "--give-up",
+                    std::to_string(static_cast<int>(kSeatingSeconds)), "--seconds", std::to_string(seconds)});
+  if (!bots) return std::move(bots).error();
+  bots_.push_back(std::move(*bots));
+  return {};
+}
+
+u32 CrowdStage::seated() const {
+  return static_cast<u32>(server_->battles().shards().front().battles->players.value());
+}
+
+Result<bool> CrowdStage::wait_until_seated(u32 count) {
+  const TimeNs patience = clock_.now() + static_cast<TimeNs>(kSeatingSeconds * 1e9);
+  while (seated() < count) {
+    if (options_.stopped() || clock_.now() >= patience) return false;
+    for (const ChildProcess& bots : bots_) {
+      if (bots.ended()) return Error{ErrorCode::internal, "the bots ended before all were seated"};
+    }
+    env::sleep_until(clock_.now() + 20 * kMillisecondNs);
+  }
+  return true;
+}
+
+void CrowdStage::tell(std::string_view message) {
+  const auto battles = server_->directory().all();
+  // Its answer comes with the disk's; nobody waits for it here.
+  if (!battles.empty()) (void)server_->control().tell(battles.front()->descriptor->id, as_bytes(message));
+}
+
+bool CrowdStage::pass(double seconds) {
+  const TimeNs end = clock_.now() + static_cast<TimeNs>(seconds * 1e9);
+  while (clock_.now() < end) {
+    if (options_.stopped()) return false;
+    env::sleep_until(std::min(end, clock_.now() + 50 * kMillisecondNs));
+  }
+  return true;
+}
+
+std::optional<std::pair<double, double>> CrowdStage::memory() const {
+  const auto now = telemetry::read_process_stats();
+  if (!idle_ || !now) return std::nullopt;
+  const double more = static_cast<double>(now->resident_bytes) - static_cast<double>(idle_->resident_bytes);
+  return std::pair{more / 1024, static_cast<double>(now->resident_bytes) / (1 << 20)};
+}
+
+std::vector<BotFigures> CrowdStage::finish() {
+  std::vector<BotFigures> figures;
+  for (ChildProcess& bots : bots_) {
+    BotFigures& of = figures.emplace_back();
+    while (const auto line = bots.read_line(kReportTimeoutMs)) {
+      const auto json = nlohmann::json::parse(*line, nullptr, false);
+      if (json.is_object()) of = read_report(json);
+    }
+    bots.wait();
+  }
+  bots_.clear();
+  return figures;
+}
+
+// ---- a measurement
+
 Result<Crowd> measure_crowd(const Options& options, u32 players) {
   Crowd crowd;
   crowd.players = players;
-  crowd.seconds = options.seconds;
-  auto server = start_server(options, players);
-  if (!server) return std::move(server).error();
-  // A player's memory is what comes on top of a server without any.
-  const auto idle = telemetry::read_process_stats();
+  auto started = CrowdStage::start(options, players);
+  if (!started) return std::move(started).error();
+  CrowdStage& stage = **started;
+  const bool joins = options.layout == Layout::join;
+  const u32 early = joins ? players / 2 : players;
+  // Who is there while others come does not know how long that takes.
+  const double play_s = kSettlingSeconds + options.seconds + (joins ? kSeatingSeconds : 3);
+  if (auto added = stage.add_bots(early, play_s); !added) return std::move(added).error();
+  if (auto all = stage.wait_until_seated(early); !all) return std::move(all).error();
+  if (!stage.pass(kSettlingSeconds)) return crowd;
 
-  auto bots = ChildProcess::start(
-      kThisBinary,
-      {"bots", "--connect", "quic://" + (*server)->report().quic.to_string(), "--count",
-       std::to_string(players), "--pki", (*server)->report().pki_folder, "--json", "--measure-from-seated",
-       "--clients-per-port", std::to_string(options.clients_per_port), "--give-up",
-       std::to_string(kSeatingSeconds), "--seconds", std::to_string(options.seconds + 6)});
-  if (!bots) return std::move(bots).error();
+  const Happening happening = happening_of(options.layout);
   const env::SystemClock clock;
-  const TimeNs patience = clock.now() + kSeatingSeconds * kSecondNs;
-  const Gauge& seated = (*server)->battles().shards().front().battles->players;
-  while (seated.value() < i64{players} && clock.now() < patience) {
-    if (options.stopped()) return crowd;
-    if (bots->ended()) return Error{ErrorCode::internal, "the bots ended before all were seated"};
-    env::sleep_until(clock.now() + 20 * kMillisecondNs);
+  const TimeNs begun = clock.now();
+  const Moment before = look(stage.server());
+  const auto seconds_passed = [&] { return static_cast<double>(clock.now() - begun) * 1e-9; };
+  if (joins) {
+    if (auto added = stage.add_bots(players - early, kSettlingSeconds + 1); !added)
+      return std::move(added).error();
+    if (auto all = stage.wait_until_seated(players); !all) return std::move(all).error();
+    crowd.rung = rung_of(stage.server());
+  } else {
+    double next = 0;
+    while (seconds_passed() < options.seconds) {
+      if (!happening.told.empty() && seconds_passed() >= next) {
+        stage.tell(happening.told);
+        next += happening.period_s;
+      }
+      if (!stage.pass(0.1)) return crowd;
+      crowd.rung = std::max(crowd.rung, rung_of(stage.server()));
+    }
   }
-  env::sleep_until(clock.now() + kSettlingNs);
-  const Moment before = look(**server);
-  env::sleep_until(clock.now() + static_cast<TimeNs>(options.seconds * 1e9));
-  crowd.passed = look(**server).since(before);
-  crowd.seated = static_cast<u32>(seated.value());
-  const auto resident = telemetry::read_process_stats();
-  if (idle && resident) {
-    const double more =
-        static_cast<double>(resident->resident_bytes) - static_cast<double>(idle->resident_bytes);
-    crowd.memory_kib = more / 1024 / players;
-    crowd.resident_mib = static_cast<double>(resident->resident_bytes) / (1 << 20);
+  crowd.seconds = seconds_passed();
+  crowd.passed = look(stage.server()).since(before);
+  crowd.seated = stage.seated();
+  if (const auto memory = stage.memory()) {
+    crowd.memory_kib = memory->first / players;
+    crowd.resident_mib = memory->second;
   }
   const auto raw = measure_raw_send(static_cast<std::size_t>(crowd.passed.bytes_per_frame()) + kQuicBytes,
                                     kRawSockets, crowd.frames_per_s(), std::min(options.seconds, 3.0));
   if (!raw) return raw.error();
   crowd.raw_send_us = raw->sender_us;
-  while (const auto line = bots->read_line(20'000)) {
-    const auto json = nlohmann::json::parse(*line, nullptr, false);
-    if (json.is_object()) read_report(json, crowd.bots);
-  }
-  bots->wait();
-  (*server)->stop(0);
+  crowd.bots = stage.finish().front();
   return crowd;
 }
 
@@ -120,6 +231,9 @@ void report_crowd(const std::string& prefix, const Crowd& crowd, const Report& r
   number("client_frames", crowd.frames_per_s(), "1/s");
   number("frame_bytes", crowd.passed.bytes_per_frame(), "B");
   number("frames_dropped", static_cast<double>(passed.dropped), "count");
+  number("frames_skipped", static_cast<double>(passed.skipped), "count");
+  tell("delivery", distribution("", "us", passed.delivery_ns, 1e-3));
+  number("rung", crowd.rung, "rung");
   Figure cpu = plain("", crowd.passed.cpu_us_per_frame(), "us");
   cpu.rival = Figure::Rival{"sendmmsg", crowd.raw_send_us};
   tell("server_cpu", cpu);

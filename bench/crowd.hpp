@@ -1,11 +1,59 @@
-// One battle of arena on a server of its own with a crowd of bots over QUIC, measured
-// once all have their seats: what `bench tick` and `bench density` have in common.
+// One battle of arena on a server of its own with a crowd of bots over QUIC: what `bench tick`,
+// `bench density` and `bench overload` have in common.
 #pragma once
 
+#include <memory>
+
 #include "bench/bench.hpp"
+#include "bench/child_process.hpp"
+#include "env/clock.hpp"
 #include "server_figures.hpp"
+#include "telemetry/process_stats.hpp"
 
 namespace drumline::bench {
+
+/// What a process of bots reports.
+struct BotFigures {
+  std::optional<double> seated_after_s;
+  std::optional<Figure> interarrival;  ///< ms between a client's frames
+  std::optional<double> delivered;     ///< share of the frames that were due
+  std::optional<double> entities_per_frame;
+  std::optional<double> cpu_us;  ///< for each frame
+  u32 lost_for_good = 0;         ///< sessions that did not come back
+  u64 session_losses = 0;        ///< times that one was lost
+};
+
+/// A server in this process and its bots in others. Stops both when it goes.
+class CrowdStage {
+ public:
+  /// `options.folder` gets the server's data.
+  static Result<std::unique_ptr<CrowdStage>> start(const Options& options, u32 players);
+  ~CrowdStage();
+
+  /// Bots that play for so long once all have a seat.
+  Result<void> add_bots(u32 count, double seconds);
+  /// Until so many have a seat. False: not in time, or `options.stop` says so.
+  Result<bool> wait_until_seated(u32 count);
+  /// To the battle's rules.
+  void tell(std::string_view message);
+  /// A while, in small steps; false when the bench is to end early.
+  bool pass(double seconds);
+  u32 seated() const;
+  server::Server& server() { return *server_; }
+  /// Each KiB that the server has more than before anybody came, and all of it in MiB.
+  std::optional<std::pair<double, double>> memory() const;
+  /// Waits for the bots' ends; of each process of them.
+  std::vector<BotFigures> finish();
+
+ private:
+  explicit CrowdStage(const Options& options) : options_(options) {}
+
+  const Options& options_;
+  env::SystemClock clock_;
+  std::unique_ptr<server::Server> server_;
+  std::vector<ChildProcess> bots_;
+  std::optional<telemetry::ProcessStats> idle_;
+};
 
 struct Crowd {
   u32 players = 0;         ///< wanted
@@ -15,21 +63,14 @@ struct Crowd {
   double raw_send_us = 0;  ///< the rival: CPU for the same bytes at the same rate by bare sendmmsg
   double memory_kib = 0;   ///< of the server for each player, over one without any
   double resident_mib = 0;
-
-  /// The bots' side.
-  struct Bots {
-    std::optional<double> seated_after_s;
-    std::optional<Figure> interarrival;  ///< ms between a client's frames
-    std::optional<double> delivered;     ///< share of the frames that were due
-    std::optional<double> entities_per_frame;
-    std::optional<double> cpu_us;  ///< for each frame
-  } bots;
+  u32 rung = 0;     ///< the highest of the overload ladder
+  BotFigures bots;  ///< of those who were there all the time
 
   double frames_per_s() const { return static_cast<double>(passed.frames) / seconds; }
 };
 
-/// `options.folder` gets the server's data. Ends early, with what it has, when
-/// `options.stop` says so.
+/// Measures once all have their seats; Layout::join: while the second half comes. Ends early,
+/// with what it has, when `options.stop` says so.
 Result<Crowd> measure_crowd(const Options& options, u32 players);
 
 /// Its figures, each under `prefix` and its own name.

@@ -27,6 +27,7 @@ std::string shortfall(const Crowd& crowd) {
   std::vector<std::string> missed;
   if (crowd.seated < crowd.players) missed.push_back(fmt::format("{} have a seat", crowd.seated));
   if (crowd.passed.shifts != 0) missed.push_back(fmt::format("{} ticks skipped", crowd.passed.shifts));
+  if (crowd.rung != 0) missed.push_back(fmt::format("overload rung {}", crowd.rung));
   if (const u64 p99 = crowd.passed.lateness_ns.percentile(99); p99 >= kLatenessP99Ns)
     missed.push_back(fmt::format("lateness p99 {:.2f} ms", static_cast<double>(p99) * 1e-6));
   if (const auto& times = crowd.bots.interarrival; !times || times->p99.value_or(0) >= kInterarrivalP99Ms)

@@ -41,6 +41,7 @@ Moment Moment::since(const Moment& before) const {
   passed.lateness_ns = lateness_ns.since(before.lateness_ns);
   passed.work_ns = work_ns.since(before.work_ns);
   passed.schedule_ns = schedule_ns.since(before.schedule_ns);
+  passed.delivery_ns = delivery_ns.since(before.delivery_ns);
   passed.commit_ns = commit_ns.since(before.commit_ns);
   passed.allocations = allocations - before.allocations;
   passed.ticks = ticks - before.ticks;
@@ -48,6 +49,8 @@ Moment Moment::since(const Moment& before) const {
   passed.frames = frames - before.frames;
   passed.frame_bytes = frame_bytes - before.frame_bytes;
   passed.dropped = dropped - before.dropped;
+  passed.skipped = skipped - before.skipped;
+  passed.closed = closed - before.closed;
   passed.cpu_s = cpu_s - before.cpu_s;
   return passed;
 }
@@ -73,9 +76,12 @@ Moment look(const server::Server& server) {
     at.commit_ns.merge(*journal.commit_ns);
   for (const auto& gateway : server.gateways()) {
     at.schedule_ns.merge(gateway->schedule_ns());
+    at.delivery_ns.merge(gateway->delivery_ns());
     at.frames += gateway->gateway_counters().client_frames_sent.value();
     at.frame_bytes += gateway->gateway_counters().client_frame_bytes.value();
     at.dropped += gateway->gateway_counters().client_frames_dropped.value();
+    at.skipped += gateway->gateway_counters().client_frames_skipped.value();
+    at.closed += gateway->gateway_counters().sessions_closed.value();
   }
   at.cpu_s = process_cpu_s();
   return at;

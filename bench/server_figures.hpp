@@ -14,7 +14,9 @@ Figure plain(const char* name, double value, const char* unit);
 /// Counters at one moment; figures are differences of two.
 struct Moment {
   Histogram lateness_ns, work_ns, schedule_ns, commit_ns;
-  u64 allocations = 0, ticks = 0, shifts = 0, frames = 0, frame_bytes = 0, dropped = 0;
+  Histogram delivery_ns;
+  u64 allocations = 0, ticks = 0, shifts = 0, frames = 0, frame_bytes = 0, dropped = 0, skipped = 0,
+      closed = 0;
   double cpu_s = 0;
 
   /// What happened since then.

@@ -33,10 +33,11 @@ void ArenaPlayer::learn(const wire::Welcome& welcome) {
 
 void ArenaPlayer::see(client::Client& client) {
   if (!sync_) return;
-  const TimeNs now = locker().clock->now();
+  const client::BattleTime& time = client.battle_time();
+  const TimeNs now = time.at(locker().clock->now());
   if (const i64 round_trip_ns = client.statistics().round_trip_ns; round_trip_ns != round_trip_ns_) {
     round_trip_ns_ = round_trip_ns;
-    sync_->on_round_trip(round_trip_ns, now);
+    sync_->on_round_trip(time.span(round_trip_ns), now);
   }
   broadcast::StateDecoder& world = client.world();
   sync_->on_frame(client.tick(), world.last_sequence(), now);

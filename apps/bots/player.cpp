@@ -69,7 +69,8 @@ void Player::send(client::Client& client, const world::Command& decided) {
   const TimeNs now = locker_.clock->now();
   world::Command command = decided;
   command.sequence = client.next_sequence();
-  client.send(timed(command, now), static_cast<u64>(locker_.clock->wall_now() / kMillisecondNs), now);
+  client.send(timed(command, client.battle_time().at(now)),
+              static_cast<u64>(locker_.clock->wall_now() / kMillisecondNs), now);
 }
 
 void Player::on_refused(client::Client&, const wire::Refused& refused) {

@@ -66,7 +66,7 @@ class Player : public client::ClientListener {
   virtual void take_turn(client::Client& client) = 0;
   /// The server refused the command.
   virtual void forget(u32 /*sequence*/) {}
-  /// The command, which has its sequence, as it is to be sent.
+  /// The command, which has its sequence, as it is to be sent. `now` is battle time.
   virtual world::Command timed(const world::Command& command, TimeNs) { return command; }
 
   Locker& locker_;

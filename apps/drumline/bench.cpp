@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -26,6 +27,8 @@ constexpr std::array kFamilies{
     Family{"tick", "step cost; lateness, skipped ticks, allocations and server CPU with N bots",
            bench::run_tick},
     Family{"density", "one map with ever more players, each sent to at every tick", bench::run_density},
+    Family{"overload", "the overload ladder: a crowd, with busy processes beside it for a while",
+           bench::run_overload},
     Family{"journal", "group commit against the same bare write", bench::run_journal},
     Family{"broadcast", "encoding and assembling frames", bench::run_broadcast},
     Family{"hash", "state hash", bench::run_hash},
@@ -67,6 +70,13 @@ void print_json(const bench::Figure& figure) {
   if (figure.rival) json["rival"] = {{"name", figure.rival->name}, {"value", figure.rival->value}};
   std::printf("%s\n", json.dump().c_str());
   flush();
+}
+
+std::map<std::string, bench::Layout> layouts() {
+  std::map<std::string, bench::Layout> by_name;
+  for (std::size_t i = 0; i < std::size(bench::kLayouts); ++i)
+    by_name.emplace(bench::kLayouts[i], static_cast<bench::Layout>(i));
+  return by_name;
 }
 
 int run(const Family& family, bench::Options options, const std::string& parent,
@@ -119,9 +129,19 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
           "--write", options->write,
           "Folder of the documentation: its sync-models.md gets the tables, its plots/ the plots");
     }
+    if (family.run == bench::run_overload) {
+      command->add_option("--busy", options->busy, "Processes beside it that want a processor each")
+          ->check(CLI::Range(0, 64))
+          ->capture_default_str();
+    }
     if (family.run == bench::run_density) {
       command->add_option("--write", options->write,
                           "Folder of the documentation: its plots/ gets the plots");
+      command
+          ->add_option("--layout", options->layout,
+                       "spread: all over the map; boss: in one spot; teleport, death: each second or second "
+                       "second, all of them; join: half of them while it is measured")
+          ->transform(CLI::CheckedTransformer(layouts()));
     }
     command->footer(std::string("Example:\n  drumline bench ") + family.name + " --seconds 5 --json");
     command->callback(

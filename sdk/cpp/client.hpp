@@ -14,6 +14,7 @@
 #include "base/histogram.hpp"
 #include "base/types.hpp"
 #include "broadcast/state_decoder.hpp"
+#include "client/battle_time.hpp"
 #include "client/command_queue.hpp"
 #include "client/statistics.hpp"
 #include "env/random.hpp"
@@ -74,6 +75,8 @@ class ClientListener {
   virtual void on_battle_over(Client&, const wire::BattleOver&) {}
   virtual void on_roster(Client&, const wire::Roster&) {}
   virtual void on_scoreboard(Client&, const wire::Scoreboard&) {}
+  /// Ticks take another time from pace.tick on; 100 percent of it after each Welcome.
+  virtual void on_pace(Client&, const wire::Pace&) {}
   /// In lockstep: what a LockstepClient wants to hear.
   virtual void on_lockstep_frame(Client&, Bytes /*datagram*/) {}
   virtual void on_snapshot_part(Client&, const wire::SnapshotPart&) {}
@@ -140,6 +143,8 @@ class Client {
 
   /// Of the newest session; its map_description is handed to on_welcome and not kept.
   const wire::Welcome& welcome() const { return welcome_; }
+  /// How long ticks take, and what that makes of time.
+  const BattleTime& battle_time() const { return battle_time_; }
   PlayerSlot player() const { return welcome_.player; }
   EntityId entity() const { return welcome_.entity; }
   /// The world as last shown; there is one from the first Welcome on.
@@ -175,6 +180,7 @@ class Client {
   bool on_message(wire::SnapshotPart&& part, TimeNs now);
   bool on_message(wire::Ticks&& ticks, TimeNs now);
   bool on_message(wire::BattleOver&& over, TimeNs now);
+  bool on_message(wire::Pace&& pace, TimeNs now);
   void count_frame(u32 tick, std::size_t bytes, TimeNs now);
 
   ClientOptions options_;
@@ -194,6 +200,7 @@ class Client {
   TimeNs ack_deadline_ =
       CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
   wire::Welcome welcome_;
+  BattleTime battle_time_;
   std::vector<std::byte> token_;  ///< for the next Hello; empty: join anew
   std::string last_error_;
 

@@ -78,6 +78,7 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
   welcomed_in_session_ = true;
   token_ = welcome.reconnect_token;
   welcome_ = std::move(welcome);
+  battle_time_.set_pace(world::kNormalPacePercent, now);
   state_ = ClientState::playing;
   backoff_ns_ = options_.reconnect_first_ns;
   lost_since_ = 0;
@@ -125,6 +126,7 @@ bool Client::on_message(wire::Refused&& refused, TimeNs now) {
 /// The session goes on: the next attempt is another Hello on it.
 bool Client::on_hello_refused(const wire::Refused& refused, TimeNs now) {
   if (state_ != ClientState::greeting) return true;
+  retry_after_ns_ = i64{refused.retry_after_ms} * kMillisecondNs;
   auto code = static_cast<CloseCode>(refused.code);
   if (!token_.empty()) {
     const bool token_is_void = code == CloseCode::token_expired || code == CloseCode::unauthenticated ||
@@ -180,6 +182,13 @@ bool Client::on_message(wire::Roster&& roster, TimeNs) {
 bool Client::on_message(wire::Scoreboard&& board, TimeNs) {
   const transport::Session* const before = session_;
   listener_.on_scoreboard(*this, board);
+  return session_ == before;
+}
+
+bool Client::on_message(wire::Pace&& pace, TimeNs now) {
+  battle_time_.set_pace(pace.percent, now);
+  const transport::Session* const before = session_;
+  listener_.on_pace(*this, pace);
   return session_ == before;
 }
 

@@ -41,6 +41,8 @@ class BroadcastRing {
     void release();
     /// Gives the frame that peek() gave back unread: the next peek() gives it again.
     void release_unread();
+    /// Others follow the frame that peek() last gave.
+    bool has_more() const { return next_ != ring_->published_.load(std::memory_order_acquire); }
     /// The number of the frame that peek() last gave: 0 for the first published.
     u64 sequence() const { return sequence_; }
     /// Frames missed in all: they were evicted unread, or jumped over after that.

@@ -178,7 +178,17 @@ void BattleActor::drop_all() {
   });
 }
 
-void BattleActor::announce_roster() {
+void BattleActor::set_pace(u32 percent) {
+  if (pace_asked_ || percent == battle_->pace_percent()) return;
+  Input input;
+  input.kind = InputKind::pace;
+  input.pace_percent = percent;
+  pace_asked_ = add(input, {});
+}
+
+void BattleActor::announce_all() {
+  if (battle_->pace_percent() != world::kNormalPacePercent)
+    notices_.push_back({{}, PaceChange{battle_->pace_percent()}});
   const SeatTable& seats = battle_->seats();
   seats.for_each([&](u32 slot) {
     const std::array<u64, 3> words{seats.at<&Seat::name_0>(slot), seats.at<&Seat::name_1>(slot),
@@ -218,6 +228,7 @@ TickOutcome BattleActor::step() {
   candidates_.clear();
   candidate_sessions_.clear();
   tells_ = 0;
+  pace_asked_ = false;
   if (outcome.tick % kExpiryPeriodTicks == 0) expire_seats();
   if (outcome.tick % options_.scoreboard_period_ticks == 0) add_scoreboard();
   return outcome;
@@ -254,6 +265,9 @@ void BattleActor::on_accepted(const Input& input, SessionId session) {
     case InputKind::tell:
       counters_->tells_accepted.add();
       tell_outcomes_.push_back({session.value, world::kAccepted});
+      break;
+    case InputKind::pace:
+      notices_.push_back({{}, PaceChange{input.pace_percent}});
       break;
     case InputKind::leave:
       counters_->leaves.add();
@@ -293,6 +307,7 @@ void BattleActor::on_refused(const RefusedInput& refused, SessionId session) {
       break;
     case InputKind::drop:
     case InputKind::leave:
+    case InputKind::pace:
       break;
   }
 }

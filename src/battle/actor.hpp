@@ -68,6 +68,9 @@ class BattleActor {
   /// told: until the first one for a further tick.
   std::span<const TellOutcome> tell_outcomes() const { return tell_outcomes_; }
 
+  /// How long ticks take from the next one on, in percent. A change is an input of that tick.
+  void set_pace(u32 percent);
+
   /// Steps the battle with what came in, and prepares notices().
   TickOutcome step();
 
@@ -78,8 +81,8 @@ class BattleActor {
   void notices_told(std::size_t count) {
     notices_.erase(notices_.begin(), notices_.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  /// Tells all who is who: a gateway that comes late knows nobody.
-  void announce_roster();
+  /// Tells all who is who, and the pace: a gateway that comes late knows neither.
+  void announce_all();
   /// A gateway asked for all that a newcomer needs, since the last call.
   bool take_resync_request() { return std::exchange(resync_requested_, false); }
   /// By seat: the highest sequence that the state contains or that was refused.
@@ -135,6 +138,7 @@ class BattleActor {
   std::vector<Tick> dropped_at_;  ///< by seat; 0 not dropped
   std::vector<AddressedNotice> notices_;
   bool resync_requested_ = false;
+  bool pace_asked_ = false;  ///< a change is among the candidates
 };
 
 }  // namespace drumline::battle

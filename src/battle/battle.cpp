@@ -90,6 +90,7 @@ void Battle::copy_from(const Battle& other) {
   DRUM_ASSERT(seen_.size() == other.seen_.size());
   rules_->world().copy_from(other.world());
   state_hash_ = other.state_hash_;
+  pace_percent_ = other.pace_percent_;
   std::copy(other.seen_.begin(), other.seen_.end(), seen_.begin());
 }
 
@@ -210,6 +211,7 @@ world::Refusal Battle::admit_command(Input& input, bool& duplicate) {
 world::Refusal Battle::admit(Input& input, bool& duplicate) {
   if (input.kind == InputKind::join) return admit_join(input);
   if (input.kind == InputKind::tell) return admit_tell(input);
+  if (input.kind == InputKind::pace) return admit_pace(input);
   const u32 slot = input.player.value;
   if (!seats_->is_live(slot)) return world::kRefusedNoSeat;
   if (input.kind == InputKind::command) return admit_command(input, duplicate);
@@ -234,6 +236,7 @@ world::Refusal Battle::admit(Input& input, bool& duplicate) {
     case InputKind::command:
     case InputKind::join:
     case InputKind::tell:
+    case InputKind::pace:
       break;
   }
   return world::kRefusedUnknownAction;
@@ -248,6 +251,15 @@ world::Refusal Battle::admit_tell(Input& input) {
   const world::Refusal refusal = rules_->on_tell(input.message);
   if (refusal.accepted()) ++tells_;
   return refusal;
+}
+
+world::Refusal Battle::admit_pace(Input& input) {
+  if (!world::is_pace(input.pace_percent)) return world::kRefusedUnknownAction;
+  input.player = kNoPlayer;
+  input.command = {};
+  input.profile = {};
+  pace_percent_ = input.pace_percent;
+  return world::kAccepted;
 }
 
 TickOutcome Battle::step(std::span<const Input> candidates, StepObserver* observer) {

@@ -80,7 +80,7 @@ class Battle {
   void set_epoch(Epoch epoch);
 
   /// Advances by one tick. `candidates` in order of arrival; the order in which they
-  /// are applied is: joins, drops, reconnects, leaves and tells first, as they arrived;
+  /// are applied is: all but commands first, as they arrived;
   /// then commands by (player slot, sequence). So a tick's accepted inputs, given
   /// again, are accepted again in the same order.
   ///
@@ -100,6 +100,8 @@ class Battle {
   void copy_from(const Battle& other);
 
   Tick tick() const { return world().tick(); }
+  /// How long ticks take since the last pace input: world::kNormalPacePercent before any.
+  u32 pace_percent() const { return pace_percent_; }
   /// Of the state as it stands.
   u64 state_hash() const { return state_hash_; }
   const TickLimits& limits() const { return limits_; }
@@ -137,6 +139,7 @@ class Battle {
   world::Refusal admit(Input& input, bool& duplicate);
   world::Refusal admit_join(Input& input);
   world::Refusal admit_tell(Input& input);
+  world::Refusal admit_pace(Input& input);
   world::Refusal admit_command(Input& input, bool& duplicate);
 
   BattleInfo info_;
@@ -148,6 +151,7 @@ class Battle {
       seen_;  ///< by seat: highest sequence seen, applied or not; not state, as it decides only what is tried
   std::vector<u32> counts_;  ///< by seat: commands in this tick
   std::size_t tells_ = 0;    ///< accepted in this tick
+  u32 pace_percent_ = world::kNormalPacePercent;
   FixedVector<Ordered> order_;
   FixedVector<Input> accepted_;
   FixedVector<u32> accepted_candidates_;

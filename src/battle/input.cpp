@@ -109,6 +109,8 @@ void encode_input(const Input& input, ByteWriter& out) {
   } else if (input.kind == InputKind::tell) {
     out.write_varint(input.message.size());
     out.write_bytes(input.message);
+  } else if (input.kind == InputKind::pace) {
+    out.write_varint(input.pace_percent);
   }
 }
 
@@ -119,13 +121,17 @@ Result<void> decode_inputs(ByteReader& in, u32 count, std::vector<Input>& out) {
     const u8 flags = in.read<u8>();
     const u8 kind = flags & kKindMask;
     const u8 allowed = kind == 0 ? kHasEntity | kHasTarget | kHasAim | kHasTime | kHasView : 0;
-    if (kind > static_cast<u8>(InputKind::tell) || ((flags & ~kKindMask) & ~allowed) != 0) in.fail();
+    if (kind > static_cast<u8>(InputKind::pace) || ((flags & ~kKindMask) & ~allowed) != 0) in.fail();
     input.kind = static_cast<InputKind>(kind);
     input.player = PlayerSlot{static_cast<u32>(read_up_to(in, 0xFFFF'FFFF))};
     if (in.ok() && input.kind == InputKind::command) read_command(in, flags, input.command);
     if (in.ok() && input.kind == InputKind::join) read_profile(in, input.profile);
     if (in.ok() && input.kind == InputKind::tell) {
       input.message = in.read_bytes(read_up_to(in, world::kMaxTellBytes));
+    }
+    if (in.ok() && input.kind == InputKind::pace) {
+      input.pace_percent = static_cast<u32>(read_up_to(in, world::kMaxPacePercent));
+      if (!world::is_pace(input.pace_percent)) in.fail();
     }
     if (!in.ok()) {
       return Error{ErrorCode::malformed, "input " + std::to_string(i + 1) + " of " + std::to_string(count) +

@@ -8,10 +8,11 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "world/rules.hpp"
+#include "world/sync_model.hpp"
 
 namespace drumline::battle {
 
-enum class InputKind : u8 { command = 0, join = 1, drop = 2, reconnect = 3, leave = 4, tell = 5 };
+enum class InputKind : u8 { command = 0, join = 1, drop = 2, reconnect = 3, leave = 4, tell = 5, pace = 6 };
 
 struct Input {
   InputKind kind = InputKind::command;
@@ -19,6 +20,7 @@ struct Input {
   world::Command command{};  ///< kind == command
   world::Profile profile{};  ///< kind == join
   Bytes message{};           ///< kind == tell; a view into memory of whoever made the input
+  u32 pace_percent = world::kNormalPacePercent;  ///< kind == pace
 };
 
 /// Largest encoded input but for a tell, bytes.

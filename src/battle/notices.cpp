@@ -13,6 +13,7 @@ enum class Kind : u8 {
   roster_change = 5,
   scoreboard = 6,
   state_part = 7,
+  pace_change = 8,
 };
 
 struct Encoder {
@@ -52,6 +53,10 @@ struct Encoder {
     out.write(n.total_bytes);
     out.write(n.offset);
     out.write_bytes(n.bytes);
+  }
+  void operator()(const PaceChange& n) const {
+    out.write(Kind::pace_change);
+    out.write(n.percent);
   }
   void operator()(const ScoreboardNotice& n) const {
     out.write(Kind::scoreboard);
@@ -115,6 +120,15 @@ Result<Notice> decode_notice(Bytes bytes) {
       for (u32 i = 0; i < n.count; ++i) {
         n.entries[i].player.value = in.read<u32>();
         n.entries[i].score = in.read<i64>();
+      }
+      notice = n;
+      break;
+    }
+    case Kind::pace_change: {
+      PaceChange n{in.read<u32>()};
+      if (in.ok() && !world::is_pace(n.percent)) {
+        return Error{ErrorCode::malformed,
+                     "battle notice: ticks of " + std::to_string(n.percent) + " percent"};
       }
       notice = n;
       break;

@@ -9,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "battle/input.hpp"
 #include "world/rules.hpp"
 
 namespace drumline::battle {
@@ -70,8 +71,13 @@ struct ScoreboardNotice {
   std::array<Entry, kScoreboardEntries> entries{};
 };
 
+/// To all: from this tick on ticks take so long (Input::pace_percent).
+struct PaceChange {
+  u32 percent = world::kNormalPacePercent;
+};
+
 using Notice = std::variant<SeatGranted, SeatRefused, CommandRefused, SeatTaken, RosterChange,
-                            ScoreboardNotice, StatePart>;
+                            ScoreboardNotice, StatePart, PaceChange>;
 
 /// Largest encoded notice but for a StatePart, bytes.
 inline constexpr std::size_t kMaxNoticeBytes = 192;

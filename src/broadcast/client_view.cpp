@@ -23,6 +23,20 @@ bool reached(u16 tick, u16 now) {
 
 }  // namespace
 
+InterestSettings lower_tiers(InterestSettings settings) {
+  settings.every_fourth = settings.every_second;
+  settings.every_second = settings.every_tick;
+  settings.every_tick = 0;
+  return settings;
+}
+
+InterestSettings smaller_interest(InterestSettings settings, u32 percent) {
+  constexpr u32 kNeighbours = 6;  // a diagonal one's distance
+  settings.radius = std::max(settings.radius * percent / 100, std::min(settings.radius, kNeighbours));
+  settings.max_streams = std::max<u32>(1, settings.max_streams * percent / 100);
+  return settings;
+}
+
 InterestPlan::InterestPlan(const InterestSettings& settings) : settings_(settings) {
   settings_.max_streams = std::clamp<u32>(settings_.max_streams, 1, 255);
   settings_.radius = std::min<u32>(settings_.radius, 200);
@@ -150,6 +164,7 @@ void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream) {
   cell_ = cell;
   own_stream_ = own_stream;
   layout_ = cache.layout();
+  built_plan_ = plan_;
   built_ = true;
 }
 
@@ -261,7 +276,7 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
   const u32 tick = static_cast<u32>(cache.tick());
   const u16 now = static_cast<u16>(tick);
   if (!built_ || cell != cell_ || own_stream != own_stream_ ||
-      (layout_ != cache.layout() && ((tick + player_.value) & kRebuildMask) == 0)) {
+      ((layout_ != cache.layout() || built_plan_ != plan_) && ((tick + player_.value) & kRebuildMask) == 0)) {
     rebuild(cache, cell, own_stream);
   }
 

@@ -22,6 +22,11 @@ struct InterestSettings {
   u32 resend_ticks = 12;       ///< first wait for an acknowledgement; doubles up to 8 times that
 };
 
+/// The same with less to send: every cell but the own one a tier lower.
+InterestSettings lower_tiers(InterestSettings settings);
+/// The same with less in sight: `percent` of the radius and of the streams, the neighbours at least.
+InterestSettings smaller_interest(InterestSettings settings, u32 percent);
+
 /// The cells around one, nearest first. Made once, shared by all clients.
 class InterestPlan {
  public:
@@ -56,6 +61,10 @@ class ClientView {
   /// was never sent it, or not lately: harmless, and worth counting.
   bool acknowledge(u32 key_ack);
 
+  /// Sees by another plan from now on, within a few ticks; what the client holds stays good.
+  /// `plan` outlives the view.
+  void set_plan(const InterestPlan& plan) { plan_ = &plan; }
+
   /// Forgets all that the client holds: it starts anew.
   void reset();
 
@@ -85,6 +94,7 @@ class ClientView {
   void adopt(const CellCache& cache);
 
   const InterestPlan* plan_;
+  const InterestPlan* built_plan_ = nullptr;  ///< that entries_ were chosen by
   PlayerSlot player_;
   u32 instance_ = 0;
   u32 layout_ = 0;

@@ -72,6 +72,22 @@ struct Gateway {
   std::vector<std::string> allowed_origins;
 };
 
+struct Overload {
+  bool enabled = true;
+  u32 lateness_bound_ms = 4;
+  u32 delivery_bound_ms = 16;
+  u32 climb_after_ms = 500;
+  u32 descend_after_s = 3;
+  bool lower_tiers = true;
+  bool smaller_interest = true;
+  u32 interest_percent = 60;
+  u32 send_period = 2;
+  bool refuse_joins = true;
+  u32 retry_after_s = 5;
+  bool dilate = true;
+  u32 max_pace_percent = 400;
+};
+
 struct Security {
   bool require_client_certificate = true;
   std::string pki_folder;
@@ -94,6 +110,7 @@ struct Configuration {
   Journal journal;
   Broadcast broadcast;
   Gateway gateway;
+  Overload overload;
   Security security;
   Threads threads;
   Log log;

@@ -264,6 +264,38 @@ std::vector<Key> make_keys() {
           "Web pages that may open a WebSocket, as \"https://play.example\"; \"*\" is any. "
           "Empty allows pages from loopback and from this server's own host.");
 
+  SectionKeys<&Configuration::overload>(all, "overload")
+      .boolean<&Overload::enabled>("enabled", "Whether anything is given up at all.")
+      .integer<&Overload::lateness_bound_ms>(
+          "lateness_bound_ms", 1, 1000, "ms",
+          "A tick that starts so much after its time is late. A quarter of them late is overload.")
+      .integer<&Overload::delivery_bound_ms>(
+          "delivery_bound_ms", 1, 1000, "ms",
+          "So is a frame whose last datagram leaves so much after its tick.")
+      .integer<&Overload::climb_after_ms>("climb_after_ms", 250, 60000, "ms",
+                                          "Overload for so long climbs a rung; so much later the next one.")
+      .integer<&Overload::descend_after_s>(
+          "descend_after_s", 1, 3600, "s",
+          "Calm for so long climbs down a rung. It is doubled, up to a minute, each time that a rung is "
+          "needed again soon after.")
+      .boolean<&Overload::lower_tiers>("lower_tiers",
+                                       "Rung 1: every cell but a player's own is sent a tier less often.")
+      .boolean<&Overload::smaller_interest>("smaller_interest",
+                                            "Rung 2: players see less far, and are sent to less often.")
+      .integer<&Overload::interest_percent>("interest_percent", 10, 100, "%",
+                                            "Of broadcast.interest_radius, on rung 2 and above.")
+      .integer<&Overload::send_period>(
+          "send_period", 1, 16, "",
+          "On rung 2 and above a player is sent to so many times less often; players take turns.")
+      .boolean<&Overload::refuse_joins>("refuse_joins",
+                                        "Rung 3: nobody new is let in; who has a seat comes back to it.")
+      .integer<&Overload::retry_after_s>("retry_after_s", 1, 3600, "s",
+                                         "When those who are refused are told to try again.")
+      .boolean<&Overload::dilate>("dilate",
+                                  "Rung 4: ticks take longer. Each battle journals it, and clients are told.")
+      .integer<&Overload::max_pace_percent>("max_pace_percent", 100, 1000, "%",
+                                            "The longest that a tick may take, of 16 ms.");
+
   SectionKeys<&Configuration::security>(all, "security")
       .boolean<&Security::require_client_certificate>(
           "require_client_certificate",
@@ -298,6 +330,9 @@ constexpr Section kSections[] = {
     {"journal", "Durability: every tick's inputs are on disk before anyone sees their effect."},
     {"broadcast", "What players and spectators are sent."},
     {"gateway", "Sessions and what they may do."},
+    {"overload",
+     "What is given up, and when, under more load than there is processor time "
+     "(docs/operations.md)."},
     {"security", "Certificates and tokens."},
     {"threads", "How threads run."},
     {"log", "What is logged."},

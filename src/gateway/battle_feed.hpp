@@ -36,8 +36,9 @@ class BattleFeed {
   wire::Scoreboard scoreboard;  ///< as last told
   Members members;
   TickLog ticks;
-  bool ended = false;     ///< its last frame has come
-  u32 unused_rounds = 0;  ///< timer rounds without a session in it
+  u32 pace_percent = world::kNormalPacePercent;  ///< as last told
+  bool ended = false;                            ///< its last frame has come
+  u32 unused_rounds = 0;                         ///< timer rounds without a session in it
 
  private:
   std::shared_ptr<battle::BattleEntry> entry_;

@@ -39,7 +39,8 @@ std::size_t common_size(std::size_t size, std::size_t budget) {
 
 }  // namespace
 
-void GatewayShard::deliver(Bytes battle_frame) {
+void GatewayShard::deliver(Bytes battle_frame, bool outdated) {
+  follow_overload();
   BattleFeed* const feed = find_feed(battle_of(battle_frame));
   // Nobody here is in it, or seeks it.
   if (feed == nullptr) return;
@@ -68,10 +69,40 @@ void GatewayShard::deliver(Bytes battle_frame) {
     else
       counters_.battle_frames_malformed.add();
   });
-  send_to_members(*feed);
+  if (outdated && !cache.ended())
+    skip_members(*feed);
+  else
+    send_to_members(*feed);
   const bool ended = cache.ended();
   cache.release();
   if (ended) end_battle(*feed);
+}
+
+/// What is due stays due, and goes with the next frame.
+void GatewayShard::skip_members(const BattleFeed& feed) {
+  if (!feed.cache.has_state()) return;
+  const Tick tick = feed.cache.tick();
+  for (const Members::Member& member : feed.members) {
+    const GatewaySession& session = *sessions_[member.session];
+    if (session.lockstep == nullptr && tick >= session.next_state_tick) counters_.client_frames_skipped.add();
+  }
+}
+
+/// What the overload ladder says now.
+void GatewayShard::follow_overload() {
+  if (links_.overload == nullptr) return;
+  const battle::Rung rung = links_.overload->rung.load(std::memory_order_relaxed);
+  if (rung == rung_) return;
+  rung_ = rung;
+  plan_ = &plan_of_rung();
+  for (auto& session : sessions_) {
+    if (session && session->view != nullptr) session->view->set_plan(*plan_);
+  }
+}
+
+const broadcast::InterestPlan& GatewayShard::plan_of_rung() const {
+  if (stands_on(battle::Rung::smaller_interest)) return smaller_plan_;
+  return stands_on(battle::Rung::lower_tiers) ? lower_plan_ : normal_plan_;
 }
 
 // ---- each client's own
@@ -105,7 +136,7 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
     size = session.lockstep->assemble(feed.ticks, datagram_, budget);
   } else {
     if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
-    session.next_state_tick = tick + send_period_of(session);
+    session.next_state_tick = next_state_tick(session, tick);
     size = session.view->assemble(feed.cache, datagram_, budget);
     const bool in_company = session.behind->second > 1;
     if (size != 0 && in_company)
@@ -118,6 +149,15 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
 u32 GatewayShard::send_period_of(const GatewaySession& session) const {
   return session.player == kNoPlayer ? options_.spectator_period_ticks
                                      : session.feed->descriptor().sync.send_period_ticks;
+}
+
+/// After a frame of `tick`. In a crowd sessions take turns, each by its index.
+Tick GatewayShard::next_state_tick(const GatewaySession& session, Tick tick) const {
+  const u32 period = send_period_of(session);
+  if (!stands_on(battle::Rung::smaller_interest)) return tick + period;
+  const u32 turns = options_.crowded_send_period;
+  const u64 turn = tick / period + session_index(session.id);
+  return tick + Tick{period} * (turns - turn % turns);
 }
 
 /// Ticks with so many inputs that no datagram holds them.
@@ -157,6 +197,13 @@ void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notic
     wire::encode_message(wire::ServerMessage(std::move(message)), message_);
     for (const Members::Member& member : feed.members)
       sessions_[member.session]->transport->send_reliable(message_);
+    return;
+  }
+  if (const auto* pace = std::get_if<battle::PaceChange>(&notice)) {
+    if (pace->percent == feed.pace_percent) return;
+    feed.pace_percent = pace->percent;
+    for (const Members::Member& member : feed.members)
+      send(*sessions_[member.session], wire::Pace{tick, pace->percent});
     return;
   }
   if (const auto* granted = std::get_if<battle::SeatGranted>(&notice)) {

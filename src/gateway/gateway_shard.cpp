@@ -23,7 +23,10 @@ GatewayShard::GatewayShard(const GatewayOptions& options, GatewayLinks links,
       links_(std::move(links)),
       tickets_(tickets),
       clock_(clock),
-      interest_(options.interest) {
+      normal_plan_(options.interest),
+      lower_plan_(broadcast::lower_tiers(options.interest)),
+      smaller_plan_(broadcast::smaller_interest(broadcast::lower_tiers(options.interest),
+                                                options.crowded_interest_percent)) {
   sessions_.resize(options_.max_sessions);
   generations_.resize(options_.max_sessions);
   free_.reserve(options_.max_sessions);

@@ -20,6 +20,7 @@
 #include "base/log.hpp"
 #include "battle/directory.hpp"
 #include "battle/notices.hpp"
+#include "battle/overload_ladder.hpp"
 #include "env/clock.hpp"
 #include "gateway/battle_feed.hpp"
 #include "gateway/gateway_session.hpp"
@@ -37,6 +38,8 @@ struct GatewayOptions {
   u32 spectator_budget_bytes = 12000;
   u32 spectator_period_ticks = 3;
   broadcast::InterestSettings interest;
+  u32 crowded_interest_percent = 60;  ///< of it, from Rung::smaller_interest on
+  u32 crowded_send_period = 2;        ///< likewise: a player is sent to so many times less often
   i64 greeting_timeout_ns = 5 * kSecondNs;
   i64 outside_timeout_ns = 60 * kSecondNs;  ///< a session may be so long between two battles
   i64 ticket_lifetime_ns = 10 * 60 * kSecondNs;
@@ -50,12 +53,13 @@ struct GatewayCounters {
   Counter commands_received, commands_forwarded, commands_repeated;
   Counter commands_malformed, commands_limited, ring_full;
   Counter frames_malformed, messages_malformed;
-  Counter hellos_refused;
+  Counter hellos_refused, hellos_refused_overloaded;
   Counter visits;          ///< further battles that sessions went on to
   Counter commands_stale;  ///< for a battle that the session has left
   Counter closed_flood, closed_bad, closed_idle;
   Counter closed_outside;  ///< too long between two battles
   Counter client_frames_sent, client_frames_dropped, client_frame_bytes;
+  Counter client_frames_skipped;  ///< a newer one was there already
   Counter battle_frames, battle_frames_malformed, laps;
   Counter desyncs;            ///< clients in lockstep that said another state hash
   Counter lockstep_restarts;  ///< states sent anew: after desyncs, and to clients that fell behind
@@ -70,6 +74,7 @@ struct GatewayLinks {
   /// it cannot be: not_found (no such game is served here), exhausted (no further battle
   /// may run). Any thread may call it.
   std::function<Result<void>(const std::string& game)> want_battle;
+  const battle::OverloadState* overload = nullptr;  ///< null: there is always time
   DesyncSink on_desync;
 };
 
@@ -86,8 +91,9 @@ class GatewayShard final : public transport::SessionHandler {
   void on_close(transport::Session& session, transport::CloseCode code, std::string_view reason) override;
 
   /// One durable battle frame: tells its notices and sends each client of that
-  /// battle what it needs of it.
-  void deliver(Bytes battle_frame);
+  /// battle what it needs of it. An `outdated` one is followed by newer ones that are here
+  /// already: clients are sent those alone.
+  void deliver(Bytes battle_frame, bool outdated = false);
   /// The frame ring overtook this shard: what it missed cannot be known, so its
   /// sessions are closed and come back by their tokens.
   void on_lapped();
@@ -129,7 +135,8 @@ class GatewayShard final : public transport::SessionHandler {
   void join(GatewaySession& session, const wire::Hello& hello);
   void resume(GatewaySession& session, const wire::Hello& hello);
   bool may_greet(GatewaySession& session);
-  void refuse_hello(GatewaySession& session, transport::CloseCode code, const std::string& reason);
+  void refuse_hello(GatewaySession& session, transport::CloseCode code, const std::string& reason,
+                    u32 retry_after_ms = 0);
   void admit(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
   void welcome(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed);
 
@@ -150,8 +157,16 @@ class GatewayShard final : public transport::SessionHandler {
   void on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick);
   void on_state(GatewaySession& session, const battle::StatePart& part);
   void send_to_members(BattleFeed& feed);
+  void skip_members(const BattleFeed& feed);
+  void follow_overload();
+  /// The overload ladder is there or above, and that rung is used.
+  bool stands_on(battle::Rung rung) const {
+    return rung_ >= rung && links_.overload->allowed[static_cast<u8>(rung)];
+  }
+  const broadcast::InterestPlan& plan_of_rung() const;
   std::size_t assemble(GatewaySession& session, Tick tick);
   u32 send_period_of(const GatewaySession& session) const;
+  Tick next_state_tick(const GatewaySession& session, Tick tick) const;
   void send_large_ticks(GatewaySession& session, std::size_t budget);
   void leave_ended(GatewaySession& session, wire::EndCause cause);
   void end_battle(BattleFeed& feed);
@@ -165,7 +180,9 @@ class GatewayShard final : public transport::SessionHandler {
   GatewayLinks links_;
   const auth::TicketSealer& tickets_;
   const env::Clock& clock_;
-  broadcast::InterestPlan interest_;
+  broadcast::InterestPlan normal_plan_, lower_plan_, smaller_plan_;  ///< by rung of the overload ladder
+  const broadcast::InterestPlan* plan_ = &normal_plan_;
+  battle::Rung rung_ = battle::Rung::normal;
   GatewayCounters counters_;
   LogLimiter log_limit_{10};
   std::vector<std::optional<GatewaySession>> sessions_;  ///< by session index

@@ -9,6 +9,8 @@ namespace {
 
 using transport::CloseCode;
 
+constexpr u32 kFullRetryMs = 5000;
+
 /// Why a client cannot run this battle's simulation; empty when it can, or does not want to.
 std::string simulation_problem(const wire::Hello& hello, const battle::BattleDescriptor& battle) {
   if (!hello.simulation_id.empty() && hello.simulation_id != battle.simulation_id) {
@@ -72,6 +74,14 @@ void GatewayShard::on_hello(GatewaySession& session, const wire::Hello& hello) {
   if (hello.seat == wire::SeatKind::player && !session.transport->identity().may_play) {
     refuse_hello(session, CloseCode::unauthenticated,
                  "the token is a spectator's; playing needs a player's token");
+    return;
+  }
+  // Who has a seat comes back; nobody else comes in.
+  if (stands_on(battle::Rung::no_joins) && hello.reconnect_token.empty()) {
+    counters_.hellos_refused_overloaded.add();
+    refuse_hello(session, CloseCode::overloaded,
+                 "the server has more to do than time; who plays goes on, nobody new is let in for now",
+                 links_.overload->retry_after_ms);
     return;
   }
   if (find_battle(session, hello)) enter(session, hello);
@@ -240,19 +250,21 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
     refuse_hello(session, CloseCode::battle_full, "the battle takes no more input now");
 }
 
-void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const std::string& reason) {
+void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const std::string& reason,
+                                u32 retry_after_ms) {
   counters_.hellos_refused.add();
   if (auto pass = log_limit_.allow(clock_.now())) {
     log_warning("a session from {} is refused: {} ({} more like it)", session.transport->peer().to_string(),
                 reason, pass->suppressed);
   }
-  send(session, wire::Refused{static_cast<u16>(code), reason, 0});
+  if (code == CloseCode::battle_full) retry_after_ms = kFullRetryMs;
+  send(session, wire::Refused{static_cast<u16>(code), reason, 0, retry_after_ms});
   if (session.outlives_battle) {
     take_out(session, Departure::drop);
     step_outside(session);
     return;
   }
-  say_goodbye(session, code, reason, code == CloseCode::battle_full ? 5000 : 0);
+  say_goodbye(session, code, reason, retry_after_ms);
 }
 
 /// The session is playing or watching from here on.
@@ -271,7 +283,7 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
     session.lockstep = std::make_unique<LockstepView>();
     forward(session, battle::Inbound::Kind::watch);
   } else {
-    session.view = std::make_unique<broadcast::ClientView>(interest_, session.player);
+    session.view = std::make_unique<broadcast::ClientView>(*plan_, session.player);
   }
   welcome(session, tick, seat_generation, resumed);
 }
@@ -305,6 +317,8 @@ void GatewayShard::welcome(GatewaySession& session, Tick tick, u32 seat_generati
   send(session, welcome);
   for (wire::Roster& roster : session.feed->roster.complete()) send(session, std::move(roster));
   if (!session.feed->scoreboard.entries.empty()) send(session, wire::Scoreboard(session.feed->scoreboard));
+  if (session.feed->pace_percent != world::kNormalPacePercent)
+    send(session, wire::Pace{tick, session.feed->pace_percent});
 }
 
 }  // namespace drumline::gateway

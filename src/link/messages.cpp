@@ -95,6 +95,13 @@ template <class S>
 void fields(S&, Begin&) {}
 template <class S>
 void fields(S&, Stop&) {}
+template <class S>
+void fields(S& s, Pace& m) {
+  s.number(m.percent);
+  if constexpr (S::kReads) {
+    if (!world::is_pace(m.percent)) s.fail();
+  }
+}
 template <class S, class M>
 void fields(S& s, M& m) requires std::is_same_v<M, Make> || std::is_same_v<M, Over> {
   s.number(m.battle.value);
@@ -273,8 +280,8 @@ void write(const Sum& message, std::vector<std::byte>& out) {
 }  // namespace
 
 Kind kind_of(const ToGroup& message) {
-  constexpr Kind kinds[] = {Kind::start, Kind::begin, Kind::make,          Kind::dispose,
-                            Kind::tell,  Kind::ask,   Kind::take_snapshot, Kind::stop};
+  constexpr Kind kinds[] = {Kind::start, Kind::begin,         Kind::make, Kind::dispose, Kind::tell,
+                            Kind::ask,   Kind::take_snapshot, Kind::stop, Kind::pace};
   static_assert(std::size(kinds) == std::variant_size_v<ToGroup>);
   return kinds[message.index()];
 }
@@ -310,6 +317,8 @@ Result<ToGroup> decode_to_group(u16 kind, Bytes payload) {
       return read<TakeSnapshot, ToGroup>(kind, payload);
     case Kind::stop:
       return read<Stop, ToGroup>(kind, payload);
+    case Kind::pace:
+      return read<Pace, ToGroup>(kind, payload);
     default:
       return malformed(kind);
   }

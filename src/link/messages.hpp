@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "battle/descriptor.hpp"
 #include "battle/inbound.hpp"
+#include "world/sync_model.hpp"
 
 namespace drumline::link {
 
@@ -40,6 +41,7 @@ enum class Kind : u16 {
   ask,
   take_snapshot,
   stop,
+  pace,
   // from the group
   resumed = 64,
   note,
@@ -95,7 +97,12 @@ struct TakeSnapshot {
 /// Finish the tick, make all durable, exit.
 struct Stop {};
 
-using ToGroup = std::variant<Start, Begin, Make, Dispose, Tell, Ask, TakeSnapshot, Stop>;
+/// How long ticks take from the next one on (battle::Input::pace_percent).
+struct Pace {
+  u32 percent = world::kNormalPacePercent;
+};
+
+using ToGroup = std::variant<Start, Begin, Make, Dispose, Tell, Ask, TakeSnapshot, Stop, Pace>;
 
 // ---- from the group
 

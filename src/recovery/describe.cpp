@@ -12,7 +12,8 @@
 namespace drumline::recovery {
 namespace {
 
-constexpr std::array<std::string_view, 6> kKinds{"command", "join", "drop", "reconnect", "leave", "tell"};
+constexpr std::array<std::string_view, 7> kKinds{"command", "join", "drop", "reconnect",
+                                                 "leave",   "tell", "pace"};
 constexpr std::array<std::string_view, 5> kActions{"attack", "move", "skill", "turn", "none"};
 
 template <class E, std::size_t N>
@@ -54,6 +55,7 @@ std::string input_text(const battle::Input& input) {
   if (input.kind == battle::InputKind::tell) {
     return fmt::format("tell {} bytes {}", input.message.size(), to_hex(input.message));
   }
+  if (input.kind == battle::InputKind::pace) return fmt::format("pace {} percent", input.pace_percent);
   if (input.kind != battle::InputKind::command) return text;
   const world::Command& command = input.command;
   text += fmt::format(" #{} {}", command.sequence, action_name(command.action));
@@ -71,6 +73,7 @@ Json input_json(const battle::Input& input) {
     json["name"] = std::string(input.profile.name_view());
   }
   if (input.kind == battle::InputKind::tell) json["message"] = to_hex(input.message);
+  if (input.kind == battle::InputKind::pace) json["percent"] = input.pace_percent;
   if (input.kind != battle::InputKind::command) return json;
   const world::Command& command = input.command;
   json["sequence"] = command.sequence;

@@ -79,7 +79,7 @@ battle::Input read_input(Line& line, const std::string& kind_name, std::vector<s
   battle::Input input;
   const auto kind = input_kind_of(kind_name);
   if (!kind) {
-    line.refuse("kind", "command, join, drop, reconnect, leave, tell or without");
+    line.refuse("kind", "command, join, drop, reconnect, leave, tell, pace or without");
     return input;
   }
   input.kind = *kind;
@@ -89,6 +89,12 @@ battle::Input read_input(Line& line, const std::string& kind_name, std::vector<s
       line.refuse("message", fmt::format("at most {} bytes in hexadecimal", world::kMaxTellBytes));
     else
       message = std::move(bytes).value();
+    return input;
+  }
+  if (input.kind == InputKind::pace) {
+    input.pace_percent = static_cast<u32>(line.number("percent", world::kMaxPacePercent, 0));
+    if (!world::is_pace(input.pace_percent))
+      line.refuse("percent", fmt::format("{} to {}", world::kNormalPacePercent, world::kMaxPacePercent));
     return input;
   }
   if (input.kind == InputKind::join) {

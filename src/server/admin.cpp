@@ -39,6 +39,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                labels);
   sink.counter("drumline_hellos_refused_total", "Sessions that were not let into a battle", c.hellos_refused,
                labels);
+  sink.counter("drumline_hellos_refused_overloaded_total", "Of those, because of overload",
+               c.hellos_refused_overloaded, labels);
   sink.counter("drumline_session_visits_total", "Further battles that open sessions went on to", c.visits,
                labels);
   const char* const closed = "Sessions that the gateway closed, by reason";
@@ -53,6 +55,9 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                labels);
   sink.counter("drumline_client_frames_dropped_total", "State frames that a transport had no room for",
                c.client_frames_dropped, labels);
+  sink.counter("drumline_client_frames_skipped_total",
+               "State frames passed over, as the shard was behind and newer ones were there",
+               c.client_frames_skipped, labels);
   sink.counter("drumline_client_frame_bytes_total", "Bytes of the state frames sent", c.client_frame_bytes,
                labels);
   sink.counter("drumline_battle_frames_total", "Battle frames delivered", c.battle_frames, labels);
@@ -70,12 +75,19 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   sink.histogram_ns("drumline_broadcast_schedule_seconds",
                     "From a frame's encoding to its delivery's begin, the journal's write included",
                     thread.schedule_ns(), telemetry::tick_time_bounds_s(), labels);
+  sink.histogram_ns(
+      "drumline_broadcast_delivery_seconds",
+      "From a frame's encoding to its last datagram in the kernel; what the journal's write took "
+      "longer is left out",
+      thread.delivery_ns(), telemetry::tick_time_bounds_s(), labels);
 
   const TransportCounters transport = thread.transport_counters();
   const auto count = [](u64 value) { return static_cast<double>(value); };
   const transport::QuicCounters& q = transport.quic;
   sink.gauge("drumline_quic_connections", "QUIC connections", count(transport.quic_connections), labels);
   sink.gauge("drumline_quic_half_open", "QUIC handshakes under way", count(transport.quic_half_open), labels);
+  sink.gauge("drumline_quic_waiting_packets", "Packets of handshakes that wait for their turn",
+             count(transport.quic_waiting), labels);
   sink.counter("drumline_quic_handshakes_total", "QUIC handshakes done", count(q.handshakes_completed),
                labels);
   for (std::size_t i = 1; i < transport::kHandshakeFailures; ++i) {
@@ -137,6 +149,19 @@ Result<T> answer_in_time(std::future<Result<T>> future) {
 
 /// Per-battle series up to so many battles; beyond, a scrape would be mostly them.
 constexpr std::size_t kMaxBattlesInMetrics = 64;
+
+void collect_overload(telemetry::MetricSink& sink, const OverloadWatch& watch) {
+  const OverloadWatch::Counters& c = watch.counters();
+  sink.gauge(
+      "drumline_overload_rung",
+      "Of the overload ladder: 0 normal, 1 far cells less often, 2 smaller interest, 3 no new players, 4 "
+      "time dilated",
+      c.rung, {});
+  sink.gauge("drumline_pace_percent", "How long ticks take, in percent of 16 ms", c.pace_percent, {});
+  const char* const steps = "Steps on the overload ladder";
+  sink.counter("drumline_overload_steps_total", steps, c.climbs, {{"direction", "up"}});
+  sink.counter("drumline_overload_steps_total", steps, c.descents, {{"direction", "down"}});
+}
 
 void collect_shard(telemetry::MetricSink& sink, const ShardFigures& figures) {
   const ShardCounters& shard = *figures.ticks;
@@ -261,6 +286,7 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
                static_cast<double>(battles_->restarted()));
   sink.counter("drumline_battles_given_up_total", "Battles ended as their rules failed",
                static_cast<double>(battles_->given_up()));
+  collect_overload(sink, *overload_watch_);
   for (const JournalFigures& journal : battles_->journals()) collect_journal(sink, journal);
   for (const GroupFigures& group : battles_->groups()) collect_group(sink, group);
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
@@ -301,6 +327,10 @@ telemetry::ServerStats Server::stats() {
   stats.journal_commit_us_p50 = per_thousand(commit.percentile(50));
   stats.journal_commit_us_p99 = per_thousand(commit.percentile(99));
   if (const auto process = telemetry::read_process_stats()) stats.memory_bytes = process->resident_bytes;
+  stats.overload_rung = static_cast<u32>(overload_watch_->counters().rung.value());
+  stats.overload_rung_name = battle::rung_name(static_cast<battle::Rung>(stats.overload_rung));
+  stats.pace_percent = static_cast<u32>(overload_watch_->counters().pace_percent.value());
+  stats.overload_reason = overload_watch_->reason();
   stats.uptime_s = static_cast<double>(now - started_at_) / 1e9;
   return stats;
 }

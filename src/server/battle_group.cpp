@@ -45,6 +45,7 @@ class BattleGroup {
   Result<void> on(const link::Ask& ask);
   Result<void> on(const link::TakeSnapshot& take);
   Result<void> on(const link::Stop&);
+  Result<void> on(const link::Pace& pace);
   Result<void> on_inputs(Bytes payload);
   void report_recovery();
   void announce(const battle::BattleEntry& entry);
@@ -67,6 +68,7 @@ class BattleGroup {
   config::Loaded configuration_;
   std::optional<env::FolderLock> lock_;
   battle::BattleDirectory directory_;
+  battle::OverloadState overload_;  ///< the node's, as far as it is told
   std::unique_ptr<BattleHost> host_;
   battle::InboundRing* inbound_ = nullptr;
   FrameSource frames_;
@@ -136,6 +138,7 @@ Result<void> BattleGroup::on(const link::Start& start) {
   options.failures = start.failures;
   options.first_shard = start.group;
   options.chooses_battles = false;
+  options.overload = &overload_;
   options.on_durable = options.on_tick = [this] { wakeup_.notify(); };
   const recovery::GameLookup lookup = [this](std::string_view name) -> const world::Game* {
     for (const world::Game* game : games_) {
@@ -208,6 +211,11 @@ Result<void> BattleGroup::on(const link::TakeSnapshot& take) {
 
 Result<void> BattleGroup::on(const link::Stop&) {
   stopping_ = true;
+  return {};
+}
+
+Result<void> BattleGroup::on(const link::Pace& pace) {
+  overload_.pace_percent.store(pace.percent, std::memory_order_relaxed);
   return {};
 }
 

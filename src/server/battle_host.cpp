@@ -293,6 +293,7 @@ Result<void> BattleHost::open_shards() {
     }
     options.realtime_priority = values_.threads.realtime != "off" ? kBattlePriority : 0;
     options.max_ticks_behind = values_.battle.max_ticks_behind;
+    options.overload = options_.overload;
     options.watchdog = &*watchdog_;
     options.on_tick = options_.on_tick;
     for (auto& battle : recovered_) {

@@ -14,13 +14,14 @@ namespace drumline::server {
 
 struct BattleHostOptions {
   std::string data;
-  std::string failures;              ///< folder of reports
-  u32 shards = 1;                    ///< battle shards here …
-  u32 first_shard = 0;               ///< … and the first one's number in the node
-  u32 gateways = 1;                  ///< who hand inputs in and read frames
-  bool chooses_battles = true;       ///< numbers battles and keeps up their count; false: somebody else does
-  std::function<void()> on_durable;  ///< on the journal's thread: more frames may be shown
-  std::function<void()> on_tick;     ///< on a shard's thread: more frames are there
+  std::string failures;         ///< folder of reports
+  u32 shards = 1;               ///< battle shards here …
+  u32 first_shard = 0;          ///< … and the first one's number in the node
+  u32 gateways = 1;             ///< who hand inputs in and read frames
+  bool chooses_battles = true;  ///< numbers battles and keeps up their count; false: somebody else does
+  const battle::OverloadState* overload = nullptr;  ///< outlives the host; null: no ladder
+  std::function<void()> on_durable;                 ///< on the journal's thread: more frames may be shown
+  std::function<void()> on_tick;                    ///< on a shard's thread: more frames are there
 };
 
 class BattleHost final : public Battles {

@@ -49,6 +49,15 @@ void BattleShard::wait_for_disk() {
   waits_for_disk_.store(false, std::memory_order_release);
 }
 
+/// How long the next tick takes, which its battles are told.
+i64 BattleShard::apply_pace() {
+  const u32 percent = options_.overload != nullptr
+                          ? options_.overload->pace_percent.load(std::memory_order_relaxed)
+                          : world::kNormalPacePercent;
+  pipeline_->set_pace(percent);
+  return kTickNs * percent / world::kNormalPacePercent;
+}
+
 void BattleShard::run() {
   env::set_thread_name("battle-" + std::to_string(options_.index));
   env::set_timer_slack(1);
@@ -67,6 +76,7 @@ void BattleShard::run() {
       continue;
     }
     const TimeNs started = clock_.now();
+    const i64 tick_ns = apply_pace();
     const u64 allocations = thread_allocations();
     if (!pipeline_->run_tick()) {
       wait_for_disk();
@@ -76,11 +86,11 @@ void BattleShard::run() {
     counters_.allocations.add(thread_allocations() - allocations);
     const i64 lateness_ns = started - deadline;
     counters_.lateness_ns.record(static_cast<u64>(lateness_ns));
-    if (lateness_ns > kTickNs) counters_.late_ticks.add();
-    deadline += kTickNs;
+    if (lateness_ns > tick_ns) counters_.late_ticks.add();
+    deadline += tick_ns;
     const i64 behind_ns = started - deadline;
-    if (behind_ns > i64{options_.max_ticks_behind} * kTickNs) {
-      // Catching up would only make the backlog everybody's: time is stretched instead.
+    if (behind_ns > i64{options_.max_ticks_behind} * tick_ns) {
+      // Catching up would only make the backlog everybody's: time is left out instead.
       counters_.schedule_shifts.add();
       counters_.shifted_ns.add(static_cast<u64>(behind_ns));
       deadline += behind_ns;

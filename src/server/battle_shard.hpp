@@ -1,4 +1,5 @@
-// The thread of one battle shard: ticks at absolute deadlines, start + n × 16 ms.
+// The thread of one battle shard: ticks at absolute deadlines, start + n × 16 ms; on the
+// overload ladder's last rung ticks take longer, by a pace that each battle journals.
 #pragma once
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <thread>
 
 #include "base/histogram.hpp"
+#include "battle/overload_ladder.hpp"
 #include "env/clock.hpp"
 #include "env/wakeup.hpp"
 #include "server/tick_pipeline.hpp"
@@ -15,9 +17,10 @@ namespace drumline::server {
 
 struct BattleShardOptions {
   u32 index = 0;
-  int cpu = -1;                       ///< -1: not pinned
-  int realtime_priority = 0;          ///< SCHED_FIFO priority; 0: normal
-  u32 max_ticks_behind = 2;           ///< further behind, the schedule is moved
+  int cpu = -1;                                     ///< -1: not pinned
+  int realtime_priority = 0;                        ///< SCHED_FIFO priority; 0: normal
+  u32 max_ticks_behind = 2;                         ///< further behind, the schedule is moved
+  const battle::OverloadState* overload = nullptr;  ///< for the pace; outlives the shard; null: always normal
   env::Watchdog* watchdog = nullptr;  ///< keeps rules in bounds; outlives the shard; null: nothing does
   std::function<void()> on_tick;      ///< after each tick, on the shard's thread; must not block; may be null
 };
@@ -26,7 +29,7 @@ struct BattleShardOptions {
 struct ShardCounters {
   Histogram lateness_ns;    ///< from a tick's deadline to its start
   Counter late_ticks;       ///< started more than a whole tick after their deadline
-  Counter schedule_shifts;  ///< the schedule was moved: time dilation, no tick is left out
+  Counter schedule_shifts;  ///< the schedule was moved: no tick is left out, but time is
   Counter shifted_ns;
   Counter allocations;  ///< heap allocations made in ticks
   Counter disk_waits;   ///< a tick waited for the journal
@@ -55,6 +58,7 @@ class BattleShard {
               const env::Clock& clock, env::Wakeup wakeup);
   void run();
   void wait_for_disk();
+  i64 apply_pace();
 
   BattleShardOptions options_;
   std::unique_ptr<TickPipeline> pipeline_;

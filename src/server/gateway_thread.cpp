@@ -25,6 +25,12 @@ constexpr i64 kIdleWaitNs = 100 * kMillisecondNs;
 /// own timer granularity is as much (RFC 9002, section 6.1.2), and a command waits
 /// for the next tick anyway.
 constexpr i64 kRoundNs = kMillisecondNs;
+/// Handshakes get so much time at most before frames have their turn again.
+constexpr i64 kHandshakeSliceNs = kMillisecondNs;
+/// A frame so old, with newer ones behind it, is a sign of a backlog; up to one so recent all but
+/// the newest are passed over. A disk that was slow once leaves less behind.
+constexpr i64 kOutdatedNs = 6 * kTickNs;
+constexpr i64 kRecentNs = 2 * kTickNs;
 
 }  // namespace
 
@@ -34,7 +40,7 @@ struct GatewayThread::Impl {
       : options(o),
         clock(system_clock),
         sources(std::move(frame_sources)),
-        laps_seen(sources.size()),
+        progress(sources.size()),
         wakeup(std::move(event)),
         shard(o.gateway, std::move(links), tickets, system_clock) {}
 
@@ -43,13 +49,22 @@ struct GatewayThread::Impl {
   void receive();
   void show_frames(Histogram& schedule_ns);
   void show_frames(std::size_t source, Histogram& schedule_ns);
-  void duty_cycle(Histogram& schedule_ns);
+  bool is_outdated(std::size_t source, const FrameEnvelope& envelope, TimeNs now);
+  void duty_cycle(Histogram& schedule_ns, Histogram& delivery_ns);
+  void work_on_handshakes();
   void publish_counters();
 
   GatewayThreadOptions options;
   const env::Clock& clock;
   std::vector<FrameSource> sources;
-  std::vector<u64> laps_seen;  ///< by source
+  /// Of one source of frames.
+  struct Progress {
+    u64 laps_seen = 0;
+    bool disk_works = false;  ///< the next frame has been here for a while and was not durable
+    bool catches_up = false;
+  };
+  std::vector<Progress> progress;  ///< by source
+  TimeNs shown_since = 0;          ///< when the oldest frame shown in this cycle could have been; 0: none was
   env::Wakeup wakeup;
   gateway::GatewayShard shard;
   env::SystemRandom random;
@@ -188,8 +203,8 @@ void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns
     FrameEnvelope envelope;
     std::memcpy(&envelope, bytes->data(), sizeof envelope);
     const u64 laps = frames.lapped();
-    if (laps != laps_seen[source]) {
-      laps_seen[source] = laps;
+    if (laps != progress[source].laps_seen) {
+      progress[source].laps_seen = laps;
       frames.release();
       shard.on_lapped();
       frames.skip_to_end();
@@ -197,20 +212,34 @@ void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns
     }
     if (envelope.journal_sequence > sources[source].durable()) {
       // Shown next time; the frame must not stay pinned while the disk works.
+      progress[source].disk_works = true;
       frames.release_unread();
       break;
     }
     const TimeNs now = clock.now();
+    const bool outdated = is_outdated(source, envelope, now);
+    const TimeNs since = std::exchange(progress[source].disk_works, false) ? now : envelope.published_at;
+    shown_since = shown_since == 0 ? since : std::min(shown_since, since);
     quic->advance(now);
-    const bool whole =
-        for_each_packed(bytes->subspan(sizeof envelope), [&](Bytes frame) { shard.deliver(frame); });
+    const bool whole = for_each_packed(bytes->subspan(sizeof envelope),
+                                       [&](Bytes frame) { shard.deliver(frame, outdated); });
     DRUM_ASSERT(whole);
     schedule_ns.record(static_cast<u64>(now - envelope.published_at));
     frames.release();
   }
 }
 
-void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns) {
+/// Whether only newer frames of the source are worth sending: this thread has fallen behind, and to
+/// send each in turn would keep it there. What a frame tells is taken in all the same.
+bool GatewayThread::Impl::is_outdated(std::size_t source, const FrameEnvelope& envelope, TimeNs now) {
+  const i64 age_ns = now - envelope.published_at;
+  bool& catches_up = progress[source].catches_up;
+  if (age_ns > kOutdatedNs) catches_up = true;
+  if (age_ns < kRecentNs) catches_up = false;
+  return catches_up && sources[source].frames->has_more();
+}
+
+void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns, Histogram& delivery_ns) {
   show_frames(schedule_ns);
   shard.on_battles_changed();
   const TimeNs now = clock.now();
@@ -223,13 +252,26 @@ void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns) {
   }
   quic->flush(now);
   socket->batch().flush();
+  if (shown_since != 0) delivery_ns.record(static_cast<u64>(clock.now() - std::exchange(shown_since, 0)));
+  work_on_handshakes();
   if (now - published_counters_at >= kPublishCountersNs) publish_counters();
+}
+
+// Whoever comes waits for those who play, who have had their frames by now; but never for ever.
+void GatewayThread::Impl::work_on_handshakes() {
+  if (quic->waiting() == 0) return;
+  TimeNs now = clock.now();
+  const TimeNs end = now + kHandshakeSliceNs;
+  while (now < end && quic->handshake_one(now)) now = clock.now();
+  quic->flush(now);
+  socket->batch().flush();
 }
 
 void GatewayThread::Impl::publish_counters() {
   published_counters_at = clock.now();
   const std::lock_guard lock(counters_mutex);
-  published_counters = {quic->counters(), socket->counters(), quic->connections(), quic->half_open()};
+  published_counters = {quic->counters(), socket->counters(), quic->connections(), quic->half_open(),
+                        quic->waiting()};
 }
 
 void GatewayThread::run() {
@@ -256,12 +298,12 @@ void GatewayThread::run() {
     }
     const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);
     const TimeNs deadline = std::min(impl.socket_armed ? due : impl.next_round, now + kIdleWaitNs);
-    if (deadline > now) {
+    if (deadline > now && impl.quic->waiting() == 0) {
       impl.io.run_one_for(std::chrono::nanoseconds(deadline - now));
     }
     if (impl.clock.now() >= impl.next_round) impl.arm_socket();
     impl.io.poll();
-    impl.duty_cycle(schedule_ns_);
+    impl.duty_cycle(schedule_ns_, delivery_ns_);
   }
   impl.quic->close_all(transport::CloseCode::server_stopping, "the server is stopping");
   impl.quic->flush(impl.clock.now());

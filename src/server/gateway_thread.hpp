@@ -35,6 +35,7 @@ struct TransportCounters {
   env::SocketCounters udp;
   u64 quic_connections = 0;
   u64 quic_half_open = 0;
+  u64 quic_waiting = 0;  ///< packets of handshakes
 };
 
 class GatewayThread {
@@ -64,6 +65,8 @@ class GatewayThread {
   const transport::WebSocketCounters* websocket_counters() const;
   /// From a frame's being durable and published to its first datagram handed to the kernel, ns.
   const Histogram& schedule_ns() const { return schedule_ns_; }
+  /// … to its last one.
+  const Histogram& delivery_ns() const { return delivery_ns_; }
 
  private:
   struct Impl;
@@ -71,6 +74,7 @@ class GatewayThread {
   void run();
 
   Histogram schedule_ns_;
+  Histogram delivery_ns_;
   std::unique_ptr<Impl> impl_;
   std::thread thread_;
 };

@@ -54,6 +54,7 @@ Result<void> IsolatedBattles::launch(const config::Configuration& values,
     group.max_failures = values.battle.max_failures;
     group.gateways = values.gateway.shards;
     group.input_ring_slots = std::bit_ceil(std::size_t{values.battle.input_ring_slots});
+    group.overload = options.overload;
     group.on_frames = options.on_frames;
     mailboxes_.push_back(std::make_unique<ShardMailbox>());
     auto made = RemoteGroup::create(std::move(group), *mailboxes_.back(), files, clock);

@@ -11,7 +11,8 @@ struct IsolatedBattlesOptions {
   std::string data;  ///< the node's; groups have theirs in it
   std::string program;
   std::vector<std::string> arguments;
-  std::function<void()> on_frames;  ///< on a group's thread
+  const battle::OverloadState* overload = nullptr;  ///< outlives the battles
+  std::function<void()> on_frames;                  ///< on a group's thread
 };
 
 class IsolatedBattles final : public Battles {

@@ -163,6 +163,7 @@ std::string RemoteGroup::serve(Life& life) {
     } else {
       if (life.ready && !life.begun && control_.load(std::memory_order_acquire) != nullptr) adopt(life);
       if (life.begun) {
+        send_pace(life);
         send_inputs(life);
         send_requests(life);
       }
@@ -189,6 +190,14 @@ void RemoteGroup::begin_ticking(Life& life) {
   life.begun = true;
   life.begun_at = life.heard_at = clock_.now();
   up_.store(true);
+}
+
+void RemoteGroup::send_pace(Life& life) {
+  if (options_.overload == nullptr) return;
+  const u32 pace = options_.overload->pace_percent.load(std::memory_order_relaxed);
+  if (pace == life.pace_percent) return;
+  life.pace_percent = pace;
+  send(life, link::Pace{pace});
 }
 
 // ---- what its end means for battles

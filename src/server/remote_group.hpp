@@ -37,6 +37,7 @@ struct RemoteGroupOptions {
   u32 max_failures = 3;  ///< in a row; one more, and the group is given up
   u32 gateways = 1;
   std::size_t input_ring_slots = 16384;
+  const battle::OverloadState* overload = nullptr;  ///< for the pace; outlives the group
   std::function<void()> on_frames;  ///< on the group's thread: frames are there, all of them durable
 };
 
@@ -83,6 +84,7 @@ class RemoteGroup {
     link::Channel channel;
     bool ready = false;
     bool begun = false;
+    u32 pace_percent = world::kNormalPacePercent;  ///< as told
     TimeNs heard_at;
     TimeNs begun_at = 0;
     BattlesReport report;
@@ -103,6 +105,7 @@ class RemoteGroup {
   void wait(const Life& life);
   void send(Life& life, const link::ToGroup& message);
   void begin_ticking(Life& life);
+  void send_pace(Life& life);
 
   // What the process says.
   Result<void> on_message(Life& life, u16 kind, Bytes payload);

@@ -10,6 +10,9 @@
 namespace drumline::server {
 namespace {
 
+/// A client's first flight, its certificate's, and what it repeats while it waits.
+constexpr std::size_t kPacketsAHandshake = 8;
+
 i64 seconds(u32 value) {
   return i64{value} * kSecondNs;
 }
@@ -91,6 +94,7 @@ Result<void> Server::check_game() const {
 
 Result<void> Server::open_battles() {
   if (auto known = check_game(); !known) return known;
+  open_overload_watch();
   const config::Configuration& values = options_.configuration.values;
   const bool isolated = values.battle.isolation == "process";
   if (auto fits = recovery::check_data_folder(*files_, options_.data, isolated, values.battle.shards); !fits)
@@ -100,6 +104,7 @@ Result<void> Server::open_battles() {
     options.data = options_.data;
     options.program = options_.group_program;
     options.arguments = options_.group_arguments;
+    options.overload = &overload_;
     options.on_frames = [this] { notify_gateways(); };
     auto opened = IsolatedBattles::open(values, std::move(options), directory_, *files_, random_, clock_);
     if (!opened) return std::move(opened).error();
@@ -110,6 +115,7 @@ Result<void> Server::open_battles() {
     options.failures = options_.data + "/failures";
     options.shards = values.battle.shards;
     options.gateways = values.gateway.shards;
+    options.overload = &overload_;
     options.on_durable = [this] { notify_gateways(); };
     auto opened = BattleHost::open(values, std::move(options), lookup_, directory_, *files_, random_, clock_);
     if (!opened) return std::move(opened).error();
@@ -122,6 +128,31 @@ Result<void> Server::open_battles() {
 Result<void> Server::begin_battles() {
   gateways_ready_.store(true, std::memory_order_release);
   return battles_->begin();
+}
+
+void Server::open_overload_watch() {
+  const config::Overload& values = options_.configuration.values.overload;
+  battle::OverloadSettings settings;
+  settings.lateness_bound_ns = i64{values.lateness_bound_ms} * kMillisecondNs;
+  settings.delivery_bound_ns = i64{values.delivery_bound_ms} * kMillisecondNs;
+  settings.climb_after_ns = i64{values.climb_after_ms} * kMillisecondNs;
+  settings.descend_after_ns = seconds(values.descend_after_s);
+  settings.allowed = {true, values.lower_tiers, values.smaller_interest, values.refuse_joins, values.dilate};
+  settings.max_pace_percent = values.max_pace_percent;
+  overload_.allowed = settings.allowed;
+  overload_.retry_after_ms = values.retry_after_s * 1000;
+  overload_watch_ = std::make_unique<OverloadWatch>(
+      settings, overload_, [this] { return load(); }, clock_);
+}
+
+LoadFigures Server::load() const {
+  LoadFigures figures;
+  for (const ShardFigures& shard : battles_->shards()) {
+    figures.lateness_ns.merge(shard.ticks->lateness_ns);
+    figures.schedule_shifts += shard.ticks->schedule_shifts.value();
+  }
+  for (const auto& gateway : gateways_) figures.delivery_ns.merge(gateway->delivery_ns());
+  return figures;
 }
 
 void Server::notify_gateways() {
@@ -147,6 +178,7 @@ Result<void> Server::start_threads() {
     }
     env::sleep_until(clock_.now() + kMillisecondNs);
   }
+  if (options_.configuration.values.overload.enabled) overload_watch_->start();
   return {};
 }
 
@@ -183,6 +215,8 @@ Result<void> Server::open_gateways() {
     options.gateway.spectator_period_ticks = send_period_ticks(values.broadcast.spectator_send_hz);
     // In quarters of a cell, and a quarter more, so that a cell at just that distance is in.
     options.gateway.interest.radius = 4 * values.broadcast.interest_radius + 1;
+    options.gateway.crowded_interest_percent = values.overload.interest_percent;
+    options.gateway.crowded_send_period = values.overload.send_period;
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);
     options.gateway.outside_timeout_ns = seconds(values.gateway.outside_timeout_s);
     options.quic_address = *address;
@@ -193,6 +227,7 @@ Result<void> Server::open_gateways() {
     options.quic.max_connections = values.gateway.max_sessions;
     options.quic.retry_threshold = values.gateway.retry_threshold;
     options.quic.max_half_open = values.gateway.max_handshakes;
+    options.quic.max_waiting_packets = std::size_t{values.gateway.max_handshakes} * kPacketsAHandshake;
     options.quic.settings.idle_timeout_ns = seconds(values.gateway.idle_timeout_s);
     options.quic.settings.keep_alive_ns = seconds(values.gateway.keep_alive_s);
     if (values.gateway.congestion == "bbr") options.quic.settings.congestion = transport::Congestion::bbr;
@@ -210,6 +245,7 @@ Result<void> Server::open_gateways() {
     gateway::GatewayLinks links;
     links.directory = &directory_;
     links.inbound = battles_->inbound_of(shard);
+    links.overload = &overload_;
     links.want_battle = [this](const std::string& game) { return control().want_battle(game); };
     links.on_desync = [this](gateway::DesyncReport report) { control().report(std::move(report)); };
     auto gateway = GatewayThread::create(options, verify, *tickets_, clock_, std::move(links),
@@ -231,6 +267,7 @@ std::optional<Error> Server::failure() const {
 void Server::stop(i64 grace_ns) {
   if (admin_) admin_->stop();
   registrations_.clear();
+  if (overload_watch_) overload_watch_->stop();
   // The battles tick on while the players hear the goodbye; their leaving is not
   // journaled as such: who comes back after the restart has his seat.
   for (const auto& gateway : gateways_) gateway->stop(grace_ns);

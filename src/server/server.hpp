@@ -17,6 +17,7 @@
 #include "env/random.hpp"
 #include "server/battles.hpp"
 #include "server/gateway_thread.hpp"
+#include "server/overload_watch.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
 
@@ -58,6 +59,7 @@ class Server {
   /// To make battles, end them and speak to them.
   BattleControl& control() { return battles_->control(); }
   std::span<const std::unique_ptr<GatewayThread>> gateways() const { return gateways_; }
+  const OverloadWatch& overload() const { return *overload_watch_; }
 
   /// Tells the players, stops the battles at a tick, makes everything durable.
   /// `grace_ns`: how long clients may take to hear it.
@@ -70,6 +72,8 @@ class Server {
   Result<void> open_battles();
   Result<void> open_gateways();
   Result<void> begin_battles();
+  void open_overload_watch();
+  LoadFigures load() const;
   Result<void> open_admin();
   Result<void> start_threads();
   void notify_gateways();
@@ -91,8 +95,10 @@ class Server {
 
   // In the order of the path; stopped from the outside in.
   battle::BattleDirectory directory_;
+  battle::OverloadState overload_;
   std::unique_ptr<Battles> battles_;
   std::vector<std::unique_ptr<GatewayThread>> gateways_;
+  std::unique_ptr<OverloadWatch> overload_watch_;
   std::atomic<bool> gateways_ready_{false};  ///< for notify_gateways, which may be called before
   telemetry::MetricsRegistry metrics_;
   std::unique_ptr<telemetry::AdminServer> admin_;

@@ -111,6 +111,7 @@ void TickPipeline::prefetch_after(std::size_t i) const {
 
 void TickPipeline::step(RunningBattle& running) {
   if (running.failed) return;
+  running.actor->set_pace(pace_percent_);
   const auto run = [&running] {
     running.outcome = running.actor->step();
     if (!running.ended && running.battle().rules().finished()) {
@@ -379,7 +380,7 @@ void TickPipeline::publish_frame(RunningBattle& running) {
   const battle::Battle& battle = running.battle();
   if (actor.take_resync_request()) {
     running.encoder->request_full();
-    actor.announce_roster();
+    actor.announce_all();
   }
   const bool with_state = shows_state(running);
   const bool relays = running.relays_ticks();

@@ -85,6 +85,9 @@ class TickPipeline {
   /// What keeps rules in bounds, on the ticks' own thread; null: nothing does.
   void set_guard(env::Watchdog::Guard* guard) { guard_ = guard; }
 
+  /// How long ticks take from the next one on, in percent of their normal length.
+  void set_pace(u32 percent) { pace_percent_ = percent; }
+
   /// One tick of every battle. False, with nothing done, while the disk does not
   /// keep up: the tick is then late, not lost.
   bool run_tick();
@@ -132,6 +135,7 @@ class TickPipeline {
   BattleEvents& events_;
   const env::Clock& clock_;
   env::Watchdog::Guard* guard_ = nullptr;
+  u32 pace_percent_ = world::kNormalPacePercent;
   FramePacker packer_;
   journal::Batch* batch_ = nullptr;                      ///< of the tick under way
   std::vector<std::unique_ptr<RunningBattle>> battles_;  // by id

@@ -135,6 +135,11 @@ std::string to_json(const ServerStats& stats) {
        {"skipped_ticks", stats.skipped_ticks},
        {"journal_commit_us", {{"p50", stats.journal_commit_us_p50}, {"p99", stats.journal_commit_us_p99}}},
        {"memory_bytes", stats.memory_bytes},
+       {"overload",
+        {{"rung", stats.overload_rung},
+         {"name", stats.overload_rung_name},
+         {"pace_percent", stats.pace_percent},
+         {"reason", stats.overload_reason}}},
        {"uptime_s", stats.uptime_s}});
 }
 

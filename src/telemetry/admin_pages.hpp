@@ -31,6 +31,10 @@ struct ServerStats {
   double journal_commit_us_p99 = 0;
   u64 memory_bytes = 0;
   double uptime_s = 0;
+  u32 overload_rung = 0;  ///< of the overload ladder, 0: there is time for everything
+  std::string overload_rung_name;
+  u32 pace_percent = 100;
+  std::string overload_reason;
 };
 std::string to_json(const ServerStats& stats);
 

@@ -39,6 +39,8 @@ const char* close_code_name(CloseCode code) {
       return "internal";
     case CloseCode::battle_over:
       return "battle_over";
+    case CloseCode::overloaded:
+      return "overloaded";
   }
   return "unknown";
 }

@@ -31,6 +31,7 @@ enum class CloseCode : u32 {
   version = 13,  ///< protocol version or build not served
   internal = 14,
   battle_over = 15,  ///< it came to its end, or was ended
+  overloaded = 16,   ///< nobody new is let in for now: come back later
 };
 const char* close_code_name(CloseCode code);
 

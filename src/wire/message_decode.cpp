@@ -190,8 +190,10 @@ Result<ServerMessage> take(const fb::Welcome& in) {
 
 Result<ServerMessage> take(const fb::Refused& in) {
   Taker taker("Refused");
-  Refused out{
-      .code = in.code(), .reason = taker.text("reason", in.reason(), kMaxReasonBytes), .cmd_id = in.cmd_id()};
+  Refused out{.code = in.code(),
+              .reason = taker.text("reason", in.reason(), kMaxReasonBytes),
+              .cmd_id = in.cmd_id(),
+              .retry_after_ms = in.retry_after_ms()};
   return taker.finish<Refused, ServerMessage>(std::move(out));
 }
 
@@ -238,6 +240,13 @@ Result<ServerMessage> take(const fb::BattleOver& in) {
                  .cause = taker.in_range<EndCause>("cause", in.cause(), static_cast<u8>(EndCause::failed)),
                  .reason = taker.text("reason", in.reason(), kMaxReasonBytes)};
   return taker.finish<BattleOver, ServerMessage>(std::move(out));
+}
+
+Result<ServerMessage> take(const fb::Pace& in) {
+  Taker taker("Pace");
+  Pace out{.tick = in.tick(), .percent = in.percent()};
+  if (!world::is_pace(out.percent)) taker.wrong("percent", "not 100 to 1000");
+  return taker.finish<Pace, ServerMessage>(std::move(out));
 }
 
 Result<ServerMessage> take(const fb::SnapshotPart& in) {
@@ -329,6 +338,8 @@ Result<ServerMessage> decode_server_message(Bytes payload) {
         return take(*in->body_as_Ticks());
       case fb::ServerBody::BattleOver:
         return take(*in->body_as_BattleOver());
+      case fb::ServerBody::Pace:
+        return take(*in->body_as_Pace());
       case fb::ServerBody::NONE:
         break;
     }

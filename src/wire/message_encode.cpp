@@ -100,7 +100,7 @@ fb::ServerBody put(Builder& b, const Welcome& m, Offset<void>& body) {
 
 fb::ServerBody put(Builder& b, const Refused& m, Offset<void>& body) {
   const auto reason = put_text(b, m.reason, kMaxReasonBytes);
-  body = fb::CreateRefused(b, m.code, reason, m.cmd_id).Union();
+  body = fb::CreateRefused(b, m.code, reason, m.cmd_id, m.retry_after_ms).Union();
   return fb::ServerBody::Refused;
 }
 
@@ -132,6 +132,11 @@ fb::ServerBody put(Builder& b, const Scoreboard& m, Offset<void>& body) {
 fb::ServerBody put(Builder& b, const Pong& m, Offset<void>& body) {
   body = fb::CreatePong(b, m.nonce, m.tick).Union();
   return fb::ServerBody::Pong;
+}
+
+fb::ServerBody put(Builder& b, const Pace& m, Offset<void>& body) {
+  body = fb::CreatePace(b, m.tick, m.percent).Union();
+  return fb::ServerBody::Pace;
 }
 
 fb::ServerBody put(Builder& b, const Goodbye& m, Offset<void>& body) {

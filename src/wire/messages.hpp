@@ -128,6 +128,7 @@ struct Refused {
   u16 code = 0;
   std::string reason;
   u32 cmd_id = 0;
+  u32 retry_after_ms = 0;  ///< of a Hello; 0: no hint
 };
 
 struct RosterEntry {
@@ -196,8 +197,14 @@ struct BattleOver {
   std::string reason;
 };
 
+/// From `tick` on ticks take so long.
+struct Pace {
+  Tick tick = 0;
+  u32 percent = world::kNormalPacePercent;  ///< of the Welcome's tick_ns
+};
+
 using ServerMessage =
-    std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye, SnapshotPart, Ticks, BattleOver>;
+    std::variant<Welcome, Refused, Roster, Scoreboard, Pong, Goodbye, SnapshotPart, Ticks, BattleOver, Pace>;
 
 // ---- codec
 

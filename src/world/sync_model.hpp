@@ -47,4 +47,12 @@ struct SyncSettings {
 };
 inline constexpr u8 kMaxSendPeriodTicks = 62;
 
+/// How long ticks take, in percent of kTickNs: more while a node is overloaded
+/// (battle/overload_ladder.hpp). No part of the state, which knows ticks alone.
+inline constexpr u32 kNormalPacePercent = 100;
+inline constexpr u32 kMaxPacePercent = 1000;
+constexpr bool is_pace(u32 percent) {
+  return percent >= kNormalPacePercent && percent <= kMaxPacePercent;
+}
+
 }  // namespace drumline::world

@@ -22,6 +22,7 @@ struct Heard : client::ClientListener {
   std::vector<wire::BattleOver> overs;
   std::vector<std::string> drops;
   std::vector<transport::CloseCode> drop_codes;
+  std::vector<u32> paces;  ///< in percent
   u64 frames = 0;
   Tick newest_tick = 0;
   bool has_roster = false;
@@ -33,6 +34,7 @@ struct Heard : client::ClientListener {
   }
   void on_refused(client::Client&, const wire::Refused& message) override { refused.push_back(message); }
   void on_battle_over(client::Client&, const wire::BattleOver& over) override { overs.push_back(over); }
+  void on_pace(client::Client&, const wire::Pace& pace) override { paces.push_back(pace.percent); }
   void on_roster(client::Client&, const wire::Roster&) override { has_roster = true; }
   void on_drop(client::Client&, transport::CloseCode code, std::string_view reason) override {
     drop_codes.push_back(code);

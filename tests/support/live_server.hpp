@@ -22,7 +22,9 @@ inline Result<std::unique_ptr<server::Server>> start_server(
                    {"test", "battle.max_players", "64"},
                    {"test", "battle.seed", "7"},
                    {"test", "journal.segment_size_mib", "1"},
-                   {"test", "threads.realtime", "off"}};
+                   {"test", "threads.realtime", "off"},
+                   // A test's machine may be busy, and nothing is to be given up for that.
+                   {"test", "overload.enabled", "false"}};
   for (config::Sources::Flag& flag : flags) sources.flags.push_back(std::move(flag));
   auto configuration = config::load_or_explain(sources);
   if (!configuration) return std::move(configuration).error();

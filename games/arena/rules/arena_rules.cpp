@@ -141,13 +141,17 @@ Vector ArenaRules::find_free_place() {
 
 // A living, protected player at a new place.
 void ArenaRules::stand_up(u32 slot) {
-  const Vector place = find_free_place();
-  players_.at<&Player::x>(slot) = place.x;
-  players_.at<&Player::y>(slot) = place.y;
+  put_at(slot, find_free_place());
   players_.at<&Player::heading>(slot) = static_cast<u16>(world_.rng().next_u64());
   players_.at<&Player::health>(slot) = static_cast<u16>(tuning_.health);
   players_.at<&Player::flags>(slot) = kFlagProtected;
   players_.at<&Player::phase_until>(slot) = now() + tuning_.protection;
+}
+
+// At once, as if he had never been elsewhere.
+void ArenaRules::put_at(u32 slot, Vector place) {
+  players_.at<&Player::x>(slot) = place.x;
+  players_.at<&Player::y>(slot) = place.y;
   if (lag_.enabled()) lag_.restart(slot, place);
 }
 

@@ -1,5 +1,5 @@
-// One battle of arena. Lifecycle in arena_rules.cpp, commands in commands.cpp,
-// the step in step.cpp.
+// One battle of arena. Lifecycle in arena_rules.cpp, commands in commands.cpp, what it is
+// told from outside in tells.cpp, the step in step.cpp.
 #pragma once
 
 #include <vector>
@@ -30,6 +30,7 @@ class ArenaRules final : public world::Rules {
 
   world::Refusal check(PlayerSlot player, const world::Command& command) const override;
   void apply(PlayerSlot player, const world::Command& command) override;
+  world::Refusal on_tell(Bytes message) override;
   void step(world::EventList& events) override;
 
   EntityId entity_of(PlayerSlot player) const override;
@@ -45,10 +46,19 @@ class ArenaRules final : public world::Rules {
   Vector place_of(u32 slot) const { return {players_.at<&Player::x>(slot), players_.at<&Player::y>(slot)}; }
   /// The row of a seated player; kNobody when nobody sits there.
   u32 row_of(PlayerSlot player) const;
+  template <class Visit>
+  void for_each_living(Visit visit) {
+    refresh_map();
+    players_.for_each([&](u32 slot) {
+      if ((players_.at<&Player::flags>(slot) & kFlagDead) == 0) visit(slot);
+    });
+  }
   /// The obstacle index and the map description follow the obstacles table.
   void refresh_map() const;
   Vector find_free_place();
+  void put_at(u32 slot, Vector place);
   void stand_up(u32 slot);
+  void fall(u32 slot);
   void stand_still(u32 slot);
   bool create_pickup();
 

@@ -222,10 +222,15 @@ void ArenaRules::hurt(EntityId source, u32 victim, u32 damage, EventList& events
   if (health == 0) kill(source, victim, events);
 }
 
+// He stands up again when his time has come.
+void ArenaRules::fall(u32 slot) {
+  stand_still(slot);
+  players_.at<&Player::flags>(slot) = (players_.at<&Player::flags>(slot) & kFlagAway) | kFlagDead;
+  players_.at<&Player::phase_until>(slot) = now() + tuning_.respawn;
+}
+
 void ArenaRules::kill(EntityId source, u32 victim, EventList& events) {
-  stand_still(victim);
-  players_.at<&Player::flags>(victim) = (players_.at<&Player::flags>(victim) & kFlagAway) | kFlagDead;
-  players_.at<&Player::phase_until>(victim) = now() + tuning_.respawn;
+  fall(victim);
   if (players_.holds(source)) players_.at<&Player::score>(entity_slot(source)) += tuning_.kill_score;
   emit(events, EventKind::death, source, players_.id_of(victim), place_of(victim));
 }

@@ -15,6 +15,7 @@ import { CombatCommand } from "../generated/combat_command_generated";
 import {
   BattleOver,
   Goodbye,
+  Pace,
   Pong,
   Refused,
   Roster,
@@ -206,6 +207,12 @@ export interface BattleOverMessage {
   cause: "finished" | "ended" | "failed";
   reason: string;
 }
+/** From `tick` on ticks take `percent` of the Welcome's tickNs. */
+export interface PaceMessage {
+  type: "pace";
+  tick: number;
+  percent: number;
+}
 export type ServerMessageFields =
   | WelcomeMessage
   | RefusedMessage
@@ -215,7 +222,8 @@ export type ServerMessageFields =
   | GoodbyeMessage
   | SnapshotPartMessage
   | TicksMessage
-  | BattleOverMessage;
+  | BattleOverMessage
+  | PaceMessage;
 
 function clientMessage(type: ClientBody, build: (builder: flatbuffers.Builder) => number): Uint8Array {
   const builder = new flatbuffers.Builder(256);
@@ -422,6 +430,10 @@ export function decodeServerMessage(payload: Uint8Array): ServerMessageFields | 
         cause: causes[body.cause()] ?? "ended",
         reason: body.reason() ?? "",
       };
+    }
+    case ServerBody.Pace: {
+      const body: Pace = message.body(new Pace());
+      return { type: "pace", tick: Number(body.tick()), percent: body.percent() };
     }
     default:
       return null;

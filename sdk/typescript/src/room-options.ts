@@ -21,6 +21,7 @@ export enum CloseCode {
   version = 13,
   internal = 14,
   battle_over = 15,
+  overloaded = 16,
 }
 
 /** "between": connected, and in no battle. */

@@ -44,6 +44,8 @@ const char* packet_drop_name(PacketDrop drop) {
       return "bad_token";
     case PacketDrop::reply_limit:
       return "reply_limit";
+    case PacketDrop::waiting_limit:
+      return "waiting_limit";
     case PacketDrop::closed:
       return "closed";
   }

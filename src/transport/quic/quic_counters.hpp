@@ -32,13 +32,14 @@ enum class PacketDrop : u8 {
   unknown_connection,  ///< an unknown connection, short header
   half_open_limit,
   bad_token,
-  reply_limit,  ///< a reset, Retry or version reply was due but over the rate
-  closed,       ///< belongs to a connection that is closing
+  reply_limit,    ///< a reset, Retry or version reply was due but over the rate
+  closed,         ///< belongs to a connection that is closing
+  waiting_limit,  ///< of a handshake, and too many of those wait already
 };
-inline constexpr std::size_t kPacketDrops = 7;
+inline constexpr std::size_t kPacketDrops = 8;
 const char* packet_drop_name(PacketDrop drop);
 
-inline constexpr std::size_t kCloseCodes = 16;
+inline constexpr std::size_t kCloseCodes = 17;
 
 struct QuicCounters {
   u64 handshakes_started = 0;

@@ -136,6 +136,14 @@ void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const e
   bury();
 }
 
+void QuicEndpoint::receive_again(const env::ReceivedPacket& packet, const env::Address& local, TimeNs now) {
+  advance(now);
+  ++depth_;
+  receive_any(packet, local);
+  --depth_;
+  bury();
+}
+
 /// Of a packet with a short header: whose destination id is one of ours. Null: look closer.
 QuicConnection* QuicEndpoint::find_established(Bytes packet) const {
   constexpr std::byte kLongHeader{0x80};
@@ -170,6 +178,7 @@ void QuicEndpoint::receive_any(const env::ReceivedPacket& packet, const env::Add
 
 void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& packet,
                         const env::Address& local) {
+  if (connection.state_ == QuicConnection::State::handshaking && defer(packet, local)) return;
   QuicPath path(local, packet.from);
   const ngtcp2_pkt_info info{packet.ecn};
   if (connection.state_ == QuicConnection::State::handshaking) {

@@ -61,6 +61,10 @@ class QuicEndpoint {
                                const ngtcp2_version_cid& header) = 0;
   /// A packet whose version is not served.
   virtual void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) = 0;
+  /// A packet of a connection that is still in its handshake. True: it is kept for later, and comes
+  /// again by receive_again().
+  virtual bool defer(const env::ReceivedPacket&, const env::Address& /*local*/) { return false; }
+  void receive_again(const env::ReceivedPacket& packet, const env::Address& local, TimeNs now);
   virtual void reset_token(const ngtcp2_cid& id, u8* token) = 0;
 
   bool requires_peer_certificate() const { return require_peer_certificate_; }

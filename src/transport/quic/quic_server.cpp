@@ -1,6 +1,7 @@
 #include "transport/quic/quic_server.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
@@ -99,6 +100,33 @@ void QuicServer::receive_unknown(const env::ReceivedPacket& packet, const env::A
   receive_initial(packet, local, initial);
 }
 
+/// False: it is to be dealt with now.
+bool QuicServer::keep_waiting(const env::ReceivedPacket& packet, const env::Address& local, bool opens) {
+  if (options_.max_waiting_packets == 0 || handshaking_one_) return false;
+  if (waiting_.size() >= options_.max_waiting_packets) {
+    drop(PacketDrop::waiting_limit);
+    return true;
+  }
+  waiting_.push_back({packet.from, local, packet.ecn, opens, {packet.bytes.begin(), packet.bytes.end()}});
+  if (opens) ++waiting_to_open_;
+  return true;
+}
+
+bool QuicServer::defer(const env::ReceivedPacket& packet, const env::Address& local) {
+  return keep_waiting(packet, local, false);
+}
+
+bool QuicServer::handshake_one(TimeNs now) {
+  if (waiting_.empty()) return false;
+  const WaitingPacket packet = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (packet.opens) --waiting_to_open_;
+  handshaking_one_ = true;
+  receive_again({packet.from, packet.bytes, packet.ecn}, packet.local, now);
+  handshaking_one_ = false;
+  return true;
+}
+
 void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::Address& local,
                                  const ngtcp2_pkt_hd& header) {
   if (!accepting_) {
@@ -122,11 +150,11 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
     }
     address_proven = true;
   }
-  if (!address_proven && half_open() >= options_.retry_threshold) {
+  if (!address_proven && under_way() >= options_.retry_threshold) {
     send_retry(packet, header);
     return;
   }
-  if (half_open() >= options_.max_half_open) {
+  if (under_way() >= options_.max_half_open) {
     drop(PacketDrop::half_open_limit);
     return;
   }
@@ -135,6 +163,7 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
     refuse(packet, header, NGTCP2_CONNECTION_REFUSED);
     return;
   }
+  if (keep_waiting(packet, local, true)) return;
   accept(packet, local, header, address_proven ? &original_id : nullptr);
 }
 

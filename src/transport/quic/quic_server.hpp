@@ -19,8 +19,11 @@ struct QuicServerOptions {
   std::size_t max_connections = 10'000;
   /// With so many handshakes under way, a client must first prove its address by Retry …
   std::size_t retry_threshold = 128;
-  /// … and with so many, its packets are dropped.
+  /// … and with so many, its packets are dropped. Those that wait count as under way.
   std::size_t max_half_open = 2'048;
+  /// Packets of handshakes wait for handshake_one(), so many at most, instead of being dealt with when
+  /// they come: one costs as much as hundreds of datagrams. 0: they do not wait.
+  std::size_t max_waiting_packets = 0;
   i64 retry_token_lifetime_ns = 10 * kSecondNs;
   /// Resets, Retries, refusals and version replies at most, each second.
   u32 stateless_replies_per_second = 20'000;
@@ -31,6 +34,10 @@ class QuicServer final : public QuicEndpoint {
   /// Reads the certificates. `random` must be fit for keys; all references outlive the server.
   static Result<std::unique_ptr<QuicServer>> create(const QuicServerOptions& options, env::Random& random,
                                                     SessionHandler& handler, env::PacketBatch& out);
+
+  /// Deals with the packet that has waited longest; false when there is none. May call the handler.
+  bool handshake_one(TimeNs now);
+  std::size_t waiting() const { return waiting_.size(); }
 
   /// Stops accepting new connections; those that exist go on.
   void stop_accepting() { accepting_ = false; }
@@ -44,8 +51,11 @@ class QuicServer final : public QuicEndpoint {
   void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
   void reset_token(const ngtcp2_cid& id, u8* token) override;
 
+  bool defer(const env::ReceivedPacket& packet, const env::Address& local) override;
   void receive_initial(const env::ReceivedPacket& packet, const env::Address& local,
                        const ngtcp2_pkt_hd& header);
+  std::size_t under_way() const { return half_open() + waiting_to_open_; }
+  bool keep_waiting(const env::ReceivedPacket& packet, const env::Address& local, bool opens);
   void accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
               const ngtcp2_cid* original_id);
   void send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header);
@@ -58,6 +68,16 @@ class QuicServer final : public QuicEndpoint {
   std::array<u8, 32> reset_secret_;
   std::array<u8, 32> retry_secret_;
   ngtcp2_callbacks callbacks_;
+  struct WaitingPacket {
+    env::Address from;
+    env::Address local;
+    u8 ecn = 0;
+    bool opens = false;  ///< it may make a connection
+    std::vector<std::byte> bytes;
+  };
+  std::deque<WaitingPacket> waiting_;
+  std::size_t waiting_to_open_ = 0;
+  bool handshaking_one_ = false;
   bool accepting_ = true;
   TimeNs reply_second_ = -1;
   u32 replies_left_ = 0;

@@ -20,9 +20,11 @@ struct Ledger {
   u32 ruined_at;    ///< tick; 0: not
   u32 over;
   u32 leak;  ///< rows a tick
-  static constexpr auto kFields = fields(
-      field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
-      field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over), field("leak", &Ledger::leak));
+  u32 slow_ms;
+  static constexpr auto kFields =
+      fields(field("sum", &Ledger::sum), field("poisoned_at", &Ledger::poisoned_at),
+             field("ruined_at", &Ledger::ruined_at), field("over", &Ledger::over),
+             field("leak", &Ledger::leak), field("slow_ms", &Ledger::slow_ms));
 };
 
 struct Figure {
@@ -50,6 +52,11 @@ void go_round() {
   timespec now;
   ::clock_gettime(CLOCK_MONOTONIC, &now);
 #endif
+}
+
+void sleep_ms(u32 ms) {
+  const timespec time{ms / 1000, static_cast<long>(ms % 1000) * 1'000'000};
+  ::nanosleep(&time, nullptr);
 }
 
 /// "word N" or "word".
@@ -123,6 +130,8 @@ class TroubleRules final : public Rules {
       }
     } else if (words.word == "leak") {
       ledgers_.at<&Ledger::leak>(0) = words.number;
+    } else if (words.word == "slow") {
+      ledgers_.at<&Ledger::slow_ms>(0) = words.number;
     } else if (words.word == "crash") {
       crash();
     } else if (words.word == "ruin") {
@@ -156,6 +165,7 @@ class TroubleRules final : public Rules {
     const u32 poisoned_at = ledgers_.at<&Ledger::poisoned_at>(0);
     if (poisoned_at != 0 && world_.tick() >= poisoned_at) throw std::runtime_error("poisoned");
     for (u32 i = 0; i < ledgers_.at<&Ledger::leak>(0); ++i) litter(true);
+    if (const u32 slow_ms = ledgers_.at<&Ledger::slow_ms>(0); slow_ms != 0) sleep_ms(slow_ms);
     const u32 ruined_at = ledgers_.at<&Ledger::ruined_at>(0);
     if (ruined_at != 0 && world_.tick() >= ruined_at) crash();
   }

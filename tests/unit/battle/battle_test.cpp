@@ -258,5 +258,30 @@ TEST_F(BattleStep, a_copy_goes_on_like_the_other) {
   EXPECT_EQ(copy->step(std::vector{move(1, 200)}).duplicates, 1U) << "it was refused, but seen";
 }
 
+TEST_F(BattleStep, a_pace_is_kept_with_the_ticks_and_changes_no_state) {
+  const auto pace = [](u32 percent) {
+    Input input;
+    input.kind = InputKind::pace;
+    input.pace_percent = percent;
+    return input;
+  };
+  const auto other = make(4);
+  EXPECT_EQ(battle->pace_percent(), world::kNormalPacePercent);
+  const TickOutcome outcome = step({join(10), pace(250)});
+  ASSERT_EQ(outcome.accepted.size(), 2U);
+  EXPECT_EQ(outcome.accepted[1].pace_percent, 250U);
+  EXPECT_EQ(battle->pace_percent(), 250U);
+  EXPECT_EQ(outcome.state_hash, other->step(std::vector{join(10)}).state_hash);
+
+  // As it is journaled, it is accepted again.
+  const auto replayed = make(4);
+  const std::vector<Input> journaled(outcome.accepted.begin(), outcome.accepted.end());
+  EXPECT_EQ(replayed->step(journaled).accepted.size(), 2U);
+  EXPECT_EQ(replayed->pace_percent(), 250U);
+
+  EXPECT_EQ(step({pace(99), pace(1001)}).refused.size(), 2U);
+  EXPECT_EQ(battle->pace_percent(), 250U);
+}
+
 }  // namespace
 }  // namespace drumline::battle

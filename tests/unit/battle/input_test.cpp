@@ -12,7 +12,7 @@ namespace {
 
 Input random_input(world::Rng& rng) {
   Input input;
-  input.kind = static_cast<InputKind>(rng.below(u64{5}));
+  input.kind = static_cast<InputKind>(rng.below(u64{7}));
   input.player = PlayerSlot{static_cast<u32>(rng.next_u64() >> rng.below(u64{64}))};
   if (input.kind == InputKind::command) {
     world::Command& c = input.command;
@@ -30,6 +30,7 @@ Input random_input(world::Rng& rng) {
     for (u64 i = 0; i < rng.below(u64{25}); ++i)
       input.profile.name[i] = static_cast<char>(1 + rng.below(u64{255}));
   }
+  if (input.kind == InputKind::pace) input.pace_percent = static_cast<u32>(100 + rng.below(u64{901}));
   return input;
 }
 
@@ -39,6 +40,7 @@ void expect_equal(const Input& a, const Input& b) {
   EXPECT_EQ(std::memcmp(&a.command, &b.command, sizeof a.command), 0);
   EXPECT_EQ(a.profile.account, b.profile.account);
   EXPECT_EQ(a.profile.name, b.profile.name);
+  EXPECT_EQ(a.pace_percent, b.pace_percent);
 }
 
 TEST(battle_input, every_input_comes_back_and_fits_its_bound) {

@@ -74,6 +74,7 @@ class GatewayStage : public ::testing::Test {
     GatewayLinks links;
     links.directory = &directory_;
     links.inbound = rings_;
+    links.overload = &overload_;
     links.want_battle = [this](const std::string& game) {
       ++wanted_;
       return game == "chess" ? Result<void>(Error{ErrorCode::not_found, "no chess here"}) : answer_;
@@ -154,6 +155,7 @@ class GatewayStage : public ::testing::Test {
   auth::TicketSealer tickets_ =
       std::move(auth::TicketSealer::parse("1 " + std::string(64, 'a') + "\n", random_)).value();
   battle::BattleDirectory directory_;
+  battle::OverloadState overload_;
   battle::InboundRing ring_{1024};
   std::array<battle::InboundRing*, 1> rings_{&ring_};
   Result<void> answer_{};

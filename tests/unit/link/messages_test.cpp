@@ -47,7 +47,8 @@ std::vector<ToGroup> all_to_group() {
           Tell{3, BattleId{7}, {std::byte{1}}},
           Ask{5, BattleId{7}, 1000, {std::byte{2}}},
           TakeSnapshot{6, BattleId{7}, 1000},
-          Stop{}};
+          Stop{},
+          Pace{150}};
 }
 
 template <class Sum>

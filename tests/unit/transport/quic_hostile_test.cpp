@@ -73,6 +73,50 @@ TEST(quic_hostile, spoofed_initials_meet_retry_and_honest_clients_still_get_in) 
   EXPECT_EQ(world.server->counters().failed(HandshakeFailure::timeout), 16U);
 }
 
+TEST(quic_hostile, handshakes_wait_for_their_turn_in_bounds_and_count_as_under_way_meanwhile) {
+  QuicServerOptions options;
+  options.max_waiting_packets = 8;
+  options.retry_threshold = 4;
+  QuicWorld world(options);
+  const auto spoofed = initials(world, 20);
+  for (u32 i = 0; i < spoofed.size(); ++i) {
+    const env::ReceivedPacket packet{address(i, 4'000), spoofed[i], 0};
+    world.server->receive({&packet, 1}, world.server_socket->local(), world.clock.now());
+  }
+  // Four wait; the others have to prove where they are first.
+  EXPECT_EQ(world.server->waiting(), 4U);
+  EXPECT_EQ(world.server->connections(), 0U);
+  EXPECT_EQ(world.server->counters().retries_sent, 16U);
+  EXPECT_TRUE(world.server->handshake_one(world.clock.now()));
+  EXPECT_EQ(world.server->half_open(), 1U);
+  while (world.server->handshake_one(world.clock.now())) {
+  }
+  EXPECT_EQ(world.server->half_open(), 4U);
+  EXPECT_FALSE(world.server->handshake_one(world.clock.now()));
+
+  // Of one connection that is half open there may come any number of packets.
+  for (u32 i = 0; i < 20; ++i) {
+    const env::ReceivedPacket packet{address(0, 4'000), spoofed[0], 0};
+    world.server->receive({&packet, 1}, world.server_socket->local(), world.clock.now());
+  }
+  EXPECT_EQ(world.server->waiting(), 8U);
+  EXPECT_EQ(world.server->counters().dropped(PacketDrop::waiting_limit), 12U);
+  while (world.server->handshake_one(world.clock.now())) {
+  }
+
+  // An honest client gets in, and what it says before its turn is not lost.
+  world.at_clients.when_open = [](Session& session) { session.send_reliable(bytes_of("early")); };
+  world.connect();
+  const auto said = [&] {
+    while (world.server->handshake_one(world.clock.now())) {
+    }
+    world.server->flush(world.clock.now());
+    return !world.at_server.open().empty() &&
+           world.at_server.seen(*world.at_server.open().front()).reliable == "early";
+  };
+  EXPECT_TRUE(world.run_until(said, kSecondNs)) << world.at_clients.last_reason;
+}
+
 TEST(quic_hostile, a_retry_token_does_not_serve_another_address) {
   QuicServerOptions options;
   options.retry_threshold = 0;
