@@ -253,7 +253,9 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
 void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const std::string& reason,
                                 u32 retry_after_ms) {
   counters_.hellos_refused.add();
-  if (auto pass = log_limit_.allow(clock_.now())) {
+  // That nobody new is let in is said once, by who decides it.
+  const bool told = code == CloseCode::overloaded;
+  if (auto pass = told ? std::nullopt : log_limit_.allow(clock_.now())) {
     log_warning("a session from {} is refused: {} ({} more like it)", session.transport->peer().to_string(),
                 reason, pass->suppressed);
   }
