@@ -1,18 +1,25 @@
 // The console: watches the battle, and takes part in it when asked.
 import "./console.css";
-import { Client, CloseCode, fitName, RefusedError, type GameEvent, type Seat } from "@drumline/client";
+import { Client, CloseCode, fitName, RefusedError, type GameEvent } from "@drumline/client";
 import { SKILL_EVENTS } from "./arena";
-import { Battle } from "./battle";
+import { Battle, type BattleWishes } from "./battle";
 import { Camera } from "./camera";
 import { Controls } from "./controls";
+import type { FollowFigures } from "./follow-meter";
+import { FollowPanel } from "./follow-panel";
 import { Hud } from "./hud";
+import { Layers } from "./layers";
 import { Minimap } from "./minimap";
 import { Painter } from "./painter";
 import { InputMeter, predictIn, type InputFigures } from "./prediction";
 import { rememberedName, rememberName } from "./remembered";
+import type { Actor } from "./scene";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
+import { tintOf } from "./tiers";
 
 const RETRY_MS = 1_000;
+/** After so many ticks a followed player's furthest cells have been told of. */
+const FRAMING_TICKS = 48;
 
 const mapCanvas = document.getElementById("map") as HTMLCanvasElement;
 const minimapCanvas = document.getElementById("minimap") as HTMLCanvasElement;
@@ -20,6 +27,8 @@ const camera = new Camera();
 const painter = new Painter(mapCanvas);
 const minimap = new Minimap(minimapCanvas);
 const hud = new Hud();
+const layers = new Layers();
+const followPanel = new FollowPanel();
 const meter = new InputMeter();
 
 let config: ConsoleConfig | null = null;
@@ -34,6 +43,9 @@ let fps = 0;
 let framesDrawn = 0;
 let firstView = true;
 let input: InputFigures | null = null;
+let followFigures: FollowFigures | null = null;
+/** What the followed player is sent is in sight as a whole, or the person chose another part of the map. */
+let framed = true;
 
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
@@ -47,7 +59,8 @@ const sentence = (reason: string): string => {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Takes a seat; throws when that fails. The one before is given up. */
-async function enter(seat: Seat, name: string): Promise<void> {
+async function enter(wishes: BattleWishes): Promise<void> {
+  const { seat, name, follow } = wishes;
   const mine = ++era;
   const current = (): boolean => mine === era;
   const previous = battle;
@@ -61,7 +74,7 @@ async function enter(seat: Seat, name: string): Promise<void> {
     // Another battle has another map: this page begins anew then.
     { token: () => fetchToken(config!, seat, name), reconnect: { nextBattle: false } },
   );
-  const next = await Battle.enter(client, config?.game ?? "", seat, name, {
+  const next = await Battle.enter(client, config?.game ?? "", wishes, {
     onScoreboard: showScores,
     onOwnEvent: (event, its) => current() && onOwnEvent(event, its),
     onDrop: (reason) => {
@@ -104,7 +117,9 @@ async function enter(seat: Seat, name: string): Promise<void> {
   hud.showStatus("connected", "connected");
   hud.showNotice("", "");
   const { map } = next.scene;
-  if (firstView || seat === "spectator") {
+  followFigures = null;
+  framed = !follow;
+  if (firstView || (seat === "spectator" && !follow)) {
     camera.setMap(map.width, map.height);
     firstView = false;
   }
@@ -125,7 +140,7 @@ async function watch(): Promise<void> {
       config = await fetchConfig();
       // A duel has a page of its own; this one draws maps.
       if (config.game === "duel") return location.replace("duel.html");
-      await enter("spectator", "viewer");
+      await enter({ seat: "spectator", name: "viewer" });
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof RefusedError) {
@@ -145,13 +160,13 @@ async function watch(): Promise<void> {
   watching = false;
 }
 
-async function changeSeat(seat: Seat, name: string): Promise<void> {
+async function changeSeat(wishes: BattleWishes): Promise<void> {
   if (changing || !battle) return;
   changing = true;
   hud.joinButton.disabled = true;
   const before = era;
   try {
-    await enter(seat, name);
+    await enter(wishes);
   } catch (error) {
     hud.toast(`That did not work: ${(error as Error).message}`);
     // The seat from before goes on, if it still stands.
@@ -180,6 +195,43 @@ function onOwnEvent(event: GameEvent, its: Battle): void {
       break;
     }
   }
+}
+
+/** The map as the server sends it to this player from here on; −1: the whole map. */
+function see(player: number): void {
+  if (!battle || isPlaying() || player === battle.followed) return;
+  const follow = player < 0 ? undefined : { battle: battle.room.welcome.battle, player };
+  void changeSeat({ seat: "spectator", name: "viewer", follow });
+}
+
+/** A spectator chose somebody, on the map or in the list. */
+function choose(actor: Actor | null): void {
+  if (!battle || isPlaying()) return;
+  if (battle.followed < 0) controls.followed = actor?.key ?? -1;
+  else if (actor && actor.player >= 0) see(actor.player);
+}
+
+/** Where a spectator's camera goes by itself. */
+function followWithCamera(its: Battle, seconds: number): void {
+  const { scene, followed } = its;
+  if (followed >= 0 && controls.following) controls.followed = scene.byPlayer(followed)?.key ?? -1;
+  const actor = scene.actors.get(controls.followed);
+  if (!actor) return;
+  camera.follow(actor.x, actor.y, seconds, 8);
+  if (framed || scene.tick - its.room.welcome.tick < FRAMING_TICKS) return;
+  framed = true;
+  let reach = scene.map.shotRange;
+  for (const { x, y } of scene.actors.values()) reach = Math.max(reach, Math.abs(x - actor.x), Math.abs(y - actor.y));
+  camera.glideTo((Math.min(camera.width, camera.height) * 0.46) / reach);
+}
+
+function showFollowed(): void {
+  const scene = battle?.scene;
+  const sees = battle !== null && battle.followed >= 0;
+  const slot = sees ? battle!.followed : (scene?.actors.get(controls.followed)?.player ?? -1);
+  const shown = scene && !isPlaying() && slot >= 0;
+  const gone = shown && !battle!.room.roster.has(slot);
+  followPanel.show(shown ? { slot, name: scene.names.get(slot) ?? "", gone: gone === true } : null, sees);
 }
 
 function showScores(): void {
@@ -219,12 +271,16 @@ function drawFrame(nowMs: number, now: number): void {
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
     hud.showCooldowns(scene, controls.readyAt, now);
-  } else if (controls.followed >= 0) {
-    const actor = scene.actors.get(controls.followed);
-    if (actor) camera.follow(actor.x, actor.y, seconds, 8);
-    else controls.followed = -1;
+  } else {
+    if (battle.followed < 0 && !scene.actors.has(controls.followed)) controls.followed = -1;
+    followWithCamera(battle, seconds);
   }
-  painter.draw(scene, camera, effects, controls.followed, isPlaying() ? controls.mouse : null);
+  showFollowed();
+  const sees = battle.followed >= 0;
+  const heat = !isPlaying() && layers.isHeatOn(sees ? 0 : scene.players);
+  const tint = sees ? (actor: Actor): number => tintOf(actor, scene.tick) : null;
+  painter.draw(scene, camera, effects, controls.followed, isPlaying() ? controls.mouse : null, { heat, tint });
+  layers.show(heat && painter.hasHeat ? painter.density : null, painter.hasHeat);
   minimap.draw(scene, camera, now);
 }
 
@@ -238,6 +294,10 @@ async function poll(): Promise<void> {
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
     input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
     if (input) hud.showInput(input);
+    if (battle && battle.followed >= 0) {
+      followFigures = battle.meter.take(battle.scene, battle.room.welcome.tickMs, now) ?? followFigures;
+      if (followFigures) followPanel.showFigures(followFigures);
+    }
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
@@ -259,14 +319,21 @@ hud.joinForm.addEventListener("submit", (event) => {
   rememberName(hud.nameInput.value);
   const name = fitName(hud.nameInput.value) || `guest ${Math.floor(Math.random() * 900 + 100)}`;
   hud.nameInput.blur();
-  void changeSeat("player", name);
+  void changeSeat({ seat: "player", name });
 });
-hud.leaveButton.addEventListener("click", () => void changeSeat("spectator", "viewer"));
+hud.leaveButton.addEventListener("click", () => void changeSeat({ seat: "spectator", name: "viewer" }));
+followPanel.button.addEventListener("click", () => {
+  const { followed = -1, scene } = battle ?? {};
+  see(followed >= 0 ? -1 : (scene?.actors.get(controls.followed)?.player ?? -1));
+});
+controls.onChoose = choose;
+controls.onKeyOf = { whole: () => see(-1), see: () => followPanel.button.click(), heat: () => layers.flip() };
 controls.onDeed = (event, x, y) => {
   if (battle?.scene.shown) battle.effects.foresee(event, x, y);
 };
 hud.onFollow = (player) => {
   const actor = battle?.scene.byPlayer(player);
+  if (battle && battle.followed >= 0) return see(player);
   if (!actor || isPlaying()) return;
   controls.followed = actor.key;
   if (battle!.scene.map.bodyRadius * camera.scale < 8) camera.glideTo(11 / battle!.scene.map.bodyRadius);
@@ -276,7 +343,7 @@ minimapCanvas.addEventListener("pointerdown", (event) => {
   if (!battle) return;
   const at = minimap.toMap(battle.scene, event.offsetX, event.offsetY);
   controls.followed = -1;
-  if (isPlaying()) controls.following = false;
+  controls.following = false;
   camera.x = at.x;
   camera.y = at.y;
 });
@@ -307,6 +374,21 @@ Object.defineProperty(window, "drumline", {
     get frameMs() {
       return frameMs;
     },
+    /** Bodies in the last frame's drawing. */
+    get drawn() {
+      return painter.drawn;
+    },
+    /** Players on 100 × 100 units where it is most crowded; null: no heat map is shown. */
+    get heatPeak() {
+      return layers.isOn ? painter.density.peak : null;
+    },
+    /** The player whose state frames are shown, −1: none; and their figures. */
+    get followed() {
+      return battle?.followed ?? -1;
+    },
+    get followFigures() {
+      return followFigures;
+    },
     get reconnects() {
       return reconnects;
     },
@@ -330,6 +412,16 @@ Object.defineProperty(window, "drumline", {
     get scores() {
       return battle?.scoreboard?.entries.length ?? 0;
     },
+    /** By player slot of those whom the page knows: the entity's newest word, ticks ago. */
+    ages(): Record<string, number> {
+      const all: Record<string, number> = {};
+      for (const actor of battle?.scene.actors.values() ?? []) {
+        if (actor.player >= 0) all[String(actor.player)] = battle!.scene.tick - actor.lastTick;
+      }
+      return all;
+    },
+    /** Where a place on the map is in the window, CSS pixels. */
+    onScreen: (x: number, y: number): [number, number] => [camera.screenX(x), camera.screenY(y)],
     /** By actor: [x, y]. */
     positions(): Record<string, [number, number]> {
       const all: Record<string, [number, number]> = {};

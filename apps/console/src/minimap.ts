@@ -1,10 +1,13 @@
 import type { ArenaMap } from "./arena";
 import type { Camera } from "./camera";
-import { FLOOR, OBSTACLE_EDGE, PICKUP_COLORS } from "./painter";
+import { FLOOR, OBSTACLE_EDGE } from "./ground";
+import { PICKUP_COLORS } from "./painter";
 import type { Stage } from "./scene";
 
 const SIZE = 218;
 const INTERVAL_MS = 120;
+/** The colour circle in steps: a new style for each actor costs more than drawing him. */
+const HUES = Array.from({ length: 24 }, (_, i) => `hsl(${i * 15} 75% 66%)`);
 
 /** The whole battle in a corner, redrawn a few times a second. */
 export class Minimap {
@@ -45,7 +48,7 @@ export class Minimap {
         g.fillRect(actor.x * scale, actor.y * scale, ratio, ratio);
         continue;
       }
-      g.fillStyle = `hsl(${Math.round(actor.hue / 15) * 15} 75% 66%)`;
+      g.fillStyle = HUES[Math.round(actor.hue / 15) % HUES.length];
       g.fillRect(actor.x * scale - dot / 2, actor.y * scale - dot / 2, dot, dot);
     }
     if (self) {

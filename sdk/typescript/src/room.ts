@@ -120,6 +120,10 @@ export class Room extends RoomEvents {
   get isSpectator(): boolean {
     return this.welcome.player === NO_PLAYER;
   }
+  /** The seat whose state frames a spectator is sent; NO_PLAYER: the whole map. */
+  get followed(): number {
+    return this.options.follow ?? NO_PLAYER;
+  }
   get entityId(): bigint {
     return this.welcome.entityId;
   }
@@ -200,6 +204,7 @@ export class Room extends RoomEvents {
     this.wantsBattle = true;
     this.options.battle = next.battle ?? 0n;
     this.options.seat = next.seat ?? this.options.seat;
+    this.options.follow = next.follow;
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
       this.greet();
@@ -276,8 +281,8 @@ export class Room extends RoomEvents {
   private greet(): void {
     if (this.connection === "connected") this.connection = "between";
     this.greeting = true;
-    const { game, battle, name, seat, model, simulation } = this.options;
-    const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
+    const { game, battle, name, seat, model, simulation, follow } = this.options;
+    const hello = { game, battle, name, seat, model, simulationId: simulation?.id, follow };
     this.link.send(encodeHello({ ...hello, reconnectToken: this.token, keepsSession: true }));
   }
 
@@ -383,6 +388,7 @@ export class Room extends RoomEvents {
     }
     // The old seat is gone: the next attempt asks for a new one.
     this.token = undefined;
+    if (code === CloseCode.no_such_battle) this.forgetBattle();
     if (this.connection !== "between") this.link.close();
     else if (this.link.attempts++ >= this.options.reconnect.maxAttempts) this.finish(code, reason);
     else this.link.later(() => this.greet());
@@ -393,7 +399,7 @@ export class Room extends RoomEvents {
     if (this.connection !== "connected" || over.visit !== this.welcome.visit) return false;
     this.connection = "between";
     this.token = undefined;
-    this.options.battle = 0n;
+    this.forgetBattle();
     this.link.attempts = 0;
     this.ending.emit(over);
     // A handler may have joined another one, or left.
@@ -404,6 +410,12 @@ export class Room extends RoomEvents {
       else this.wantsBattle = false;
     }
     return true;
+  }
+
+  /** From here on any battle is meant, and nobody in it. */
+  private forgetBattle(): void {
+    this.options.battle = 0n;
+    this.options.follow = undefined;
   }
 
   private onTimer(): void {

@@ -157,7 +157,8 @@ export class StateDecoder {
   events: GameEvent[] = [];
   /** Of the last apply(): who is known no more. */
   removed: Entity[] = [];
-  readonly stats = { frames: 0, bytes: 0, chunks: 0, keys: 0, skippedDeltas: 0, malformed: 0 };
+  /** `padding` of the bytes; `streams`: of each frame, those that it spoke of. */
+  readonly stats = { frames: 0, bytes: 0, padding: 0, streams: 0, chunks: 0, keys: 0, skippedDeltas: 0, malformed: 0 };
 
   private readonly byIndex: Array<TableState | undefined> = [];
   private readonly streams = new Map<number, Stream>();
@@ -234,6 +235,7 @@ export class StateDecoder {
       const padding = datagram[end - 1];
       if (padding === 0 || padding > end - HEAD_BYTES) throw new MalformedError("the padding makes no sense");
       end -= padding;
+      this.stats.padding += padding;
     }
     const reader = new ByteReader(datagram, end);
     if (reader.u8() !== 0x01) throw new MalformedError("not a state frame");
@@ -246,8 +248,12 @@ export class StateDecoder {
       this.commandId = commandId;
       this.players = players;
     }
+    // A key frame is followed by its stream's delta.
+    let previous = -1;
     while (reader.remaining > 0) {
       const number = reader.varint();
+      if (number !== previous) this.stats.streams++;
+      previous = number;
       const type = reader.u8();
       const key = reader.u8();
       const age = type === 1 ? reader.varint() : 0;
