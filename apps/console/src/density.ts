@@ -48,7 +48,7 @@ export class Density {
     let most = 0;
     for (const count of counts) most = Math.max(most, count);
     const peak = (most * columns * rows * DENSITY_AREA) / (width * height);
-    this.peak += (peak - this.peak) * (this.peak === 0 ? 1 : 0.08);
+    this.peak += (peak - this.peak) * (this.peak === 0 ? 1 : peak > this.peak ? 0.4 : 0.08);
     const full = (this.peak * width * height) / (columns * rows * DENSITY_AREA);
     for (let i = 0; i < counts.length; i++) {
       this.texels[i] = full > 0 ? Math.min(255, Math.round(255 * Math.sqrt(counts[i] / full))) : 0;

@@ -8,6 +8,9 @@ const byId = <T extends HTMLElement>(id: string): T => document.getElementById(i
 const element = (tag: string, className: string, text = ""): HTMLElement =>
   Object.assign(document.createElement(tag), { className, textContent: text });
 
+const AGE = "word's age, half · all";
+const FACTS = ["largest frame", "frames/s", "entities a frame", "streams a frame", "key frames/s", "to this player", AGE];
+
 export class FollowPanel {
   readonly button = byId<HTMLButtonElement>("follow-button");
   private readonly root = byId("follow");
@@ -21,7 +24,7 @@ export class FollowPanel {
   constructor() {
     this.frame = new Plot(this.figures, { label: "bytes a frame", unit: "B", color: "#63b3ff" });
     const facts = element("div", "facts");
-    for (const name of ["largest frame", "frames a second", "entities a frame", "streams a frame", "key frames a second", "to this player", "age of words, half · all"]) {
+    for (const name of FACTS) {
       const value = element("b", "", "–");
       facts.append(element("span", "", name), value);
       this.facts.set(name, value);
@@ -57,12 +60,12 @@ export class FollowPanel {
     const ms = (value: number): string => (Number.isFinite(value) ? format(value) : "–");
     this.frame.push(figures.bytes);
     this.fact("largest frame", `${format(figures.largest)} B`);
-    this.fact("frames a second", format(figures.framesPerS));
+    this.fact("frames/s", format(figures.framesPerS));
     this.fact("entities a frame", format(figures.entities));
     this.fact("streams a frame", figures.streams.toFixed(1));
-    this.fact("key frames a second", figures.keysPerS.toFixed(1));
+    this.fact("key frames/s", figures.keysPerS.toFixed(1));
     this.fact("to this player", `${format((figures.bytesPerS * 8) / 1000)} kbit/s`);
-    this.fact("age of words, half · all", `${ms(figures.medianAgeMs)} · ${ms(figures.oldestMs)} ms`);
+    this.fact(AGE, `${ms(figures.medianAgeMs)} · ${ms(figures.oldestMs)} ms`);
     figures.tiers.forEach((count, tier) => (this.counts[tier].textContent = String(count)));
   }
 

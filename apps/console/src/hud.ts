@@ -8,7 +8,7 @@ import type { ServerStats } from "./server-api";
 
 const SHOWN_SCORES = 12;
 const SPECTATOR_HELP =
-  "<kbd>drag</kbd> <kbd>wheel</kbd> move and zoom · <kbd>click</kbd> follow a player · " +
+  "<kbd>drag</kbd> <kbd>wheel</kbd> move, zoom · <kbd>click</kbd> follow a player · " +
   "<kbd>V</kbd> see what he is sent · <kbd>H</kbd> density · <kbd>0</kbd> all";
 const PLAYER_HELP =
   "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast · <kbd>wheel</kbd> zoom";
@@ -122,7 +122,7 @@ export class Hud {
   }
 
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
-    this.playerCount.textContent = `${scene.players || scene.names.size} players`;
+    this.playerCount.textContent = `${(scene.players || scene.names.size).toLocaleString("en")} players`;
     const own = board.entries.findIndex((entry) => entry.player === ownPlayer);
     const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: String(i + 1) }));
     // Who plays sees himself, be he on the server's list or not.

@@ -17,7 +17,7 @@ export class Layers {
 
   constructor() {
     this.legend.querySelector("i")!.style.background = `linear-gradient(90deg, ${RAMP.join(", ")})`;
-    this.unit.textContent = `players on ${SIDE} × ${SIDE} units`;
+    this.unit.textContent = `players on ${SIDE} × ${SIDE}`;
     this.toggle.addEventListener("change", () => (this.wanted = this.toggle.checked));
   }
 

@@ -40,7 +40,9 @@ let reconnects = 0;
 /** Who beat us last; "" when that is not known. */
 let killer = "";
 let fps = 0;
+/** In all, and when the rate was last taken. */
 let framesDrawn = 0;
+let framesCounted = 0;
 let firstView = true;
 let input: InputFigures | null = null;
 let followFigures: FollowFigures | null = null;
@@ -289,8 +291,8 @@ async function poll(): Promise<void> {
   for (;;) {
     await sleep(1_000);
     const now = performance.now();
-    fps = (framesDrawn * 1000) / (now - countedMs);
-    [framesDrawn, countedMs] = [0, now];
+    fps = ((framesDrawn - framesCounted) * 1000) / (now - countedMs);
+    [framesCounted, countedMs] = [framesDrawn, now];
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
     input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
     if (input) hud.showInput(input);
@@ -301,10 +303,10 @@ async function poll(): Promise<void> {
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
-      hud.showSubtitle(
-        `${config.game || room.welcome.game} · ${scene.players} players on a ${map} · tick ${scene.tick.toLocaleString("en")} · ` +
-          `${battle.takeFrames()} frames/s here`,
-      );
+      const name = scene.names.get(battle.followed) ?? "that player";
+      const what = battle.followed < 0 ? `${scene.players.toLocaleString("en")} players on a ${map}` : `what ${name} is sent`;
+      const game = config.game || room.welcome.game;
+      hud.showSubtitle(`${game} · ${what} · tick ${scene.tick.toLocaleString("en")} · ${battle.takeFrames()} frames/s here`);
     }
     try {
       if (document.visibilityState === "visible") hud.showStats(await fetchStats());
@@ -370,6 +372,9 @@ Object.defineProperty(window, "drumline", {
     },
     get fps() {
       return fps;
+    },
+    get framesDrawn() {
+      return framesDrawn;
     },
     get frameMs() {
       return frameMs;

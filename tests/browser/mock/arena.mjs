@@ -225,6 +225,8 @@ export class PretendedArena {
 
 /** So many players that none can look for another: each runs about one of a few places. */
 export class PretendedCrowd extends PretendedArena {
+  standing = false; // nobody moves
+
   constructor(seats) {
     super(seats);
     this.places = Array.from({ length: 7 }, () => ({
@@ -247,6 +249,7 @@ export class PretendedCrowd extends PretendedArena {
     this.tick++;
     this.events = [];
     for (const what of this.orders.splice(0)) what();
+    if (this.standing) return;
     for (const player of this.players) {
       if (!player) continue;
       if ((this.tick + player.slot * 7) % 60 === 0) this.turn(player);
