@@ -5,8 +5,6 @@ import { SKILL_EVENTS } from "./arena";
 import { Battle, type BattleWishes } from "./battle";
 import { Camera } from "./camera";
 import { Controls } from "./controls";
-import type { FollowFigures } from "./follow-meter";
-import { FollowPanel } from "./follow-panel";
 import { Hud } from "./hud";
 import { Layers } from "./layers";
 import { Minimap } from "./minimap";
@@ -15,11 +13,10 @@ import { InputMeter, predictIn, type InputFigures } from "./prediction";
 import { rememberedName, rememberName } from "./remembered";
 import type { Actor } from "./scene";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
+import { Spectating } from "./spectating";
 import { tintOf } from "./tiers";
 
 const RETRY_MS = 1_000;
-/** After so many ticks a followed player's furthest cells have been told of. */
-const FRAMING_TICKS = 48;
 
 const mapCanvas = document.getElementById("map") as HTMLCanvasElement;
 const minimapCanvas = document.getElementById("minimap") as HTMLCanvasElement;
@@ -28,7 +25,6 @@ const painter = new Painter(mapCanvas);
 const minimap = new Minimap(minimapCanvas);
 const hud = new Hud();
 const layers = new Layers();
-const followPanel = new FollowPanel();
 const meter = new InputMeter();
 
 let config: ConsoleConfig | null = null;
@@ -45,12 +41,15 @@ let framesDrawn = 0;
 let framesCounted = 0;
 let firstView = true;
 let input: InputFigures | null = null;
-let followFigures: FollowFigures | null = null;
-/** What the followed player is sent is in sight as a whole, or the person chose another part of the map. */
-let framed = true;
 
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
+const spectating = new Spectating(
+  camera,
+  controls,
+  () => (isPlaying() ? null : battle),
+  (follow) => void changeSeat({ seat: "spectator", name: "viewer", follow }),
+);
 
 /** As the client says it, for people. */
 const sentence = (reason: string): string => {
@@ -119,8 +118,7 @@ async function enter(wishes: BattleWishes): Promise<void> {
   hud.showStatus("connected", "connected");
   hud.showNotice("", "");
   const { map } = next.scene;
-  followFigures = null;
-  framed = !follow;
+  spectating.begin(next.followed);
   if (firstView || (seat === "spectator" && !follow)) {
     camera.setMap(map.width, map.height);
     firstView = false;
@@ -199,43 +197,6 @@ function onOwnEvent(event: GameEvent, its: Battle): void {
   }
 }
 
-/** The map as the server sends it to this player from here on; −1: the whole map. */
-function see(player: number): void {
-  if (!battle || isPlaying() || player === battle.followed) return;
-  const follow = player < 0 ? undefined : { battle: battle.room.welcome.battle, player };
-  void changeSeat({ seat: "spectator", name: "viewer", follow });
-}
-
-/** A spectator chose somebody, on the map or in the list. */
-function choose(actor: Actor | null): void {
-  if (!battle || isPlaying()) return;
-  if (battle.followed < 0) controls.followed = actor?.key ?? -1;
-  else if (actor && actor.player >= 0) see(actor.player);
-}
-
-/** Where a spectator's camera goes by itself. */
-function followWithCamera(its: Battle, seconds: number): void {
-  const { scene, followed } = its;
-  if (followed >= 0 && controls.following) controls.followed = scene.byPlayer(followed)?.key ?? -1;
-  const actor = scene.actors.get(controls.followed);
-  if (!actor) return;
-  camera.follow(actor.x, actor.y, seconds, 8);
-  if (framed || scene.tick - its.room.welcome.tick < FRAMING_TICKS) return;
-  framed = true;
-  let reach = scene.map.shotRange;
-  for (const { x, y } of scene.actors.values()) reach = Math.max(reach, Math.abs(x - actor.x), Math.abs(y - actor.y));
-  camera.glideTo((Math.min(camera.width, camera.height) * 0.46) / reach);
-}
-
-function showFollowed(): void {
-  const scene = battle?.scene;
-  const sees = battle !== null && battle.followed >= 0;
-  const slot = sees ? battle!.followed : (scene?.actors.get(controls.followed)?.player ?? -1);
-  const shown = scene && !isPlaying() && slot >= 0;
-  const gone = shown && !battle!.room.roster.has(slot);
-  followPanel.show(shown ? { slot, name: scene.names.get(slot) ?? "", gone: gone === true } : null, sees);
-}
-
 function showScores(): void {
   if (!battle?.scoreboard) return;
   const own = battle.seat === "player" ? battle.room.player : -1;
@@ -273,11 +234,8 @@ function drawFrame(nowMs: number, now: number): void {
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
     hud.showCooldowns(scene, controls.readyAt, now);
-  } else {
-    if (battle.followed < 0 && !scene.actors.has(controls.followed)) controls.followed = -1;
-    followWithCamera(battle, seconds);
   }
-  showFollowed();
+  spectating.animate(seconds);
   const sees = battle.followed >= 0;
   const heat = !isPlaying() && layers.isHeatOn(sees ? 0 : scene.players);
   const tint = sees ? (actor: Actor): number => tintOf(actor, scene.tick) : null;
@@ -296,10 +254,7 @@ async function poll(): Promise<void> {
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
     input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
     if (input) hud.showInput(input);
-    if (battle && battle.followed >= 0) {
-      followFigures = battle.meter.take(battle.scene, battle.room.welcome.tickMs, now) ?? followFigures;
-      if (followFigures) followPanel.showFigures(followFigures);
-    }
+    spectating.poll(now);
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
@@ -324,21 +279,12 @@ hud.joinForm.addEventListener("submit", (event) => {
   void changeSeat({ seat: "player", name });
 });
 hud.leaveButton.addEventListener("click", () => void changeSeat({ seat: "spectator", name: "viewer" }));
-followPanel.button.addEventListener("click", () => {
-  const { followed = -1, scene } = battle ?? {};
-  see(followed >= 0 ? -1 : (scene?.actors.get(controls.followed)?.player ?? -1));
-});
-controls.onChoose = choose;
-controls.onKeyOf = { whole: () => see(-1), see: () => followPanel.button.click(), heat: () => layers.flip() };
+controls.onKeyOf.heat = () => layers.flip();
 controls.onDeed = (event, x, y) => {
   if (battle?.scene.shown) battle.effects.foresee(event, x, y);
 };
 hud.onFollow = (player) => {
-  const actor = battle?.scene.byPlayer(player);
-  if (battle && battle.followed >= 0) return see(player);
-  if (!actor || isPlaying()) return;
-  controls.followed = actor.key;
-  if (battle!.scene.map.bodyRadius * camera.scale < 8) camera.glideTo(11 / battle!.scene.map.bodyRadius);
+  spectating.follow(player);
   showScores();
 };
 minimapCanvas.addEventListener("pointerdown", (event) => {
@@ -392,7 +338,7 @@ Object.defineProperty(window, "drumline", {
       return battle?.followed ?? -1;
     },
     get followFigures() {
-      return followFigures;
+      return spectating.figures;
     },
     get reconnects() {
       return reconnects;
