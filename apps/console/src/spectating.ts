@@ -98,7 +98,8 @@ export class Spectating {
     const sees = battle !== null && battle.followed >= 0;
     const slot = sees ? battle.followed : (battle?.scene.actors.get(this.controls.followed)?.player ?? -1);
     if (!battle || slot < 0) return this.panel.show(null, false);
-    const name = battle.scene.names.get(slot) ?? "";
-    this.panel.show({ slot, name, gone: !battle.room.roster.has(slot) }, sees);
+    const { roster } = battle.room;
+    const gone = roster.size > 0 && !roster.has(slot);
+    this.panel.show({ slot, name: battle.scene.names.get(slot) ?? "", gone }, sees);
   }
 }

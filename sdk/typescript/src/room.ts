@@ -47,6 +47,7 @@ const PING_INTERVAL_MS = 2_000;
 /** The input delay follows the round trip. */
 const PREDICTING_PING_INTERVAL_MS = 250;
 const ACK_INTERVAL_MS = 100;
+const MAX_ACK_COMMANDS = 8;
 
 const actions: Record<string, Action> = {
   attack: Action.attack,
@@ -427,7 +428,14 @@ export class Room extends RoomEvents {
       // Where nothing is drawn, as in a page behind another.
       if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
       const hasAcks = this.state.hasNewAcks || this.lockstep.sync !== undefined;
-      if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
+      if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendAcks();
+    }
+  }
+
+  /** Who watches a large map gets more key frames than one command can acknowledge. */
+  private sendAcks(): void {
+    for (let sent = 0; sent === 0 || (sent < MAX_ACK_COMMANDS && this.state.hasNewAcks); sent++) {
+      if (!this.sendCommand(Action.none, {})) return;
     }
   }
 
