@@ -92,6 +92,11 @@ test("of a stream only its newest key frame is acknowledged, however many others
   assert.deepEqual(values.slice(0, STREAMS), Array.from({ length: STREAMS }, (_, stream) => stream * 256 + 50), "the new ones first");
   assert.equal(values.length, 3 * STREAMS);
   assert.equal(new Set(values).size, STREAMS);
+  // One that was told once gives its turn to its successor.
+  state.apply(datagram(510, chunk(3, 51, key, 0)));
+  assert.deepEqual(state.takeAcks(), [3 * 256 + 51]);
+  state.apply(datagram(520, chunk(3, 52, key, 0)));
+  assert.deepEqual([state.takeAcks(), state.takeAcks(), state.takeAcks()], [[820], [820], [820]]);
 });
 
 test("random worlds come out as they went in, whatever is lost", () => {
