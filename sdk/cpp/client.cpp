@@ -46,6 +46,7 @@ void Client::start(TimeNs now) {
 
 void Client::join(BattleId battle, TimeNs now) {
   options_.battle = battle;
+  options_.follow = kNoPlayer;
   wants_battle_ = true;
   lost_since_ = now;
   token_.clear();
@@ -220,6 +221,7 @@ void Client::say_hello(TimeNs now) {
   hello.simulation_id = options_.simulation_id;
   hello.rules_hash = options_.rules_hash;
   hello.keeps_session = options_.keep_session;
+  hello.follow = options_.follow;
   send_message(hello);
 }
 

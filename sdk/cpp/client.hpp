@@ -32,6 +32,8 @@ struct ClientOptions {
   std::string game{};  ///< empty: whatever the battle plays
   BattleId battle{};   ///< 0: any that has room; so it is once that battle is over
   wire::SeatKind seat = wire::SeatKind::player;
+  /// A spectator is sent what this seat of the first battle is sent; kNoPlayer: the whole map.
+  PlayerSlot follow = kNoPlayer;
   std::optional<world::SyncModel> model{};  ///< none: as the battle is; only a spectator may choose
   std::string simulation_id{};              ///< of the simulation that this program runs; empty: none
   u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's

@@ -151,6 +151,7 @@ bool Client::on_hello_refused(const wire::Refused& refused, TimeNs now) {
 /// It is over: the next attempt seeks another one.
 void Client::forget_battle(BattleId battle) {
   token_.clear();
+  options_.follow = kNoPlayer;
   if (options_.battle == battle) options_.battle = {};
 }
 

@@ -125,9 +125,9 @@ void GatewayShard::send_to_members(BattleFeed& feed) {
 /// Writes the session's datagram of this tick to datagram_; its size, 0 when there is none.
 std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
   BattleFeed& feed = *session.feed;
-  const bool spectator = session.state == SessionState::watching;
+  const bool whole_map = session.seen_player() == kNoPlayer;
   const std::size_t budget =
-      std::min<std::size_t>(spectator ? options_.spectator_budget_bytes : options_.datagram_budget_bytes,
+      std::min<std::size_t>(whole_map ? options_.spectator_budget_bytes : options_.datagram_budget_bytes,
                             session.transport->max_datagram_bytes());
   std::size_t size = 0;
   if (session.lockstep != nullptr) {
@@ -147,8 +147,8 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
 }
 
 u32 GatewayShard::send_period_of(const GatewaySession& session) const {
-  return session.player == kNoPlayer ? options_.spectator_period_ticks
-                                     : session.feed->descriptor().sync.send_period_ticks;
+  return session.seen_player() == kNoPlayer ? options_.spectator_period_ticks
+                                            : session.feed->descriptor().sync.send_period_ticks;
 }
 
 /// After a frame of `tick`. In a crowd sessions take turns, each by its index.

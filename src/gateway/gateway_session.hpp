@@ -39,7 +39,8 @@ struct GatewaySession {
   BattleFeed* feed = nullptr;  ///< of its battle; not null while seating, playing and watching
   world::SyncModel model = world::SyncModel::state_broadcast;
   PlayerSlot player = kNoPlayer;
-  u32 seat_generation = 0;  ///< of the player's seat
+  PlayerSlot followed = kNoPlayer;  ///< of a spectator: whose state frames he wants; kNoPlayer: the whole map
+  u32 seat_generation = 0;          ///< of the player's seat
   EntityId entity;
   bool outlives_battle = false;  ///< it wants to: Hello::keeps_session
   u32 visits = 0;                ///< battles before this one
@@ -61,6 +62,8 @@ struct GatewaySession {
   std::unique_ptr<StateUpload> upload;  ///< of its own state, after a desync
   TimeNs next_desync_report = 0;        ///< a further one before it is not recorded
 
+  /// Whose state frames it is sent; kNoPlayer: the whole map.
+  PlayerSlot seen_player() const { return player == kNoPlayer ? followed : player; }
   /// What its datagrams say, in both directions.
   u8 visit() const { return static_cast<u8>(visits % wire::kVisits); }
 };

@@ -35,6 +35,20 @@ std::string model_problem(const wire::Hello& hello, const battle::BattleDescript
          std::string(world::sync_model_name(*hello.model));
 }
 
+/// Why nobody can be followed so; empty when he can, or nobody is meant to be.
+std::string follow_problem(const wire::Hello& hello, const battle::BattleDescriptor& battle) {
+  if (hello.follow == kNoPlayer) return "";
+  if (hello.seat != wire::SeatKind::spectator) {
+    return "only a spectator may follow seat " + std::to_string(hello.follow.value) +
+           ", and the Hello is a player's";
+  }
+  if (hello.model.value_or(battle.sync.model) == world::SyncModel::lockstep)
+    return "in lockstep everybody runs the whole battle: there is nobody to follow";
+  if (hello.follow.value < battle.max_players) return "";
+  return "there is no seat " + std::to_string(hello.follow.value) + " to follow: battle " +
+         std::to_string(battle.id.value) + " has seats 0 to " + std::to_string(battle.max_players - 1);
+}
+
 }  // namespace
 
 /// Whether a Hello makes sense now. One in a battle leaves it.
@@ -194,10 +208,15 @@ void GatewayShard::enter(GatewaySession& session, const wire::Hello& hello) {
     refuse_hello(session, CloseCode::version, problem);
     return;
   }
+  if (problem = follow_problem(hello, descriptor); !problem.empty()) {
+    refuse_hello(session, CloseCode::bad_message, problem);
+    return;
+  }
   session.model = hello.model.value_or(descriptor.sync.model);
   if (hello.seat == wire::SeatKind::spectator) {
     session.state = SessionState::watching;
     session.player = kNoPlayer;
+    session.followed = hello.follow;
     counters_.spectators.add(1);
     admit(session, session.feed->entry().tick.load(std::memory_order_relaxed), 0, false);
   } else if (!hello.reconnect_token.empty()) {
@@ -285,7 +304,7 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
     session.lockstep = std::make_unique<LockstepView>();
     forward(session, battle::Inbound::Kind::watch);
   } else {
-    session.view = std::make_unique<broadcast::ClientView>(*plan_, session.player);
+    session.view = std::make_unique<broadcast::ClientView>(*plan_, session.seen_player());
   }
   welcome(session, tick, seat_generation, resumed);
 }

@@ -107,6 +107,7 @@ Result<ClientMessage> take(const fb::Hello& in) {
   out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
   out.rules_hash = in.rules_hash();
   out.keeps_session = in.keeps_session();
+  out.follow.value = in.follow();
   return taker.finish<Hello, ClientMessage>(std::move(out));
 }
 

@@ -36,7 +36,7 @@ fb::ClientBody put(Builder& b, const Hello& m, Offset<void>& body) {
   const auto simulation = put_text(b, m.simulation_id, kMaxGameNameBytes);
   body = fb::CreateHello(b, m.protocol, game, m.battle.value, name, static_cast<fb::SeatKind>(m.seat), token,
                          m.model ? static_cast<u8>(*m.model) : u8{255}, simulation, m.rules_hash,
-                         m.keeps_session)
+                         m.keeps_session, m.follow.value)
              .Union();
   return fb::ClientBody::Hello;
 }

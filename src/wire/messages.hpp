@@ -52,6 +52,7 @@ struct Hello {
   std::string simulation_id{};              ///< of the simulation that the client runs; empty: none
   u64 rules_hash = 0;                       ///< of the rules that it runs; 0: it takes the battle's
   bool keeps_session = false;               ///< a BattleOver or a refusal does not end the session
+  PlayerSlot follow = kNoPlayer;  ///< a spectator is sent what this seat is sent; kNoPlayer: the whole map
 };
 
 /// Gives the seat up. The session ends with it, unless its Hello said keeps_session.

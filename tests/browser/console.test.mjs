@@ -60,6 +60,22 @@ test("the console shows the bots' battle, and it moves", async () => {
   await page.screenshot({ path: join(outFolder, "console-watching.png") });
 });
 
+test("a spectator sees what one player is sent, and the whole map again", async () => {
+  const following = () => page.evaluate(() => ({ followed: window.drumline.followed, figures: window.drumline.followFigures }));
+  await page.locator("#score-list li").first().click();
+  await page.click("#follow-button");
+  await told("the followed player's frames", async () => (await following()).figures !== null, 15_000);
+  const { followed, figures } = await following();
+  console.log(`what player ${followed} is sent: ${JSON.stringify(figures)}`);
+  assert.ok(followed >= 0);
+  assert.ok(figures.largest <= 1100, "within a player's budget");
+  // A spectator of the whole map is sent nobody so often.
+  await told("neighbours at every tick", async () => (await following()).figures.tiers[0] > 0, 10_000);
+  await page.screenshot({ path: join(outFolder, "console-following.png") });
+  await page.keyboard.press("0");
+  await told("the whole map", async () => (await following()).followed === -1 && (await look(page)).entities >= BOTS, 15_000);
+});
+
 test("a person joins by the button and runs with the keyboard", async () => {
   await page.fill("#name", "Ada");
   await page.click("#join-button");

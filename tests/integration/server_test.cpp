@@ -1,6 +1,7 @@
 // The whole path over real QUIC: clients join, move, are refused, drop, come back,
 // and find the battle as they left it after the server was stopped or lost.
 #include <array>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -80,6 +81,45 @@ TEST(Server, a_move_command_moves_the_player_on_all_screens) {
     if (moved) break;
   }
   EXPECT_TRUE(moved);
+}
+
+std::set<u64> known_to(client::Client& client) {
+  std::set<u64> entities;
+  client.world().for_each(
+      [&](const broadcast::StateDecoder::Entity& entity) { entities.insert(entity.id().value); });
+  return entities;
+}
+
+TEST(Server, a_spectator_who_follows_a_player_knows_what_that_player_knows_and_no_more) {
+  const TemporaryFolder data;
+  auto server = start_server(
+      data.path(), {{"test", "broadcast.cell_size", "12"}, {"test", "broadcast.interest_radius", "2"}});
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  const auto& report = (*server)->report();
+  LiveClients players(report.quic, report.pki_folder, 40);
+  ASSERT_TRUE(players.run_until([&] { return players.all_playing(); }, kPatienceS));
+  client::Client& followed = players.client(7);
+  client::ClientOptions watching;
+  watching.seat = wire::SeatKind::spectator;
+  LiveClients spectator(report.quic, report.pki_folder, 1, watching);
+  watching.follow = followed.player();
+  LiveClients follower(report.quic, report.pki_folder, 1, watching);
+  // Far cells come in turns, so that at the start one of them may not know yet what the other does.
+  std::set<u64> his;
+  const bool same = players.run_until(
+      [&] {
+        follower.run_for(0.002);
+        spectator.run_for(0.002);
+        his = known_to(followed);
+        return follower.all_playing() && his.size() > 1 && spectator.all_playing() &&
+               follower.client(0).tick() == followed.tick() && known_to(follower.client(0)) == his &&
+               known_to(spectator.client(0)).size() > his.size();
+      },
+      kPatienceS);
+  EXPECT_TRUE(same) << his.size() << " known to the player, " << known_to(follower.client(0)).size()
+                    << " to who follows him, " << known_to(spectator.client(0)).size() << " to the spectator";
+  EXPECT_EQ(follower.client(0).player(), kNoPlayer);
+  EXPECT_EQ(follower.client(0).send(move(followed, 1000, 0), 1, follower.now()), 0U) << "he has no say";
 }
 
 TEST(Server, a_command_for_another_players_entity_is_refused_with_a_reason) {

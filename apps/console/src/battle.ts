@@ -1,8 +1,9 @@
 // One seat in the battle, as the page lives it: a room, what it shows, and what
 // happens to it.
-import { CloseCode, type Client, type GameEvent, type Room, type ScoreboardMessage, type Seat } from "@drumline/client";
+import { CloseCode, NO_PLAYER, type Client, type GameEvent, type Room, type ScoreboardMessage, type Seat } from "@drumline/client";
 import { ArenaMap } from "./arena";
 import { Effects } from "./effects";
+import { FollowMeter } from "./follow-meter";
 import { keyOf, Scene } from "./scene";
 
 export interface BattleHandlers {
@@ -13,13 +14,21 @@ export interface BattleHandlers {
   onEnd(code: CloseCode, reason: string): void;
 }
 
+export interface BattleWishes {
+  seat: Seat;
+  name: string;
+  /** A spectator's: in that battle, to be sent what this player is sent. */
+  follow?: { battle: bigint; player: number };
+}
+
 export class Battle {
+  readonly meter = new FollowMeter();
   readonly scene: Scene;
   readonly effects: Effects;
   scoreboard: ScoreboardMessage | null = null;
   private framesSeen = 0;
 
-  private constructor(readonly room: Room, readonly seat: Seat, readonly name: string, handlers: BattleHandlers) {
+  private constructor(readonly room: Room, readonly seat: Seat, handlers: BattleHandlers) {
     const { welcome } = room;
     const map = new ArenaMap(welcome.mapWidth, welcome.mapHeight, welcome.mapDescription);
     this.scene = new Scene(room, map);
@@ -27,7 +36,10 @@ export class Battle {
     this.scene.welcome(welcome, room.state);
     this.scene.setRoster(room.roster);
     this.scoreboard = room.scoreboard;
-    room.onMessage("welcome", () => this.scene.welcome(room.welcome, room.state));
+    room.onMessage("welcome", () => {
+      this.scene.welcome(room.welcome, room.state);
+      this.meter.reset();
+    });
     room.onMessage("roster", () => this.scene.setRoster(room.roster));
     room.onMessage("scoreboard", (message) => {
       this.scoreboard = message;
@@ -35,6 +47,7 @@ export class Battle {
     });
     room.onStateChange((state) => {
       this.framesSeen++;
+      if (this.followed >= 0) this.meter.observe(state);
       this.scene.update(state, performance.now());
     });
     room.onMessage("event", (event: GameEvent) => {
@@ -54,8 +67,16 @@ export class Battle {
     room.onLeave((code, reason) => handlers.onEnd(code, reason));
   }
 
-  static async enter(client: Client, game: string, seat: Seat, name: string, handlers: BattleHandlers): Promise<Battle> {
-    return new Battle(await client.joinOrCreate(game, { seat, name }), seat, name, handlers);
+  static async enter(client: Client, game: string, wishes: BattleWishes, handlers: BattleHandlers): Promise<Battle> {
+    const { seat, name, follow } = wishes;
+    const room = await client.joinOrCreate(game, { seat, name, battle: follow?.battle, follow: follow?.player });
+    return new Battle(room, seat, handlers);
+  }
+
+  /** The player whose state frames come; −1: one's own, or a spectator's. */
+  get followed(): number {
+    const { followed } = this.room;
+    return followed === NO_PLAYER ? -1 : followed;
   }
 
   /** State frames since the last call. */

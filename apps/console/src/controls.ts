@@ -27,11 +27,16 @@ export const MAX_BODY_PIXELS = 46;
 export class Controls {
   /** Where the mouse is, in CSS pixels; null while it is elsewhere. */
   mouse: { x: number; y: number } | null = null;
+  /** The camera stays with the own player, or with the one whose state frames come. */
   following = true;
   /** Actor that a spectator follows; −1 none. */
   followed = -1;
   /** The own player does what the event of that name tells; x, y: where to. */
   onDeed: (event: string, x: number, y: number) => void = () => {};
+  /** A spectator clicked on a player, or on none. */
+  onChoose: (actor: Actor | null) => void = () => {};
+  /** A spectator wants the whole map; to see what the followed player is sent; the heat map, or not. */
+  onKeyOf: Record<"whole" | "see" | "heat", () => void> = { whole: () => {}, see: () => {}, heat: () => {} };
   /** performance.now() at which a skill is ready again. */
   readonly readyAt = [0, 0, 0];
 
@@ -119,7 +124,11 @@ export class Controls {
     } else if (event.code === "Escape" || event.code === "Digit0" || event.code === "Home") {
       this.followed = -1;
       this.camera.fit();
+      this.onKeyOf.whole();
+    } else if (event.code === "KeyV") {
+      this.onKeyOf.see();
     }
+    if (event.code === "KeyH") this.onKeyOf.heat();
   }
 
   private onDown(event: PointerEvent): void {
@@ -138,7 +147,7 @@ export class Controls {
     this.drag = { x: event.clientX, y: event.clientY, moved: this.drag.moved + Math.abs(dx) + Math.abs(dy) };
     if (this.drag.moved < 5) return;
     this.followed = -1;
-    if (this.playing()) this.following = false;
+    this.following = false;
     this.camera.pan(dx, dy);
   }
 
@@ -148,8 +157,7 @@ export class Controls {
     this.drag = null;
     if (clicked && !this.playing()) {
       const scene = this.scene();
-      const actor = scene && actorAt(scene, this.camera, event.offsetX, event.offsetY, (one) => one.kind === "player");
-      this.followed = actor?.key ?? -1;
+      this.onChoose(scene && actorAt(scene, this.camera, event.offsetX, event.offsetY, (one) => one.kind === "player"));
     }
   }
 

@@ -1,5 +1,6 @@
 // Everything around the map: connection, scores, plots, skills, notices.
 import type { ScoreboardMessage } from "@drumline/client";
+import { LoadGauge } from "./load-gauge";
 import { format, Plot } from "./plots";
 import type { InputFigures } from "./prediction";
 import { hueOf, type Scene } from "./scene";
@@ -7,7 +8,8 @@ import type { ServerStats } from "./server-api";
 
 const SHOWN_SCORES = 12;
 const SPECTATOR_HELP =
-  "You are watching. <kbd>drag</kbd> moves, <kbd>wheel</kbd> zooms, <kbd>click</kbd> on a player follows, <kbd>0</kbd> shows all.";
+  "<kbd>drag</kbd> <kbd>wheel</kbd> move, zoom · <kbd>click</kbd> follow a player · " +
+  "<kbd>V</kbd> see what he is sent · <kbd>H</kbd> density · <kbd>0</kbd> all";
 const PLAYER_HELP =
   "<kbd>WASD</kbd> run · <kbd>mouse</kbd> aim · <kbd>click</kbd> attack · <kbd>Space</kbd> dash · <kbd>Q</kbd> ward · <kbd>E</kbd> blast · <kbd>wheel</kbd> zoom";
 
@@ -39,6 +41,7 @@ export class Hud {
   private readonly frames: Plot;
   private readonly journal: Plot;
   private readonly correction: Plot;
+  private readonly load = new LoadGauge((text) => this.toast(text));
   private readonly facts = new Map<string, HTMLElement>();
   private skills: Array<{ root: HTMLElement; shade: HTMLElement }> = [];
 
@@ -119,7 +122,7 @@ export class Hud {
   }
 
   showScores(board: ScoreboardMessage, scene: Scene, ownPlayer: number, followed: number): void {
-    this.playerCount.textContent = `${scene.players || scene.names.size} players`;
+    this.playerCount.textContent = `${(scene.players || scene.names.size).toLocaleString("en")} players`;
     const own = board.entries.findIndex((entry) => entry.player === ownPlayer);
     const shown = board.entries.slice(0, SHOWN_SCORES).map((entry, i) => ({ ...entry, rank: String(i + 1) }));
     // Who plays sees himself, be he on the server's list or not.
@@ -150,6 +153,7 @@ export class Hud {
   }
 
   showStats(stats: ServerStats): void {
+    this.load.show(stats.overload);
     this.lateness.push(stats.lateness_us?.p99);
     this.frames.push(stats.client_frames_per_s);
     this.journal.push(stats.journal_commit_us?.p99);

@@ -1,16 +1,20 @@
 // The console: watches the battle, and takes part in it when asked.
 import "./console.css";
-import { Client, CloseCode, fitName, RefusedError, type GameEvent, type Seat } from "@drumline/client";
+import { Client, CloseCode, fitName, RefusedError, type GameEvent } from "@drumline/client";
 import { SKILL_EVENTS } from "./arena";
-import { Battle } from "./battle";
+import { Battle, type BattleWishes } from "./battle";
 import { Camera } from "./camera";
 import { Controls } from "./controls";
 import { Hud } from "./hud";
+import { Layers } from "./layers";
 import { Minimap } from "./minimap";
 import { Painter } from "./painter";
 import { InputMeter, predictIn, type InputFigures } from "./prediction";
 import { rememberedName, rememberName } from "./remembered";
+import type { Actor } from "./scene";
 import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
+import { Spectating } from "./spectating";
+import { tintOf } from "./tiers";
 
 const RETRY_MS = 1_000;
 
@@ -20,6 +24,7 @@ const camera = new Camera();
 const painter = new Painter(mapCanvas);
 const minimap = new Minimap(minimapCanvas);
 const hud = new Hud();
+const layers = new Layers();
 const meter = new InputMeter();
 
 let config: ConsoleConfig | null = null;
@@ -31,12 +36,20 @@ let reconnects = 0;
 /** Who beat us last; "" when that is not known. */
 let killer = "";
 let fps = 0;
+/** In all, and when the rate was last taken. */
 let framesDrawn = 0;
+let framesCounted = 0;
 let firstView = true;
 let input: InputFigures | null = null;
 
 const isPlaying = (): boolean => battle?.seat === "player";
 const controls = new Controls(mapCanvas, camera, isPlaying, () => battle?.scene ?? null);
+const spectating = new Spectating(
+  camera,
+  controls,
+  () => (isPlaying() ? null : battle),
+  (follow) => void changeSeat({ seat: "spectator", name: "viewer", follow }),
+);
 
 /** As the client says it, for people. */
 const sentence = (reason: string): string => {
@@ -47,7 +60,8 @@ const sentence = (reason: string): string => {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Takes a seat; throws when that fails. The one before is given up. */
-async function enter(seat: Seat, name: string): Promise<void> {
+async function enter(wishes: BattleWishes): Promise<void> {
+  const { seat, name, follow } = wishes;
   const mine = ++era;
   const current = (): boolean => mine === era;
   const previous = battle;
@@ -61,7 +75,7 @@ async function enter(seat: Seat, name: string): Promise<void> {
     // Another battle has another map: this page begins anew then.
     { token: () => fetchToken(config!, seat, name), reconnect: { nextBattle: false } },
   );
-  const next = await Battle.enter(client, config?.game ?? "", seat, name, {
+  const next = await Battle.enter(client, config?.game ?? "", wishes, {
     onScoreboard: showScores,
     onOwnEvent: (event, its) => current() && onOwnEvent(event, its),
     onDrop: (reason) => {
@@ -104,7 +118,8 @@ async function enter(seat: Seat, name: string): Promise<void> {
   hud.showStatus("connected", "connected");
   hud.showNotice("", "");
   const { map } = next.scene;
-  if (firstView || seat === "spectator") {
+  spectating.begin(next.followed);
+  if (firstView || (seat === "spectator" && !follow)) {
     camera.setMap(map.width, map.height);
     firstView = false;
   }
@@ -125,7 +140,7 @@ async function watch(): Promise<void> {
       config = await fetchConfig();
       // A duel has a page of its own; this one draws maps.
       if (config.game === "duel") return location.replace("duel.html");
-      await enter("spectator", "viewer");
+      await enter({ seat: "spectator", name: "viewer" });
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof RefusedError) {
@@ -145,13 +160,13 @@ async function watch(): Promise<void> {
   watching = false;
 }
 
-async function changeSeat(seat: Seat, name: string): Promise<void> {
+async function changeSeat(wishes: BattleWishes): Promise<void> {
   if (changing || !battle) return;
   changing = true;
   hud.joinButton.disabled = true;
   const before = era;
   try {
-    await enter(seat, name);
+    await enter(wishes);
   } catch (error) {
     hud.toast(`That did not work: ${(error as Error).message}`);
     // The seat from before goes on, if it still stands.
@@ -219,12 +234,13 @@ function drawFrame(nowMs: number, now: number): void {
     if (!self?.dead) killer = "";
     hud.showDeath(self?.dead ? killer : null);
     hud.showCooldowns(scene, controls.readyAt, now);
-  } else if (controls.followed >= 0) {
-    const actor = scene.actors.get(controls.followed);
-    if (actor) camera.follow(actor.x, actor.y, seconds, 8);
-    else controls.followed = -1;
   }
-  painter.draw(scene, camera, effects, controls.followed, isPlaying() ? controls.mouse : null);
+  spectating.animate(seconds);
+  const sees = battle.followed >= 0;
+  const heat = !isPlaying() && layers.isHeatOn(sees ? 0 : scene.players);
+  const tint = sees ? (actor: Actor): number => tintOf(actor, scene.tick) : null;
+  painter.draw(scene, camera, effects, controls.followed, isPlaying() ? controls.mouse : null, { heat, tint });
+  layers.show(heat && painter.hasHeat ? painter.density : null, painter.hasHeat);
   minimap.draw(scene, camera, now);
 }
 
@@ -233,18 +249,19 @@ async function poll(): Promise<void> {
   for (;;) {
     await sleep(1_000);
     const now = performance.now();
-    fps = (framesDrawn * 1000) / (now - countedMs);
-    [framesDrawn, countedMs] = [0, now];
+    fps = ((framesDrawn - framesCounted) * 1000) / (now - countedMs);
+    [framesCounted, countedMs] = [framesDrawn, now];
     hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
     input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
     if (input) hud.showInput(input);
+    spectating.poll(now);
     if (battle && config) {
       const { scene, room } = battle;
       const map = `${Math.round(scene.map.width)} × ${Math.round(scene.map.height)} map`;
-      hud.showSubtitle(
-        `${config.game || room.welcome.game} · ${scene.players} players on a ${map} · tick ${scene.tick.toLocaleString("en")} · ` +
-          `${battle.takeFrames()} frames/s here`,
-      );
+      const name = scene.names.get(battle.followed) ?? "that player";
+      const what = battle.followed < 0 ? `${scene.players.toLocaleString("en")} players on a ${map}` : `what ${name} is sent`;
+      const game = config.game || room.welcome.game;
+      hud.showSubtitle(`${game} · ${what} · tick ${scene.tick.toLocaleString("en")} · ${battle.takeFrames()} frames/s here`);
     }
     try {
       if (document.visibilityState === "visible") hud.showStats(await fetchStats());
@@ -259,24 +276,22 @@ hud.joinForm.addEventListener("submit", (event) => {
   rememberName(hud.nameInput.value);
   const name = fitName(hud.nameInput.value) || `guest ${Math.floor(Math.random() * 900 + 100)}`;
   hud.nameInput.blur();
-  void changeSeat("player", name);
+  void changeSeat({ seat: "player", name });
 });
-hud.leaveButton.addEventListener("click", () => void changeSeat("spectator", "viewer"));
+hud.leaveButton.addEventListener("click", () => void changeSeat({ seat: "spectator", name: "viewer" }));
+controls.onKeyOf.heat = () => layers.flip();
 controls.onDeed = (event, x, y) => {
   if (battle?.scene.shown) battle.effects.foresee(event, x, y);
 };
 hud.onFollow = (player) => {
-  const actor = battle?.scene.byPlayer(player);
-  if (!actor || isPlaying()) return;
-  controls.followed = actor.key;
-  if (battle!.scene.map.bodyRadius * camera.scale < 8) camera.glideTo(11 / battle!.scene.map.bodyRadius);
+  spectating.follow(player);
   showScores();
 };
 minimapCanvas.addEventListener("pointerdown", (event) => {
   if (!battle) return;
   const at = minimap.toMap(battle.scene, event.offsetX, event.offsetY);
   controls.followed = -1;
-  if (isPlaying()) controls.following = false;
+  controls.following = false;
   camera.x = at.x;
   camera.y = at.y;
 });
@@ -304,8 +319,26 @@ Object.defineProperty(window, "drumline", {
     get fps() {
       return fps;
     },
+    get framesDrawn() {
+      return framesDrawn;
+    },
     get frameMs() {
       return frameMs;
+    },
+    /** Bodies in the last frame's drawing. */
+    get drawn() {
+      return painter.drawn;
+    },
+    /** Players on 100 × 100 units where it is most crowded; null: no heat map is shown. */
+    get heatPeak() {
+      return layers.isOn ? painter.density.peak : null;
+    },
+    /** The player whose state frames are shown, −1: none; and their figures. */
+    get followed() {
+      return battle?.followed ?? -1;
+    },
+    get followFigures() {
+      return spectating.figures;
     },
     get reconnects() {
       return reconnects;
@@ -330,6 +363,16 @@ Object.defineProperty(window, "drumline", {
     get scores() {
       return battle?.scoreboard?.entries.length ?? 0;
     },
+    /** By player slot of those whom the page knows: the entity's newest word, ticks ago. */
+    ages(): Record<string, number> {
+      const all: Record<string, number> = {};
+      for (const actor of battle?.scene.actors.values() ?? []) {
+        if (actor.player >= 0) all[String(actor.player)] = battle!.scene.tick - actor.lastTick;
+      }
+      return all;
+    },
+    /** Where a place on the map is in the window, CSS pixels. */
+    onScreen: (x: number, y: number): [number, number] => [camera.screenX(x), camera.screenY(y)],
     /** By actor: [x, y]. */
     positions(): Record<string, [number, number]> {
       const all: Record<string, [number, number]> = {};

@@ -1,21 +1,27 @@
 import type { ArenaMap } from "./arena";
 import type { Camera } from "./camera";
-import { FLOOR, OBSTACLE_EDGE, PICKUP_COLORS } from "./painter";
+import { packColor, packHsl } from "./gl";
+import { FLOOR, OBSTACLE_EDGE } from "./ground";
+import { PICKUP_COLORS } from "./painter";
 import type { Stage } from "./scene";
 
 const SIZE = 218;
 const INTERVAL_MS = 120;
+const PLAYERS = Array.from({ length: 24 }, (_, i) => packHsl(i * 15, 0.75, 0.66));
+const PICKUPS = PICKUP_COLORS.map((color) => packColor(color));
 
 /** The whole battle in a corner, redrawn a few times a second. */
 export class Minimap {
   private readonly g: CanvasRenderingContext2D;
-  private base: HTMLCanvasElement | null = null;
+  /** What never moves, as pixels; the others are set in a copy. */
+  private base = new Uint32Array(0);
+  private image: ImageData | null = null;
   private baseFor: ArenaMap | null = null;
   private drawnMs = 0;
   private readonly ratio = Math.min(2, devicePixelRatio || 1);
 
   constructor(private readonly canvas: HTMLCanvasElement) {
-    this.g = canvas.getContext("2d")!;
+    this.g = canvas.getContext("2d", { willReadFrequently: true })!;
   }
 
   /** Map position of a point in the element. */
@@ -35,19 +41,8 @@ export class Minimap {
     const { g, ratio } = this;
     const scale = this.scaleFor(map);
     if (this.baseFor !== map) this.makeBase(map, scale);
-    g.drawImage(this.base!, 0, 0);
-    const dot = 2 * ratio;
     const self = scene.self;
-    for (const actor of scene.actors.values()) {
-      if (actor.dead) continue;
-      if (actor.kind === "pickup") {
-        g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
-        g.fillRect(actor.x * scale, actor.y * scale, ratio, ratio);
-        continue;
-      }
-      g.fillStyle = `hsl(${Math.round(actor.hue / 15) * 15} 75% 66%)`;
-      g.fillRect(actor.x * scale - dot / 2, actor.y * scale - dot / 2, dot, dot);
-    }
+    this.drawActors(scene, scale);
     if (self) {
       g.fillStyle = "#ffb347";
       g.beginPath();
@@ -60,17 +55,35 @@ export class Minimap {
     g.strokeRect(topLeft.x * scale, topLeft.y * scale, (camera.width / camera.scale) * scale, (camera.height / camera.scale) * scale);
   }
 
+  private drawActors(scene: Stage, scale: number): void {
+    const image = this.image!;
+    const { width, height } = image;
+    const pixels = new Uint32Array(image.data.buffer);
+    pixels.set(this.base);
+    const speck = Math.round(this.ratio);
+    for (const { kind, dead, hue, variety, x, y } of scene.actors.values()) {
+      if (dead) continue;
+      const isPlayer = kind === "player";
+      const color = isPlayer ? PLAYERS[Math.round(hue / 15) % PLAYERS.length] : PICKUPS[variety % PICKUPS.length];
+      const size = isPlayer ? 2 * speck : speck;
+      const left = Math.max(0, Math.min(width - size, Math.round(x * scale - size / 2)));
+      const top = Math.max(0, Math.min(height - size, Math.round(y * scale - size / 2)));
+      for (let row = top; row < top + size; row++) {
+        pixels.fill(color, row * width + left, row * width + left + size);
+      }
+    }
+    this.g.putImageData(image, 0, 0);
+  }
+
   private makeBase(map: ArenaMap, scale: number): void {
     this.canvas.width = Math.round(map.width * scale);
     this.canvas.height = Math.round(map.height * scale);
     this.canvas.style.width = `${this.canvas.width / this.ratio}px`;
     this.canvas.style.height = `${this.canvas.height / this.ratio}px`;
-    const base = document.createElement("canvas");
-    base.width = this.canvas.width;
-    base.height = this.canvas.height;
-    const g = base.getContext("2d")!;
+    const { g } = this;
+    const { width, height } = this.canvas;
     g.fillStyle = FLOOR;
-    g.fillRect(0, 0, base.width, base.height);
+    g.fillRect(0, 0, width, height);
     g.fillStyle = OBSTACLE_EDGE;
     for (const { x, y, halfWidth, halfHeight, round } of map.obstacles) {
       g.beginPath();
@@ -78,7 +91,8 @@ export class Minimap {
       else g.rect((x - halfWidth) * scale, (y - halfHeight) * scale, halfWidth * 2 * scale, halfHeight * 2 * scale);
       g.fill();
     }
-    this.base = base;
+    this.image = g.getImageData(0, 0, width, height);
+    this.base = new Uint32Array(this.image.data.buffer.slice(0));
     this.baseFor = map;
   }
 }

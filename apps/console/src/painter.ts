@@ -1,184 +1,215 @@
-// Draws the map and everything on it.
-import { Flag, type ArenaMap, type Obstacle } from "./arena";
+// Draws the map and everything on it, in three layers: the ground, everybody (WebGL), and over
+// them what is told of the few that one looks at.
+import { Flag } from "./arena";
 import type { Camera } from "./camera";
+import { Bodies, makeCrowd, Shape, type Crowd } from "./crowd";
+import { Density } from "./density";
 import type { Effects } from "./effects";
+import { fade, packColor, packHsl } from "./gl";
+import { Ground } from "./ground";
 import type { Actor, Stage } from "./scene";
 
-const GROUND = "#0a0e16";
-export const FLOOR = "#101724";
-const GRID = "rgba(140,165,210,.055)";
-const BORDER = "rgba(140,165,210,.34)";
-const GRID_BOLD = "rgba(140,165,210,.085)";
-const OBSTACLE_SHADOW = "rgba(3,5,9,.5)";
-const OBSTACLE_SIDE = "#1a2336";
-const OBSTACLE_TOP = "#2a3752";
-export const OBSTACLE_EDGE = "#465879";
 const FOLLOWED = "#63b3ff";
 const HUES = 32;
+const OWN_HUE = 36;
 /** Players out of sight that are pointed at. */
 const POINTERS = 3;
-/** However far away, a player is this large on the screen. */
+/** However far away, a player is this large on the screen… */
 const MIN_RADIUS = 4.8;
+/** …unless so many are there that they would cover more than this share of the ground. */
+const CROWD_SHARE = 0.2;
+const MIN_CROWD_RADIUS = 1.3;
+/** Smaller than this a body is a dot. */
+const DOT_RADIUS = 3.2;
+/** In a larger crowd names and health could not be read. */
+const MAX_DETAILED = 300;
+/** Pickups are smaller than this from far away, so that players stand out. */
+const SPECK_PIXELS = 1.1;
+/** Over a heat map bodies are but dots. */
+const HEAT_FADE = 0.5;
 
 /** Pickups by what they give: health, speed, damage. */
 export const PICKUP_COLORS = ["#5fe39a", "#ffe066", "#ff7a5c"];
+const PICKUPS = PICKUP_COLORS.map((color) => packColor(color));
+const BODIES = Array.from({ length: HUES }, (_, i) => packHsl((i * 360) / HUES, 0.72, 0.6));
+const OWN_BODY = packHsl(OWN_HUE, 0.82, 0.6);
+const FALLEN = packColor("#a0afcd", 0.4);
+const WHITE = packColor("#ffffff");
+const WARDED = packColor("#78c8ff", 0.85);
+const STRONG = packColor("#ff735a", 0.85);
+const FAST = packColor("#ffe678", 0.7);
+const PROTECTED = packColor("#ffffff", 0.35);
 
-/** The ring around a player that something helps; "" for most. */
-function haloOf(flags: number): string {
-  if (flags & Flag.warded) return "rgba(120,200,255,.85)";
-  if (flags & Flag.strong) return "rgba(255,115,90,.85)";
-  if (flags & (Flag.fast | Flag.dashing)) return "rgba(255,230,120,.7)";
-  return flags & Flag.protected ? "rgba(255,255,255,.35)" : "";
+/** The ring around a player that something helps; 0 for most. */
+function haloOf(flags: number): number {
+  if (flags & Flag.warded) return WARDED;
+  if (flags & Flag.strong) return STRONG;
+  if (flags & (Flag.fast | Flag.dashing)) return FAST;
+  return flags & Flag.protected ? PROTECTED : 0;
 }
 
-export class Painter {
-  private readonly g: CanvasRenderingContext2D;
-  private ratio = 1;
-  private bodies = new Map<number, HTMLCanvasElement>();
-  private labels = new Map<string, HTMLCanvasElement>();
-  private bodyRadius = 0;
+/** How the crowd is shown. */
+export interface Look {
+  heat: boolean;
+  /** Another colour for each actor than his own; as gl.ts packs it. */
+  tint: ((actor: Actor) => number) | null;
+}
 
+const PLAIN: Look = { heat: false, tint: null };
+
+export class Painter {
+  readonly density = new Density();
+  /** Bodies in the last frame's drawing. */
+  drawn = 0;
+  private readonly g: CanvasRenderingContext2D;
+  private readonly ground: Ground;
+  private readonly crowd: Crowd;
+  private readonly bodies = new Bodies();
+  private ratio = 1;
+  private labels = new Map<string, HTMLCanvasElement>();
+  /** Players in the stage, as of the last frame. */
+  private players = 0;
+
+  /** Lays what is under `canvas` before it. */
   constructor(private readonly canvas: HTMLCanvasElement) {
-    this.g = canvas.getContext("2d", { alpha: false })!;
+    this.g = canvas.getContext("2d")!;
+    const [ground, crowd] = ["ground", "crowd"].map((name) => {
+      const layer = document.createElement("canvas");
+      layer.className = "layer";
+      layer.id = `map-${name}`;
+      canvas.before(layer);
+      return layer;
+    });
+    this.ground = new Ground(ground);
+    this.crowd = makeCrowd(crowd);
+  }
+
+  get hasHeat(): boolean {
+    return this.crowd.hasHeat;
   }
 
   resize(camera: Camera): void {
     this.ratio = Math.min(2, devicePixelRatio || 1);
     const { innerWidth: width, innerHeight: height } = window;
+    camera.resize(width, height);
     this.canvas.width = Math.round(width * this.ratio);
     this.canvas.height = Math.round(height * this.ratio);
-    this.bodies.clear();
     this.labels.clear();
-    camera.resize(width, height);
+    this.ground.resize(camera, this.ratio);
+    this.crowd.resize(camera, this.ratio);
   }
 
-  draw(scene: Stage | null, camera: Camera, effects: Effects | null, followed: number, aim: { x: number; y: number } | null): void {
+  draw(
+    scene: Stage | null,
+    camera: Camera,
+    effects: Effects | null,
+    followed: number,
+    aim: { x: number; y: number } | null,
+    look = PLAIN,
+  ): void {
     const { g } = this;
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    g.fillStyle = GROUND;
-    g.fillRect(0, 0, camera.width, camera.height);
-    if (!scene) return;
-    this.drawGround(scene.map, camera);
-    const radius = Math.max(MIN_RADIUS, scene.map.bodyRadius * camera.scale);
-    if (Math.abs(radius - this.bodyRadius) > this.bodyRadius * 0.04) {
-      this.bodyRadius = radius;
-      this.bodies.clear();
-    }
-    const margin = radius * 3 + 40;
+    g.clearRect(0, 0, camera.width, camera.height);
+    this.ground.draw(scene?.map ?? null, camera);
+    this.bodies.clear();
+    if (!scene) return this.crowd.draw(this.bodies, camera, true, null);
+    const heat = look.heat && this.hasHeat;
+    if (heat) this.density.take(scene, performance.now());
+    const radius = this.radiusIn(scene, camera, heat);
+    const seen = this.addBodies(scene, camera, radius, heat, look.tint);
+    this.crowd.draw(this.bodies, camera, radius < DOT_RADIUS, heat ? this.density : null);
+    this.drawn = this.bodies.count;
+    this.drawDetails(seen, scene, camera, effects, followed, aim, radius);
+  }
+
+  private radiusIn({ map }: Stage, camera: Camera, heat: boolean): number {
+    const area = map.width * map.height * camera.scale ** 2;
+    const share = CROWD_SHARE * (heat ? HEAT_FADE : 1);
+    const roomy = Math.sqrt((share * area) / (Math.PI * Math.max(1, this.players)));
+    return Math.max(map.bodyRadius * camera.scale, Math.min(MIN_RADIUS, Math.max(MIN_CROWD_RADIUS, roomy)));
+  }
+
+  /** Puts everybody in sight into the next drawing; the living players of them. */
+  private addBodies(scene: Stage, camera: Camera, radius: number, heat: boolean, tint: Look["tint"]): Actor[] {
+    const { bodies } = this;
+    const { map, self } = scene;
+    const far = radius > map.bodyRadius * camera.scale;
+    const margin = (radius * 3 + 40) / camera.scale;
+    const [reachX, reachY] = [camera.width / 2 / camera.scale + margin, camera.height / 2 / camera.scale + margin];
     const seen: Actor[] = [];
+    const fallen: Actor[] = [];
+    this.players = 0;
     for (const actor of scene.actors.values()) {
-      const x = camera.screenX(actor.x);
-      const y = camera.screenY(actor.y);
-      if (x < -margin || y < -margin || x > camera.width + margin || y > camera.height + margin) continue;
-      if (actor.kind === "player") seen.push(actor);
-      else this.drawPickup(actor, x, y, radius, scene.renderTick, actor.key === followed);
+      if (actor.kind === "player") this.players++;
+      if (Math.abs(actor.x - camera.x) > reachX || Math.abs(actor.y - camera.y) > reachY) continue;
+      if (actor.kind === "pickup") this.addPickup(actor, radius, far, scene.renderTick, tint);
+      else (actor.dead ? fallen : seen).push(actor);
     }
-    const detailed = radius > 8.5 || seen.length < 40;
-    const self = scene.self;
-    for (const actor of seen) if (actor.dead) this.drawFallen(camera.screenX(actor.x), camera.screenY(actor.y), radius);
+    for (const { x, y } of fallen) bodies.add(x, y, 0, radius, Shape.fallen, FALLEN);
+    const alpha = heat && far ? HEAT_FADE : 1;
     for (const actor of seen) {
-      if (!actor.dead && actor !== self) this.drawPlayer(actor, camera, radius, detailed, scene, actor.key === followed);
+      if (actor === self) continue;
+      const hue = BODIES[Math.round((actor.hue / 360) * HUES) % HUES];
+      const color = scene.renderTick < actor.flashUntil ? WHITE : tint ? tint(actor) : hue;
+      bodies.add(actor.x, actor.y, actor.track.angle, radius, Shape.player, fade(color, alpha), far ? 0 : haloOf(actor.flags));
     }
+    if (self && !self.dead) {
+      const color = scene.renderTick < self.flashUntil ? WHITE : OWN_BODY;
+      bodies.add(self.x, self.y, self.track.angle, radius, Shape.player, color, haloOf(self.flags));
+    }
+    return seen;
+  }
+
+  private addPickup(actor: Actor, radius: number, far: boolean, tick: number, tint: Look["tint"]): void {
+    const color = tint ? tint(actor) : PICKUPS[actor.variety % PICKUPS.length];
+    if (far) {
+      this.bodies.add(actor.x, actor.y, 0, Math.min(SPECK_PIXELS, radius * 0.6), Shape.speck, fade(color, 0.55));
+      return;
+    }
+    const size = Math.max(3, radius * 0.62) * (1 + 0.1 * Math.sin(tick / 14 + actor.key));
+    this.bodies.add(actor.x, actor.y, 0, size, Shape.pickup, color);
+  }
+
+  private drawDetails(
+    seen: readonly Actor[],
+    scene: Stage,
+    camera: Camera,
+    effects: Effects | null,
+    followedKey: number,
+    aim: { x: number; y: number } | null,
+    radius: number,
+  ): void {
+    const { self } = scene;
+    const detailed = seen.length < MAX_DETAILED && (radius > 8.5 || seen.length < 40);
+    const followed = followedKey >= 0 ? scene.actors.get(followedKey) : undefined;
+    if (seen.length < MAX_DETAILED) {
+      for (const actor of seen) {
+        if (actor !== self && actor !== followed) this.drawLabel(actor, camera, radius, detailed, false);
+      }
+    }
+    if (followed) this.drawFollowed(followed, scene, camera, radius);
     if (self && !self.dead) {
       if (aim) this.drawAim(self, aim, camera, radius);
       this.drawPointers(self, scene, camera);
-      this.drawPlayer(self, camera, radius, true, scene, false);
+      this.drawRing(self, scene, camera, radius, "#ffb347");
+      this.drawLabel(self, camera, radius, true, true);
     }
-    effects?.draw(g, camera, detailed);
+    effects?.draw(this.g, camera, detailed);
   }
 
-  private drawGround(map: ArenaMap, camera: Camera): void {
-    const { g } = this;
-    const left = camera.screenX(0);
-    const top = camera.screenY(0);
-    const width = map.width * camera.scale;
-    const height = map.height * camera.scale;
-    g.fillStyle = FLOOR;
-    g.fillRect(left, top, width, height);
-    // Lines at a round step that is 60 … 120 px on the screen, and bolder ones.
-    let step = 1;
-    while (step * camera.scale < 60) step *= 2;
-    this.drawGrid(map, camera, step, GRID);
-    this.drawGrid(map, camera, step * 4, GRID_BOLD);
-    for (const obstacle of map.obstacles) this.drawObstacle(obstacle, camera);
-    g.strokeStyle = BORDER;
-    g.lineWidth = 2;
-    g.strokeRect(left, top, width, height);
+  private drawFollowed(actor: Actor, scene: Stage, camera: Camera, radius: number): void {
+    this.drawRing(actor, scene, camera, radius, FOLLOWED);
+    if (actor.kind === "player" && !actor.dead) this.drawLabel(actor, camera, radius, true, false);
   }
 
-  private drawGrid(map: ArenaMap, camera: Camera, step: number, color: string): void {
+  private drawRing(actor: Actor, scene: Stage, camera: Camera, radius: number, color: string): void {
     const { g } = this;
-    const x1 = Math.max(0, camera.screenX(0));
-    const x2 = Math.min(camera.width, camera.screenX(map.width));
-    const y1 = Math.max(0, camera.screenY(0));
-    const y2 = Math.min(camera.height, camera.screenY(map.height));
     g.strokeStyle = color;
-    g.lineWidth = 1;
+    g.lineWidth = 2;
     g.beginPath();
-    for (let x = Math.ceil(camera.toMap(x1, 0).x / step) * step; camera.screenX(x) < x2; x += step) {
-      const at = Math.round(camera.screenX(x)) + 0.5;
-      g.moveTo(at, y1);
-      g.lineTo(at, y2);
-    }
-    for (let y = Math.ceil(camera.toMap(0, y1).y / step) * step; camera.screenY(y) < y2; y += step) {
-      const at = Math.round(camera.screenY(y)) + 0.5;
-      g.moveTo(x1, at);
-      g.lineTo(x2, at);
-    }
+    const beat = Math.sin(scene.renderTick / 9) * 1.2;
+    g.arc(camera.screenX(actor.x), camera.screenY(actor.y), Math.max(radius * 1.75, 7) + beat, 0, 2 * Math.PI);
     g.stroke();
-  }
-
-  private drawObstacle(obstacle: Obstacle, camera: Camera): void {
-    const { g } = this;
-    const x = camera.screenX(obstacle.x);
-    const y = camera.screenY(obstacle.y);
-    const halfWidth = obstacle.halfWidth * camera.scale;
-    const halfHeight = obstacle.halfHeight * camera.scale;
-    if (x + halfWidth < 0 || y + halfHeight < 0 || x - halfWidth > camera.width || y - halfHeight > camera.height) return;
-    // A block seen from above: its shadow, its side, its top.
-    const rise = Math.min(9, camera.scale * 0.45);
-    const layers: Array<[string, number]> = [
-      [OBSTACLE_SHADOW, rise * 1.1],
-      [OBSTACLE_SIDE, 0],
-      [OBSTACLE_TOP, -rise],
-    ];
-    for (const [color, shift] of layers) {
-      g.fillStyle = color;
-      g.beginPath();
-      if (obstacle.round) g.arc(x, y + shift, halfWidth, 0, 2 * Math.PI);
-      else g.rect(x - halfWidth, y + shift - halfHeight, halfWidth * 2, halfHeight * 2);
-      g.fill();
-    }
-    g.strokeStyle = OBSTACLE_EDGE;
-    g.lineWidth = 1;
-    g.stroke();
-  }
-
-  /** A disc with a nose, pointing right, drawn once a colour and size. */
-  private body(hue: number, radius: number): HTMLCanvasElement {
-    const step = Math.round((hue / 360) * HUES) % HUES;
-    let sprite = this.bodies.get(step);
-    if (sprite) return sprite;
-    const color = (step * 360) / HUES;
-    const size = Math.ceil(radius * 3.4 * this.ratio);
-    sprite = document.createElement("canvas");
-    sprite.width = sprite.height = size;
-    const g = sprite.getContext("2d")!;
-    g.setTransform(this.ratio, 0, 0, this.ratio, size / 2, size / 2);
-    const shade = g.createRadialGradient(-radius * 0.3, -radius * 0.3, radius * 0.1, 0, 0, radius * 1.3);
-    shade.addColorStop(0, `hsl(${color} 82% 72%)`);
-    shade.addColorStop(1, `hsl(${color} 62% 44%)`);
-    g.beginPath();
-    g.arc(0, 0, radius, 0.62, 2 * Math.PI - 0.62);
-    g.lineTo(radius * 1.55, 0);
-    g.closePath();
-    g.fillStyle = shade;
-    g.fill();
-    g.lineWidth = Math.max(1, radius * 0.12);
-    g.strokeStyle = `hsl(${color} 50% 16%)`;
-    g.stroke();
-    this.bodies.set(step, sprite);
-    return sprite;
   }
 
   private label(text: string, color: string): HTMLCanvasElement {
@@ -206,100 +237,23 @@ export class Painter {
     return label;
   }
 
-  private drawPlayer(actor: Actor, camera: Camera, radius: number, detailed: boolean, scene: Stage, followed: boolean): void {
+  /** Health, and when it is `detailed` the name. */
+  private drawLabel(actor: Actor, camera: Camera, radius: number, detailed: boolean, own: boolean): void {
+    if (actor.dead || (!detailed && actor.health >= 0.999)) return;
     const { g } = this;
     const x = camera.screenX(actor.x);
-    const y = camera.screenY(actor.y);
-    const own = actor.key === scene.ownKey;
-    if (own || followed) {
-      g.strokeStyle = own ? "#ffb347" : FOLLOWED;
-      g.lineWidth = 2;
-      g.beginPath();
-      g.arc(x, y, radius * 1.75 + Math.sin(scene.renderTick / 9) * 1.2, 0, 2 * Math.PI);
-      g.stroke();
-    }
-    const halo = haloOf(actor.flags);
-    if (halo) {
-      g.strokeStyle = halo;
-      g.lineWidth = 1.6;
-      g.beginPath();
-      g.arc(x, y, radius * 1.4, 0, 2 * Math.PI);
-      g.stroke();
-    }
-    const sprite = this.body(own ? 36 : actor.hue, radius);
-    const size = sprite.width / this.ratio;
-    const cos = Math.cos(actor.track.angle) * this.ratio;
-    const sin = Math.sin(actor.track.angle) * this.ratio;
-    g.setTransform(cos, sin, -sin, cos, x * this.ratio, y * this.ratio);
-    g.drawImage(sprite, -size / 2, -size / 2, size, size);
-    g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    if (scene.renderTick < actor.flashUntil) {
-      g.fillStyle = "rgba(255,255,255,.6)";
-      g.beginPath();
-      g.arc(x, y, radius, 0, 2 * Math.PI);
-      g.fill();
-    }
     const barWidth = Math.max(12, radius * 2.2);
-    const barTop = y - radius * 1.5 - 5;
-    if (detailed || actor.health < 0.999) {
-      const thick = radius > 8 ? 4 : 2;
-      g.fillStyle = "rgba(0,0,0,.65)";
-      g.fillRect(x - barWidth / 2 - 1, barTop - 1, barWidth + 2, thick + 2);
-      g.fillStyle = actor.health > 0.6 ? "#5fd38d" : actor.health > 0.3 ? "#ffc04d" : "#ff6161";
-      g.fillRect(x - barWidth / 2, barTop, barWidth * actor.health, thick);
-    }
-    if (detailed && actor.name) {
-      const label = this.label(actor.name, own ? "#ffd08a" : "#cfd9ec");
-      const width = label.width / this.ratio;
-      const height = label.height / this.ratio;
-      g.drawImage(label, Math.round(x - width / 2), Math.round(barTop - height - 1), width, height);
-    }
-  }
-
-  private drawFallen(x: number, y: number, radius: number): void {
-    const { g } = this;
-    const arm = radius * 0.6;
-    g.strokeStyle = "rgba(160,175,205,.35)";
-    g.lineWidth = Math.max(1.5, radius * 0.25);
-    g.beginPath();
-    g.moveTo(x - arm, y - arm);
-    g.lineTo(x + arm, y + arm);
-    g.moveTo(x + arm, y - arm);
-    g.lineTo(x - arm, y + arm);
-    g.stroke();
-  }
-
-  private drawPickup(actor: Actor, x: number, y: number, radius: number, tick: number, followed: boolean): void {
-    const { g } = this;
-    if (followed) {
-      g.strokeStyle = FOLLOWED;
-      g.lineWidth = 2;
-      g.beginPath();
-      g.arc(x, y, radius * 1.75, 0, 2 * Math.PI);
-      g.stroke();
-    }
-    if (radius <= MIN_RADIUS) {
-      // From far away a pickup is a speck, so that players stand out.
-      g.globalAlpha = 0.55;
-      g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
-      g.fillRect(x - 1, y - 1, 2.2, 2.2);
-      g.globalAlpha = 1;
-      return;
-    }
-    const size = Math.max(3, radius * 0.62) * (1 + 0.1 * Math.sin(tick / 14 + actor.key));
-    g.fillStyle = PICKUP_COLORS[actor.variety % PICKUP_COLORS.length];
-    g.globalAlpha = 0.18;
-    g.beginPath();
-    g.arc(x, y, size * 2, 0, 2 * Math.PI);
-    g.fill();
-    g.globalAlpha = 1;
-    g.beginPath();
-    g.moveTo(x, y - size);
-    g.lineTo(x + size, y);
-    g.lineTo(x, y + size);
-    g.lineTo(x - size, y);
-    g.closePath();
-    g.fill();
+    const barTop = camera.screenY(actor.y) - radius * 1.5 - 5;
+    const thick = radius > 8 ? 4 : 2;
+    g.fillStyle = "rgba(0,0,0,.65)";
+    g.fillRect(x - barWidth / 2 - 1, barTop - 1, barWidth + 2, thick + 2);
+    g.fillStyle = actor.health > 0.6 ? "#5fd38d" : actor.health > 0.3 ? "#ffc04d" : "#ff6161";
+    g.fillRect(x - barWidth / 2, barTop, barWidth * actor.health, thick);
+    if (!detailed || !actor.name) return;
+    const label = this.label(actor.name, own ? "#ffd08a" : "#cfd9ec");
+    const width = label.width / this.ratio;
+    const height = label.height / this.ratio;
+    g.drawImage(label, Math.round(x - width / 2), Math.round(barTop - height - 1), width, height);
   }
 
   /** Where to go to meet somebody: the nearest of those who are out of sight. */

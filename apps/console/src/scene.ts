@@ -35,6 +35,7 @@ export class Actor {
   lastTick = -1;
   /** Ticks between its states, smoothed: those far away come less often. */
   gapTicks = 1;
+  gaps = 0;
   /** Drawn so much further back than its neighbours, ticks. */
   lagTicks = 0;
   /** performance.now() when it was last known. */
@@ -183,7 +184,9 @@ export class Scene implements Stage {
     const gap = entity.tick - actor.lastTick;
     if (actor.lastTick >= 0 && gap <= MAX_GAP_TICKS) {
       if (kind === "player") this.clock.observeGap(gap);
-      actor.gapTicks += (gap - actor.gapTicks) * (gap > actor.gapTicks ? 0.3 : 0.05);
+      // The first gap is all that is known of the rhythm.
+      const share = actor.gaps++ === 0 ? 1 : gap > actor.gapTicks ? 0.3 : 0.05;
+      actor.gapTicks += (gap - actor.gapTicks) * share;
     }
     actor.lastTick = entity.tick;
     this.fields.read(entity, actor, this.map);

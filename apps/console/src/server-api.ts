@@ -9,6 +9,15 @@ export interface ConsoleConfig {
   version: string;
 }
 
+/** Where the server stands on its overload ladder. */
+export interface Overload {
+  /** 0 (not at all) to 4. */
+  rung: number;
+  /** How long a tick takes, of its usual time. */
+  pace_percent?: number;
+  reason?: string;
+}
+
 export interface ServerStats {
   tick?: number;
   players?: number;
@@ -18,6 +27,7 @@ export interface ServerStats {
   journal_commit_us?: { p50?: number; p99?: number };
   sessions?: number;
   memory_bytes?: number;
+  overload?: Overload;
 }
 
 async function getJson(path: string): Promise<any> {

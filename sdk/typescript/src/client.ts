@@ -23,6 +23,8 @@ export interface JoinOptions {
   simulation?: SimulationModule;
   /** A spectator may ask for another model than the battle's. */
   model?: SyncModel;
+  /** A spectator may follow a player, by his seat: the room is then sent what that player is sent. */
+  follow?: number;
 }
 
 const MAX_NAME_BYTES = 23;
@@ -76,6 +78,7 @@ export class Client {
       battle: options.battle ?? 0n,
       simulation: options.simulation,
       model: options.model,
+      follow: options.follow,
       reconnectToken,
       address: () => this.address(),
       connect: this.connect,

@@ -60,6 +60,8 @@ export interface HelloFields {
   simulationId?: string;
   /** The session outlives its battle: a BattleOver comes instead of its end. */
   keepsSession?: boolean;
+  /** Of a spectator: the seat whose state frames he wants; none: the whole map. */
+  follow?: number;
 }
 
 /** In lockstep: the own state after `tick` is another than the server's. */
@@ -248,6 +250,7 @@ export function encodeHello(hello: HelloFields): Uint8Array {
     if (hello.model !== undefined) Hello.addModel(builder, hello.model);
     if (simulation) Hello.addSimulationId(builder, simulation);
     Hello.addKeepsSession(builder, hello.keepsSession ?? false);
+    Hello.addFollow(builder, hello.follow ?? NO_PLAYER);
     return Hello.endHello(builder);
   });
 }

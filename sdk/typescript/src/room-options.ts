@@ -42,6 +42,7 @@ export interface RoomOptions {
   game: string;
   simulation?: SimulationModule;
   model?: SyncModel;
+  follow?: number;
   reconnectToken?: Uint8Array;
   /** Gives the address for one attempt, token included. */
   address: () => Promise<string>;
@@ -62,6 +63,8 @@ export interface NextBattle {
   /** A certain battle; 0 or none: any that has room. */
   battle?: bigint;
   seat?: Seat;
+  /** Of a spectator: as JoinOptions has it. */
+  follow?: number;
 }
 
 export class RefusedError extends Error {

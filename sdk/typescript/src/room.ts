@@ -1,26 +1,24 @@
 // A seat in a battle, kept through lost connections; and, on the same connection, in
 // the battles that follow it.
 import { CommandTimer } from "./command-timer";
-import { Signal } from "./emitter";
-import { encodeFrame, FrameReader } from "./frame";
 import {
   Action,
   decodeServerMessage,
   encodeCommand,
   encodeHello,
   encodeLeave,
-  encodePing,
   NO_PLAYER,
   type BattleOverMessage,
   type RosterEntry,
   type RosterMessage,
   type ScoreboardMessage,
-  type ServerMessageFields,
   type WelcomeMessage,
 } from "./messages";
 import type { BattleView } from "./battle-view";
 import type { LockstepState } from "./lockstep";
 import type { PredictedCommand, Shown } from "./prediction";
+import { RoomEvents } from "./room-events";
+import { RoomLink } from "./room-link";
 import { RoomLockstep } from "./room-lockstep";
 import {
   CloseCode,
@@ -32,11 +30,9 @@ import {
 } from "./room-options";
 import { RoomPrediction } from "./room-prediction";
 import type { SimulationModule } from "./simulation";
-import { StateDecoder, type GameEvent } from "./state-decoder";
-import { LOCKSTEP_FRAME_KIND, type Transport } from "./transport";
+import { StateDecoder } from "./state-decoder";
+import { LOCKSTEP_FRAME_KIND } from "./transport";
 
-/** WebSocket close codes of ours are 4000 + CloseCode. */
-const WEBSOCKET_CODE_BASE = 4000;
 /** Coming back after these would only end the same way. */
 const FINAL_CODES = new Set([
   CloseCode.bad_frame,
@@ -47,13 +43,11 @@ const FINAL_CODES = new Set([
   CloseCode.version,
 ]);
 
-const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 2_000;
 /** The input delay follows the round trip. */
 const PREDICTING_PING_INTERVAL_MS = 250;
-/** A server that says nothing for this long is not there. */
-const SILENCE_LIMIT_MS = 10_000;
 const ACK_INTERVAL_MS = 100;
+const MAX_ACK_COMMANDS = 8;
 
 const actions: Record<string, Action> = {
   attack: Action.attack,
@@ -64,7 +58,7 @@ const actions: Record<string, Action> = {
 
 const unit = (value: number | undefined): number => Math.round(Math.max(-1, Math.min(1, value ?? 0)) * 32767);
 
-export class Room {
+export class Room extends RoomEvents {
   state!: StateDecoder;
   welcome!: WelcomeMessage;
   /** Who sits where, kept up to date. */
@@ -74,55 +68,51 @@ export class Room {
   connection: ConnectionState = "connecting";
   /** Times that a lost connection was made good. */
   reconnects = 0;
-  /** Round trip of the last ping, milliseconds; NaN before the first. */
-  roundTripMs = NaN;
-  stats = { bytesIn: 0, messagesIn: 0, commandsOut: 0 };
 
-  private readonly stateChange = new Signal<[StateDecoder]>();
-  private readonly messages = new Map<string, Signal<[any, string]>>();
-  private readonly leaving = new Signal<[number, string]>();
-  private readonly dropping = new Signal<[string]>();
-  private readonly returning = new Signal<[boolean]>();
-  private readonly ending = new Signal<[BattleOverMessage]>();
-
-  private transport: Transport | null = null;
-  /** The one that brought the last Welcome. */
-  private greeted: Transport | null = null;
+  private readonly link: RoomLink;
   /** A Hello has no answer yet. */
   private greeting = false;
   /** False: the room stays between battles until join(). */
   private wantsBattle = true;
-  private reader = new FrameReader();
   private token: Uint8Array | undefined;
   private nextCommand = 1;
-  private attempts = 0;
-  private retryAfterMs = 0;
-  private lastCode = -1;
-  private lastReason = "";
-  private lastHeardMs = 0;
+  private commandsOut = 0;
   private lastSentMs = 0;
   private lastAdvanceMs = 0;
-  private pings = new Map<bigint, number>();
-  private nextNonce = 1n;
-  private lastPingMs = -Infinity;
   private ticker: ReturnType<typeof setInterval> | undefined;
-  private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly prediction = new RoomPrediction();
   private readonly lockstep: RoomLockstep;
   private readonly timer = new CommandTimer();
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly options: RoomOptions) {
+    super();
     this.token = options.reconnectToken;
-    this.lockstep = new RoomLockstep(options.simulation, (payload) => this.sendFrame(payload));
+    this.link = new RoomLink(options, {
+      onOpen: () => this.greet(),
+      onFrame: (payload) => this.onFrame(payload),
+      onDatagram: (bytes) => this.onDatagram(bytes),
+      onClose: (code, reason) => this.onClosed(code, reason),
+      onFailure: (reason) => this.lost(reason),
+    });
+    this.lockstep = new RoomLockstep(options.simulation, (payload) => this.link.send(payload));
   }
 
   /** Resolves with the first Welcome; used by Client. */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
-      void this.attempt();
+      void this.link.attempt();
     });
+  }
+
+  /** Round trip of the last ping, milliseconds; NaN before the first. */
+  get roundTripMs(): number {
+    return this.link.roundTripMs;
+  }
+  get stats(): { bytesIn: number; messagesIn: number; commandsOut: number } {
+    const { bytesIn, messagesIn } = this.link;
+    return { bytesIn, messagesIn, commandsOut: this.commandsOut };
   }
 
   get player(): number {
@@ -130,6 +120,10 @@ export class Room {
   }
   get isSpectator(): boolean {
     return this.welcome.player === NO_PLAYER;
+  }
+  /** The seat whose state frames a spectator is sent; NO_PLAYER: the whole map. */
+  get followed(): number {
+    return this.options.follow ?? NO_PLAYER;
   }
   get entityId(): bigint {
     return this.welcome.entityId;
@@ -147,42 +141,6 @@ export class Room {
   /** Why the own entity is not predicted; "" while it is, or nobody asked for it. */
   get predictionFailure(): string {
     return this.prediction.failure;
-  }
-
-  /** After every state frame. */
-  onStateChange(handler: (state: StateDecoder) => void): () => void {
-    return this.stateChange.add(handler);
-  }
-
-  /**
-   * `type`: "welcome", "roster", "scoreboard", "refused", "pong" or "goodbye";
-   * "event" for everything that happens in the game, "event:hit" for one kind;
-   * "*" for all.
-   */
-  onMessage(type: string, handler: (message: any, type: string) => void): () => void {
-    let signal = this.messages.get(type);
-    if (!signal) this.messages.set(type, (signal = new Signal()));
-    return signal.add(handler);
-  }
-
-  /** The room is over: code, reason. */
-  onLeave(handler: (code: number, reason: string) => void): () => void {
-    return this.leaving.add(handler);
-  }
-  /** The connection is lost; the room tries to come back. */
-  onDrop(handler: (reason: string) => void): () => void {
-    return this.dropping.add(handler);
-  }
-  /** It is back; `resumed`: in the same seat. */
-  onReconnect(handler: (resumed: boolean) => void): () => void {
-    return this.returning.add(handler);
-  }
-
-  /** The battle is over and the connection stays. A handler may join() another one;
-   * if none does, the room goes on to any that has room by itself, if it may reconnect, or
-   * ends (ReconnectOptions.nextBattle). */
-  onBattleOver(handler: (over: BattleOverMessage) => void): () => void {
-    return this.ending.add(handler);
   }
 
   /** "move", "turn", "attack" or "skill". False when it could not be sent now. */
@@ -218,8 +176,7 @@ export class Room {
       if (this.lockstep.state) this.onContained(this.lockstep.state.confirmedSequence, nowMs);
       return shown;
     } catch (error) {
-      this.lastReason = (error as Error).message;
-      this.transport?.close();
+      this.link.close((error as Error).message);
       return null;
     }
   }
@@ -243,11 +200,12 @@ export class Room {
       return Promise.reject(new Error(`the room is ${this.connection}`));
     }
     if (this.greeting) return Promise.reject(new Error("the room is joining a battle already"));
-    clearTimeout(this.retry);
+    this.link.cancelLater();
     this.token = undefined;
     this.wantsBattle = true;
     this.options.battle = next.battle ?? 0n;
     this.options.seat = next.seat ?? this.options.seat;
+    this.options.follow = next.follow;
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
       this.greet();
@@ -257,7 +215,7 @@ export class Room {
   /** Gives the seat up and stays connected, for a while, until join(). */
   leaveBattle(): void {
     if (this.connection !== "connected") return;
-    this.sendFrame(encodeLeave());
+    this.link.send(encodeLeave());
     this.connection = "between";
     this.token = undefined;
     this.wantsBattle = false;
@@ -265,12 +223,8 @@ export class Room {
 
   /** Gives the seat up and ends the room. */
   leave(): void {
-    if (this.connection === "connected") this.sendFrame(encodeLeave());
+    if (this.connection === "connected") this.link.send(encodeLeave());
     this.finish(CloseCode.none, "left");
-  }
-
-  private sendFrame(payload: Uint8Array): boolean {
-    return this.transport?.sendReliable(encodeFrame(payload)) ?? false;
   }
 
   private sendCommand(action: Action, options: CommandOptions): boolean {
@@ -297,13 +251,13 @@ export class Room {
       sync: this.lockstep.sync,
       visit: this.welcome.visit,
     });
-    if (!this.sendFrame(payload)) {
+    if (!this.link.send(payload)) {
       if (ticks) this.onCommandRefused(command.sequence);
       return false;
     }
     if (isPlay) {
       this.timer.onSent(this.nextCommand++, nowMs);
-      this.stats.commandsOut++;
+      this.commandsOut++;
     }
     this.lastSentMs = nowMs;
     return true;
@@ -325,61 +279,12 @@ export class Room {
     this.timer.onContained(sequence, nowMs);
   }
 
-  private async attempt(): Promise<void> {
-    this.attempts++;
-    this.lastCode = -1;
-    this.lastReason = "";
-    this.reader.reset();
-    let address: string;
-    try {
-      address = await this.options.address();
-    } catch (error) {
-      if (!this.isLeft()) this.lost(`no address: ${(error as Error).message}`);
-      return;
-    }
-    if (this.isLeft()) return;
-    let timeout: ReturnType<typeof setTimeout> | undefined;
-    try {
-      const transport = this.options.connect(address, {
-        onOpen: () => {
-          this.lastHeardMs = performance.now();
-          this.greet();
-        },
-        onReliable: (bytes) => this.guard(() => this.reader.feed(bytes, (payload) => this.onFrame(payload)), bytes),
-        onDatagram: (bytes) => this.guard(() => this.onDatagram(bytes), bytes),
-        onClose: (code, reason) => {
-          clearTimeout(timeout);
-          this.onTransportClosed(code, reason);
-        },
-      });
-      this.transport = transport;
-      timeout = setTimeout(() => {
-        if (this.transport === transport && this.greeted !== transport) transport.close();
-      }, WELCOME_TIMEOUT_MS);
-    } catch (error) {
-      this.lost((error as Error).message);
-    }
-  }
-
   private greet(): void {
     if (this.connection === "connected") this.connection = "between";
     this.greeting = true;
-    const { game, battle, name, seat, model, simulation } = this.options;
-    const hello = { game, battle, name, seat, model, simulationId: simulation?.id };
-    this.sendFrame(encodeHello({ ...hello, reconnectToken: this.token, keepsSession: true }));
-  }
-
-  private guard(read: () => void, bytes: Uint8Array): void {
-    this.lastHeardMs = performance.now();
-    this.stats.bytesIn += bytes.length;
-    this.stats.messagesIn++;
-    try {
-      read();
-    } catch (error) {
-      // Once more on a fresh connection; a server that goes on like this is left alone by backoff.
-      this.lastReason = `the server sent something unreadable: ${(error as Error).message}`;
-      this.transport?.close();
-    }
+    const { game, battle, name, seat, model, simulation, follow } = this.options;
+    const hello = { game, battle, name, seat, model, simulationId: simulation?.id, follow };
+    this.link.send(encodeHello({ ...hello, reconnectToken: this.token, keepsSession: true }));
   }
 
   private onDatagram(bytes: Uint8Array): void {
@@ -397,12 +302,6 @@ export class Room {
     this.prediction.run((self) => self.onState(this.state, nowMs));
     this.stateChange.emit(this.state);
     for (const event of this.state.events) this.tell("event", event, `event:${event.name}`);
-  }
-
-  private tell(type: string, message: ServerMessageFields | GameEvent, alias?: string): void {
-    this.messages.get(type)?.emit(message, type);
-    if (alias) this.messages.get(alias)?.emit(message, alias);
-    this.messages.get("*")?.emit(message, alias ?? type);
   }
 
   private onFrame(payload: Uint8Array): void {
@@ -430,19 +329,14 @@ export class Room {
         this.scoreboard = message;
         break;
       case "pong": {
-        const sent = this.pings.get(message.nonce);
-        this.pings.delete(message.nonce);
-        if (sent === undefined) break;
         const nowMs = performance.now();
-        this.roundTripMs = nowMs - sent;
+        if (!this.link.onPong(message.nonce, nowMs)) break;
         this.prediction.run((self) => self.onRoundTrip(this.roundTripMs, nowMs));
         this.lockstep.onRoundTrip(this.roundTripMs, nowMs);
         break;
       }
       case "goodbye":
-        this.lastCode = message.code;
-        this.lastReason = message.reason;
-        this.retryAfterMs = message.retryAfterMs;
+        this.link.note(message.code, message.reason, message.retryAfterMs);
         break;
     }
     this.tell(message.type, message);
@@ -450,22 +344,17 @@ export class Room {
 
   private onWelcome(welcome: WelcomeMessage): void {
     const first = this.welcome === undefined;
-    const sameConnection = this.greeted === this.transport;
-    this.greeted = this.transport;
+    const sameConnection = this.link.welcomed();
     this.greeting = false;
     this.welcome = welcome;
     if (welcome.reconnectToken.length > 0) this.token = welcome.reconnectToken;
     this.state = new StateDecoder(welcome.schema, welcome.eventNames, welcome.tick);
     if (!welcome.resumed) this.nextCommand = 1;
     this.connection = "connected";
-    this.attempts = 0;
-    this.retryAfterMs = 0;
-    this.lastReason = "";
     if (!welcome.resumed) {
       this.roster.clear();
       this.scoreboard = null;
     }
-    this.pings.clear();
     this.timer.reset();
     this.prediction.begin(welcome);
     this.lockstep.begin(welcome);
@@ -488,8 +377,7 @@ export class Room {
   }
 
   private onHelloRefused(code: number, reason: string): void {
-    this.lastCode = -1;
-    this.lastReason = reason;
+    this.link.note(-1, reason);
     this.greeting = false;
     if (this.settle) {
       const { reject } = this.settle;
@@ -501,9 +389,10 @@ export class Room {
     }
     // The old seat is gone: the next attempt asks for a new one.
     this.token = undefined;
-    if (this.connection !== "between") this.transport?.close();
-    else if (this.attempts++ >= this.options.reconnect.maxAttempts) this.finish(code, reason);
-    else this.retry = setTimeout(() => this.greet(), this.backoffMs());
+    if (code === CloseCode.no_such_battle) this.forgetBattle();
+    if (this.connection !== "between") this.link.close();
+    else if (this.link.attempts++ >= this.options.reconnect.maxAttempts) this.finish(code, reason);
+    else this.link.later(() => this.greet());
   }
 
   /** False when it is of a battle that was left before. */
@@ -511,8 +400,8 @@ export class Room {
     if (this.connection !== "connected" || over.visit !== this.welcome.visit) return false;
     this.connection = "between";
     this.token = undefined;
-    this.options.battle = 0n;
-    this.attempts = 0;
+    this.forgetBattle();
+    this.link.attempts = 0;
     this.ending.emit(over);
     // A handler may have joined another one, or left.
     if (this.connection === "between" && !this.greeting) {
@@ -524,70 +413,64 @@ export class Room {
     return true;
   }
 
-  private backoffMs(): number {
-    const { firstDelayMs, maxDelayMs } = this.options.reconnect;
-    const backoff = Math.min(maxDelayMs, firstDelayMs * 1.7 ** Math.min(this.attempts, 20));
-    return Math.max(this.retryAfterMs, backoff * (0.7 + 0.6 * Math.random()));
+  /** From here on any battle is meant, and nobody in it. */
+  private forgetBattle(): void {
+    this.options.battle = 0n;
+    this.options.follow = undefined;
   }
 
   private onTimer(): void {
     if (this.connection !== "connected" && this.connection !== "between") return;
     const now = performance.now();
-    if (now - this.lastHeardMs > SILENCE_LIMIT_MS) {
-      this.lastReason = "the server went silent";
-      this.transport?.close();
-      return;
-    }
+    const runsAhead = this.prediction.running || this.lockstep.running;
+    if (!this.link.watch(now, runsAhead ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) return;
     if (this.connection === "connected") {
       // Where nothing is drawn, as in a page behind another.
       if (now - this.lastAdvanceMs >= ACK_INTERVAL_MS) this.advance(now);
       const hasAcks = this.state.hasNewAcks || this.lockstep.sync !== undefined;
-      if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendCommand(Action.none, {});
-    }
-    const runsAhead = this.prediction.running || this.lockstep.running;
-    if (now - this.lastPingMs >= (runsAhead ? PREDICTING_PING_INTERVAL_MS : PING_INTERVAL_MS)) {
-      this.lastPingMs = now;
-      if (this.pings.size > 16) this.pings.clear();
-      const nonce = this.nextNonce++;
-      this.pings.set(nonce, now);
-      this.sendFrame(encodePing(nonce));
+      if (hasAcks && now - this.lastSentMs >= ACK_INTERVAL_MS) this.sendAcks();
     }
   }
-  private onTransportClosed(code: number, reason: string): void {
-    this.transport = null;
-    if (this.isLeft()) return;
-    clearTimeout(this.retry);
-    this.greeting = false;
-    if (this.lastCode < 0 && code >= WEBSOCKET_CODE_BASE && code < WEBSOCKET_CODE_BASE + 100) {
-      this.lastCode = code - WEBSOCKET_CODE_BASE;
+
+  /** Who watches a large map gets more key frames than one command can acknowledge. */
+  private sendAcks(): void {
+    for (let sent = 0; sent === 0 || (sent < MAX_ACK_COMMANDS && this.state.hasNewAcks); sent++) {
+      if (!this.sendCommand(Action.none, {})) return;
     }
-    const why = this.lastReason || reason || "the server is not reachable";
-    const isOver = this.lastCode === CloseCode.battle_over;
+  }
+
+  private onClosed(code: number, why: string): void {
+    this.greeting = false;
+    const isOver = code === CloseCode.battle_over;
     // The old seat is gone with it.
     if (isOver) this.token = undefined;
     const stays = this.connection === "between" && !this.wantsBattle;
-    const isFinal = FINAL_CODES.has(this.lastCode) || stays || (isOver && !this.options.reconnect.nextBattle);
-    if (isFinal) this.finish(this.lastCode, why);
+    const isFinal = FINAL_CODES.has(code) || stays || (isOver && !this.options.reconnect.nextBattle);
+    if (isFinal) this.finish(code, why);
     else this.lost(why);
   }
 
   private lost(reason: string): void {
-    const { maxAttempts } = this.options.reconnect;
     const settle = this.settle;
     this.settle = null;
     settle?.reject(new Error(reason));
     if (settle && this.welcome === undefined) {
-      this.finish(this.lastCode < 0 ? CloseCode.internal : this.lastCode, reason);
+      this.finish(this.endCode, reason);
       return;
     }
-    if (this.connection === "connected" || this.connection === "between") this.attempts = 0;
-    if (this.attempts >= maxAttempts) {
-      this.finish(this.lastCode < 0 ? CloseCode.internal : this.lastCode, reason);
+    if (this.connection === "connected" || this.connection === "between") this.link.attempts = 0;
+    if (this.link.isExhausted) {
+      this.finish(this.endCode, reason);
       return;
     }
     this.connection = "reconnecting";
     this.dropping.emit(reason);
-    this.retry = setTimeout(() => void this.attempt(), this.backoffMs());
+    this.link.later(() => void this.link.attempt());
+  }
+
+  /** For a room that ends without a word of why from the server. */
+  private get endCode(): number {
+    return this.link.code < 0 ? CloseCode.internal : this.link.code;
   }
 
   private isLeft(): boolean {
@@ -600,9 +483,7 @@ export class Room {
     this.settle?.reject(new RefusedError(code, reason));
     this.settle = null;
     clearInterval(this.ticker);
-    clearTimeout(this.retry);
-    this.transport?.close();
-    this.transport = null;
+    this.link.end();
     this.leaving.emit(code, reason);
   }
 }

@@ -1,14 +1,16 @@
 // Reads state frames (docs/formats/state-frame.md) and keeps what they say: the
 // entities of every stream as of the newest tick in which it was heard of.
 import { ByteReader, MalformedError } from "./bytes";
+import { KeyAcks } from "./key-acks";
 import type { FieldSchema, TableSchema } from "./messages";
 
 /** More would be an attack; a body has at least a bit for each. */
 const MAX_ENTITIES = 1 << 16;
 const MAX_STREAMS = 1 << 14;
+/** An acknowledgement has 24 bits for the stream. */
+const MAX_ACK_STREAM = 2 ** 24;
 /** Key frames kept of a stream; the server refers to recent ones only. */
 const KEYS_PER_STREAM = 4;
-const ACK_REPEATS = 3;
 /** Events are repeated for a few ticks; one that is older than this is forgotten. */
 const EVENT_MEMORY_TICKS = 256;
 /** Without a word of their stream, entities are out of sight after this long… */
@@ -157,11 +159,12 @@ export class StateDecoder {
   events: GameEvent[] = [];
   /** Of the last apply(): who is known no more. */
   removed: Entity[] = [];
-  readonly stats = { frames: 0, bytes: 0, chunks: 0, keys: 0, skippedDeltas: 0, malformed: 0 };
+  /** `padding` of the bytes; `streams`: of each frame, those that it spoke of. */
+  readonly stats = { frames: 0, bytes: 0, padding: 0, streams: 0, chunks: 0, keys: 0, skippedDeltas: 0, malformed: 0 };
 
   private readonly byIndex: Array<TableState | undefined> = [];
   private readonly streams = new Map<number, Stream>();
-  private pendingAcks: Array<{ value: number; left: number }> = [];
+  private readonly acks = new KeyAcks();
   private pass = 0;
   private swept = 0;
   private lapsed: Entity[] = [];
@@ -186,17 +189,12 @@ export class StateDecoder {
    * ride along; should one be lost, the server sends its key frame again.
    */
   get hasNewAcks(): boolean {
-    return this.pendingAcks.some((ack) => ack.left === ACK_REPEATS);
+    return this.acks.hasNew;
   }
 
   /** Values for the next command's key_acks; each is given out three times. */
   takeAcks(limit = 32): number[] {
-    const taken = this.pendingAcks.slice(0, limit);
-    const values = taken.map((ack) => ack.value);
-    for (const ack of taken) ack.left--;
-    // Those given out go to the back, so that a flood of keys starves none.
-    this.pendingAcks = this.pendingAcks.slice(limit).concat(taken.filter((ack) => ack.left > 0));
-    return values;
+    return this.acks.take(limit);
   }
 
   /**
@@ -234,6 +232,7 @@ export class StateDecoder {
       const padding = datagram[end - 1];
       if (padding === 0 || padding > end - HEAD_BYTES) throw new MalformedError("the padding makes no sense");
       end -= padding;
+      this.stats.padding += padding;
     }
     const reader = new ByteReader(datagram, end);
     if (reader.u8() !== 0x01) throw new MalformedError("not a state frame");
@@ -246,8 +245,12 @@ export class StateDecoder {
       this.commandId = commandId;
       this.players = players;
     }
+    // A key frame is followed by its stream's delta.
+    let previous = -1;
     while (reader.remaining > 0) {
       const number = reader.varint();
+      if (number !== previous) this.stats.streams++;
+      previous = number;
       const type = reader.u8();
       const key = reader.u8();
       const age = type === 1 ? reader.varint() : 0;
@@ -335,9 +338,9 @@ export class StateDecoder {
         break;
       }
     }
-    const value = stream.number * 256 + number;
-    this.pendingAcks = this.pendingAcks.filter((ack) => ack.value !== value);
-    if (value <= 0xffffffff) this.pendingAcks.unshift({ value, left: ACK_REPEATS });
+    // One that came late is of no use any more.
+    const isNewest = [...stream.keys.values()].every((other) => other.tick <= keyTick);
+    if (isNewest && stream.number < MAX_ACK_STREAM) this.acks.add(stream.number, number);
     if (keyTick === tick && tick > stream.tick) {
       this.replace(stream, tick, key.tables.filter((columns) => columns !== undefined) as Columns[]);
     }

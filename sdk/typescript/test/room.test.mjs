@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { WebSocket } from "ws";
-import { Client, CloseCode, fitName } from "../dist/index.js";
+import { Client, CloseCode, fitName, NO_PLAYER } from "../dist/index.js";
 import { PretendedArena } from "../../../tests/browser/mock/arena.mjs";
 import { MockServer } from "../../../tests/browser/mock/server.mjs";
 
@@ -89,6 +89,26 @@ test("a room can be taken up again with its token", async () => {
   cleanup.push(() => again.leave());
   assert.equal(again.player, room.player);
   assert.ok(again.welcome.resumed);
+});
+
+test("a spectator who follows a player is sent that player's part of the map, at every tick", async () => {
+  const mock = await server(new PretendedArena(300));
+  const whole = await enter(mock, { seat: "spectator" });
+  const room = await enter(mock, { seat: "spectator", follow: 7, battle: 1n });
+  assert.equal(mock.hellos.at(-1).follow, 7);
+  assert.deepEqual([room.followed, room.isSpectator, whole.followed], [7, true, NO_PLAYER]);
+  const known = (one) => one.state.table("player").entities;
+  await until("everybody", () => known(whole).size === 300);
+  await until("his part", () => room.state.stats.frames > 30);
+  assert.ok([...known(room).values()].some(({ slot }) => slot === 7), "him");
+  assert.ok(known(room).size > 10 && known(room).size < 250, `${known(room).size} known`);
+  const { stats } = room.state;
+  assert.ok(stats.streams > stats.frames && stats.streams <= stats.chunks - stats.keys, "a key frame is no stream of its own");
+  await room.join({ battle: 1n, follow: 8 });
+  assert.equal(mock.hellos.at(-1).follow, 8);
+  mock.endBattle();
+  await until("the next battle", () => mock.hellos.at(-1).battle === 0n);
+  assert.deepEqual([mock.hellos.at(-1).follow, room.followed], [NO_PLAYER, NO_PLAYER], "in another battle the seat is another's");
 });
 
 test("leaving ends the room and frees the seat", async () => {

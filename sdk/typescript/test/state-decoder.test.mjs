@@ -79,6 +79,26 @@ test("an acknowledgement is given out three times", () => {
   assert.deepEqual([state.takeAcks(), state.takeAcks(), state.takeAcks()], [[1281], [1281], []]);
 });
 
+test("of a stream only its newest key frame is acknowledged, however many others wait", () => {
+  const state = decoder();
+  const key = keyBody(SCHEMA, [[entity(0, 0, 0, 0, 0)]]);
+  const STREAMS = 100;
+  for (let number = 1; number <= 50; number++) {
+    for (let stream = 0; stream < STREAMS; stream++) state.apply(datagram(number * 10, chunk(stream, number, key, 0)));
+  }
+  state.apply(datagram(501, chunk(7, 49, key, 11)));
+  const values = [];
+  for (let taken = state.takeAcks(); taken.length > 0; taken = state.takeAcks()) values.push(...taken);
+  assert.deepEqual(values.slice(0, STREAMS), Array.from({ length: STREAMS }, (_, stream) => stream * 256 + 50), "the new ones first");
+  assert.equal(values.length, 3 * STREAMS);
+  assert.equal(new Set(values).size, STREAMS);
+  // One that was told once gives its turn to its successor.
+  state.apply(datagram(510, chunk(3, 51, key, 0)));
+  assert.deepEqual(state.takeAcks(), [3 * 256 + 51]);
+  state.apply(datagram(520, chunk(3, 52, key, 0)));
+  assert.deepEqual([state.takeAcks(), state.takeAcks(), state.takeAcks()], [[820], [820], [820]]);
+});
+
 test("random worlds come out as they went in, whatever is lost", () => {
   let seed = 99;
   const random = (n) => {

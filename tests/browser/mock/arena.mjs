@@ -202,11 +202,11 @@ export class PretendedArena {
     }
   }
 
-  /** Quantised entities by table. */
-  entities() {
-    const place = (value) => Math.round(value * 32) & 0xffff;
+  /** Quantised entities by table, of those whose place is wanted. */
+  entities(wanted = () => true) {
+    const place = (value) => Math.round(value * 32) & 0x3ffff;
     return [
-      this.players.filter(Boolean).map((p) => ({
+      this.players.filter((p) => p && wanted(p.x, p.y)).map((p) => ({
         slot: p.slot,
         generation: p.generation,
         values: [
@@ -218,7 +218,50 @@ export class PretendedArena {
           Math.min(4095, p.score),
         ],
       })),
-      this.pickups.map((p) => ({ slot: p.slot, generation: p.generation, values: [place(p.x), place(p.y), p.kind] })),
+      this.pickups.filter((p) => wanted(p.x, p.y)).map((p) => ({ slot: p.slot, generation: p.generation, values: [place(p.x), place(p.y), p.kind] })),
     ];
+  }
+}
+
+/** So many players that none can look for another: each runs about one of a few places. */
+export class PretendedCrowd extends PretendedArena {
+  standing = false; // nobody moves
+
+  constructor(seats) {
+    super(seats);
+    this.places = Array.from({ length: 7 }, () => ({
+      x: (0.15 + 0.7 * this.random()) * this.size,
+      y: (0.15 + 0.7 * this.random()) * this.size,
+      reach: (0.03 + 0.1 * this.random()) * this.size,
+    }));
+    for (const player of this.players) {
+      // Half of them roam all over the map.
+      player.home = this.random() < 0.5 ? null : this.places[player.slot % this.places.length];
+      if (!player.home) continue;
+      const angle = this.random() * 2 * Math.PI;
+      const distance = player.home.reach * Math.sqrt(-2 * Math.log(1 - this.random()));
+      player.x = Math.min(this.size - 1, Math.max(1, player.home.x + Math.cos(angle) * distance));
+      player.y = Math.min(this.size - 1, Math.max(1, player.home.y + Math.sin(angle) * distance));
+    }
+  }
+
+  step() {
+    this.tick++;
+    this.events = [];
+    for (const what of this.orders.splice(0)) what();
+    if (this.standing) return;
+    for (const player of this.players) {
+      if (!player) continue;
+      if ((this.tick + player.slot * 7) % 60 === 0) this.turn(player);
+      player.x = Math.min(this.size - 1, Math.max(1, player.x + player.dx * SPEED));
+      player.y = Math.min(this.size - 1, Math.max(1, player.y + player.dy * SPEED));
+    }
+  }
+
+  turn(player) {
+    const { home } = player;
+    const far = home && Math.hypot(home.x - player.x, home.y - player.y) > home.reach * 2.5;
+    player.angle = far ? Math.atan2(home.y - player.y, home.x - player.x) : this.random() * 2 * Math.PI;
+    [player.dx, player.dy] = [Math.cos(player.angle), Math.sin(player.angle)];
   }
 }

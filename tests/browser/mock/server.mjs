@@ -7,15 +7,24 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { encodeFrame, FrameReader } from "../../../sdk/typescript/dist/index.js";
 import * as wire from "../../../sdk/typescript/dist/wire.js";
-import { EVENT_NAMES, idOf, PretendedArena, SCHEMA } from "./arena.mjs";
+import { EVENT_NAMES, idOf, PretendedArena, PretendedCrowd, SCHEMA } from "./arena.mjs";
 import { chunk, deltaBody, header, keyBody } from "./state-encoder.mjs";
 
 /** Where the page is built by default: node apps/console/build.mjs. */
 const page = fileURLToPath(new URL("../../../apps/console/dist/", import.meta.url));
 const types = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
-const CELLS = 8;
+/** Players that a cell holds on average, and at least so many cells along a side. */
+const CELL_PLAYERS = 24;
+const MIN_CELLS = 8;
+/** A spectator is sent at most so many cells in a frame, and the others in the next. */
+const SPECTATOR_CELLS = 96;
+/** Whoever is followed is sent cells up to these distances, in cells, at every tick, every 2nd, 4th, 8th. */
+const TIER_REACH = [1.5, 3, 4.25, 5.25];
 const KEY_TICKS = 96;
 const PERIOD_TICKS = 3; // of spectators
+const RESEND_TICKS = 12; // of a key frame that is not acknowledged
+const ROSTER_ENTRIES = 1000; // of a message
+const SCORES = 100;
 
 const fixed = (value) => BigInt(Math.round(value * 65536));
 
@@ -23,10 +32,13 @@ export class MockServer {
   /** `simulationId`, `rulesHash`: what it claims to run. */
   constructor({ bots = 200, arena = new PretendedArena(bots), simulationId = "pretended", rulesHash = 0n } = {}) {
     this.arena = arena;
+    this.side = Math.max(MIN_CELLS, Math.round(Math.sqrt(arena.players.length / CELL_PLAYERS)));
+    this.overload = undefined; // what /stats.json says of it
     Object.assign(this, { simulationId, rulesHash });
     this.commands = [];
     this.sessions = new Set();
     this.streams = new Map();
+    this.recent = new Map(); // events by cell
     this.framesSent = 0;
     this.seats = new Map(); // reconnect token -> player
     this.battle = 1;
@@ -100,12 +112,13 @@ export class MockServer {
       journal_commit_us: { p50: noise(120, 20), p99: noise(280, 90) },
       sessions: this.sessions.size,
       memory_bytes: 96 * 2 ** 20,
+      overload: this.overload,
     };
   }
 
   onSocket(socket, request) {
     if (!new URL(request.url, "ws://x").searchParams.get("token")) return socket.close(4007, "unauthenticated: no token");
-    const session = { socket, player: null, held: new Map(), commandId: 0, reader: new FrameReader(), welcomed: false, visit: 0, keeps: false };
+    const session = { socket, player: null, held: new Map(), sent: new Map(), commandId: 0, reader: new FrameReader(), welcomed: false, visit: 0, keeps: false, follow: -1, turn: 0 };
     this.sessions.add(session);
     socket.on("message", (data) => {
       try {
@@ -162,7 +175,7 @@ export class MockServer {
   }
 
   onHello(session, hello) {
-    this.hellos = [...(this.hellos ?? []), { battle: hello.battle(), keeps: hello.keepsSession() }];
+    this.hellos = [...(this.hellos ?? []), { battle: hello.battle(), keeps: hello.keepsSession(), follow: hello.follow() }];
     if (this.refuses) {
       const reason = this.refuses;
       this.send(session, wire.ServerBody.Refused, (b) => wire.Refused.createRefused(b, 10, b.createString(reason), 0));
@@ -179,8 +192,11 @@ export class MockServer {
     if (session.over) session.visit = (session.visit + 1) % 16;
     session.over = false;
     session.held.clear();
+    session.sent.clear();
     session.keeps = hello.keepsSession();
     session.player = player;
+    session.follow = hello.follow() === 0xffffffff ? -1 : hello.follow();
+    session.focus = undefined; // where the followed player was last
     session.welcomed = true;
     const { arena } = this;
     const seatToken = player ? `seat ${player.slot} ${player.name}` : "spectator";
@@ -226,7 +242,8 @@ export class MockServer {
       return W.endWelcome(b);
     });
     const entries = arena.players.filter(Boolean).map((p) => ({ player: p.slot, entityId: idOf(0, p), name: p.name }));
-    this.sendRoster(entries, session);
+    this.sendRoster(entries.splice(0, ROSTER_ENTRIES), session);
+    while (entries.length > 0) this.sendRoster(entries.splice(0, ROSTER_ENTRIES), session, false);
     if (player) this.sendRoster([{ player: player.slot, entityId: idOf(0, player), name: player.name }]);
     this.sendScores([session]);
   }
@@ -238,20 +255,20 @@ export class MockServer {
     session.socket.send(encodeFrame(builder.asUint8Array()));
   }
 
-  sendRoster(entries, only) {
+  sendRoster(entries, only, complete = only !== undefined) {
     for (const session of only ? [only] : this.sessions) {
       if (!session.welcomed) continue;
       this.send(session, wire.ServerBody.Roster, (b) => {
         const offsets = entries.map(({ player, entityId, name }) =>
           wire.RosterEntry.createRosterEntry(b, player, entityId, b.createString(name)),
         );
-        return wire.Roster.createRoster(b, only !== undefined, wire.Roster.createEntriesVector(b, offsets));
+        return wire.Roster.createRoster(b, complete, wire.Roster.createEntriesVector(b, offsets));
       });
     }
   }
 
   sendScores(sessions) {
-    const best = this.arena.players.filter(Boolean).sort((a, b) => b.score - a.score);
+    const best = this.arena.players.filter(Boolean).sort((a, b) => b.score - a.score).slice(0, SCORES);
     for (const session of sessions) {
       if (!session.welcomed) continue;
       this.send(session, wire.ServerBody.Scoreboard, (b) => {
@@ -271,14 +288,18 @@ export class MockServer {
   }
 
   step() {
-    const { arena, streams } = this;
+    const { arena, side } = this;
     arena.step();
+    const cellOf = (x, y) => this.columnOf(y) * side + this.columnOf(x);
+    for (const event of arena.events) {
+      const number = cellOf(event.x, event.y);
+      this.recent.set(number, [...(this.recent.get(number) ?? []), event]);
+    }
+    const wanted = new Map([...this.sessions].map((session) => [session, this.cellsFor(session)]));
+    const asked = new Set([...wanted.values()].flat());
+    if (asked.size === 0) return;
     const cells = new Map();
-    const cellOf = (x, y) => {
-      const place = (value) => Math.max(0, Math.min(CELLS - 1, Math.floor((value / arena.size) * CELLS)));
-      return place(y) * CELLS + place(x);
-    };
-    arena.entities().forEach((list, table) => {
+    arena.entities((x, y) => asked.has(cellOf(x, y))).forEach((list, table) => {
       for (const entity of list) {
         const number = cellOf(entity.values[0] / 32, entity.values[1] / 32);
         if (!cells.has(number)) cells.set(number, []);
@@ -286,33 +307,65 @@ export class MockServer {
         (tables[table] ??= []).push(entity);
       }
     });
-    const events = new Map();
-    for (const event of arena.events) {
-      const number = cellOf(event.x, event.y);
-      if (!events.has(number)) events.set(number, []);
-      events.get(number).push(event);
-    }
-    for (let number = 0; number < CELLS * CELLS; number++) {
-      const tables = cells.get(number) ?? [];
-      let stream = streams.get(number);
-      if (!stream || (arena.tick + number * 7) % KEY_TICKS === 0) {
-        const entities = tables.map((list) => list.map((entity) => ({ ...entity, values: [...entity.values] })));
-        stream = { number: stream ? (stream.number + 1) & 0xff : 0, tick: arena.tick, entities, body: keyBody(SCHEMA, entities), recent: stream?.recent ?? [] };
-        streams.set(number, stream);
-      }
-      stream.recent = [...stream.recent, ...(events.get(number) ?? [])].filter((event) => arena.tick - event.tick < 4);
-      const told = stream.recent.map((event) => ({ ...event, age: arena.tick - event.tick }));
-      stream.delta = deltaBody(SCHEMA, stream.entities, tables, told);
-    }
-    for (const session of this.sessions) this.sendState(session);
+    for (const number of asked) this.encode(number, cells.get(number) ?? []);
+    for (const [session, numbers] of wanted) this.sendState(session, numbers);
   }
 
-  sendState(session) {
+  /** A cell's delta of this tick, against a key frame that is new now and then. */
+  encode(number, tables) {
     const { arena, streams } = this;
-    if (!session.welcomed || (!session.player && arena.tick % PERIOD_TICKS !== 0)) return;
+    let stream = streams.get(number);
+    if (!stream || arena.tick - stream.tick > KEY_TICKS + (number % 13)) {
+      const entities = tables.map((list) => list.map((entity) => ({ ...entity, values: [...entity.values] })));
+      stream = { number: stream ? (stream.number + 1) & 0xff : 0, tick: arena.tick, entities, body: keyBody(SCHEMA, entities) };
+      streams.set(number, stream);
+    }
+    const recent = (this.recent.get(number) ?? []).filter((event) => arena.tick - event.tick < 4);
+    this.recent.set(number, recent);
+    const told = recent.map((event) => ({ ...event, age: arena.tick - event.tick }));
+    stream.delta = deltaBody(SCHEMA, stream.entities, tables, told);
+  }
+
+  columnOf(value) {
+    return Math.max(0, Math.min(this.side - 1, Math.floor((value / this.arena.size) * this.side)));
+  }
+
+  /** What a session is sent of this tick. */
+  cellsFor(session) {
+    const { arena, side } = this;
+    if (!session.welcomed) return [];
+    if (session.follow >= 0) return this.cellsAround(session);
+    if (!session.player && arena.tick % PERIOD_TICKS !== 0) return [];
+    const count = Math.min(side * side, SPECTATOR_CELLS);
+    const first = session.turn;
+    session.turn = (first + count) % (side * side);
+    return Array.from({ length: count }, (_, i) => (first + i) % (side * side));
+  }
+
+  /** As ClientView does it, without a budget. */
+  cellsAround(session) {
+    const { arena, side } = this;
+    session.focus = arena.players[session.follow] ?? session.focus ?? { x: arena.size / 2, y: arena.size / 2 };
+    const [column, row] = [this.columnOf(session.focus.x), this.columnOf(session.focus.y)];
+    const cells = [];
+    for (let number = 0; number < side * side; number++) {
+      const distance = Math.hypot((number % side) - column, Math.floor(number / side) - row);
+      const tier = TIER_REACH.findIndex((reach) => distance <= reach);
+      if (tier >= 0 && (arena.tick + number) % (1 << tier) === 0) cells.push(number);
+    }
+    return cells;
+  }
+
+  sendState(session, numbers) {
+    const { arena, streams } = this;
+    if (numbers.length === 0) return;
     const bytes = header(arena.tick, session.player?.command ?? 0, arena.players.filter(Boolean).length);
-    for (const [number, stream] of streams) {
-      if (session.held.get(number) !== stream.number) {
+    for (const number of numbers) {
+      const stream = streams.get(number);
+      const due = session.sent.get(number);
+      const isNew = due?.key !== stream.number;
+      if (session.held.get(number) !== stream.number && (isNew || arena.tick >= due.tick)) {
+        session.sent.set(number, { key: stream.number, tick: arena.tick + RESEND_TICKS });
         bytes.push(...chunk(number, stream.number, stream.body, arena.tick - stream.tick));
       }
       bytes.push(...chunk(number, stream.number, stream.delta));
@@ -327,6 +380,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.argv.splice(2, 0, page);
   await import("../../../apps/console/build.mjs");
   const [httpPort = 8080, socketPort = 0, bots = 300] = process.argv.slice(3).map(Number);
-  const server = await new MockServer({ bots }).listen(httpPort, socketPort);
+  const arena = new (bots > 1000 ? PretendedCrowd : PretendedArena)(bots);
+  const server = await new MockServer({ arena }).listen(httpPort, socketPort);
   console.log(`pretended arena with ${bots} bots: ${server.url}`);
 }

@@ -4,29 +4,32 @@
 
 class BitWriter {
   bytes = [];
-  buffer = 0n;
-  count = 0n;
+  buffer = 0;
+  count = 0;
+  /** At most 32. */
   bits(value, width) {
-    this.buffer |= (BigInt(value) & ((1n << BigInt(width)) - 1n)) << this.count;
-    this.count += BigInt(width);
-    while (this.count >= 8n) {
-      this.bytes.push(Number(this.buffer & 0xffn));
-      this.buffer >>= 8n;
-      this.count -= 8n;
+    const span = 2 ** width;
+    this.buffer += (((value % span) + span) % span) * 2 ** this.count;
+    this.count += width;
+    while (this.count >= 8) {
+      this.bytes.push(this.buffer & 0xff);
+      this.buffer = Math.floor(this.buffer / 256);
+      this.count -= 8;
     }
   }
   end() {
-    if (this.count > 0n) this.bytes.push(Number(this.buffer & 0xffn));
-    this.buffer = 0n;
-    this.count = 0n;
+    if (this.count > 0) this.bytes.push(this.buffer & 0xff);
+    this.buffer = this.count = 0;
   }
   varint(value) {
-    let left = BigInt(value);
-    while (left >= 0x80n) {
+    let left = value;
+    for (; left > 0x7fffffff; left >>= 7n) {
+      left = BigInt(left);
       this.bytes.push(Number(left & 0x7fn) | 0x80);
-      left >>= 7n;
     }
-    this.bytes.push(Number(left));
+    left = Number(left);
+    for (; left >= 0x80; left >>= 7) this.bytes.push((left & 0x7f) | 0x80);
+    this.bytes.push(left);
   }
   u8(value) {
     this.bytes.push(value & 0xff);
@@ -75,9 +78,10 @@ export function deltaBody(schema, key, now, events = []) {
   for (const { index, fields } of schema) {
     const before = key[index] ?? [];
     const after = now[index] ?? [];
-    const same = (a, b) => a.slot === b.slot && a.generation === b.generation;
-    const stays = before.map((entity) => after.find((other) => same(entity, other)));
-    const newcomers = after.filter((entity) => !before.some((other) => same(entity, other)));
+    const byName = (entities) => new Map(entities.map((entity) => [entity.slot * 2 ** 24 + entity.generation, entity]));
+    const [known, living] = [byName(before), byName(after)];
+    const stays = [...known.keys()].map((name) => living.get(name));
+    const newcomers = [...living].filter(([name]) => !known.has(name)).map(([, entity]) => entity);
     const gone = stays.filter((entity) => !entity).length;
     const out = new BitWriter();
     out.u8(index);

@@ -82,6 +82,7 @@ TEST(messages, a_hello_comes_back_as_it_went) {
   m.name = "Zo\xC3\xAB \xF0\x9F\x90\x89";
   m.seat = SeatKind::spectator;
   m.reconnect_token = Buffer(kMaxTokenBytes, std::byte{3});
+  m.follow = PlayerSlot{9'999};
   const Hello got = round_trip<Hello, ClientMessage>(m);
   EXPECT_EQ(got.protocol, kProtocolVersion);
   EXPECT_EQ(got.game, m.game);
@@ -89,6 +90,8 @@ TEST(messages, a_hello_comes_back_as_it_went) {
   EXPECT_EQ(got.name, m.name);
   EXPECT_EQ(got.seat, m.seat);
   EXPECT_EQ(got.reconnect_token, m.reconnect_token);
+  EXPECT_EQ(got.follow, m.follow);
+  EXPECT_EQ((round_trip<Hello, ClientMessage>({}).follow), kNoPlayer) << "nobody, unless it is said";
 }
 
 TEST(messages, leave_and_ping_come_back) {
