@@ -51,12 +51,15 @@ InterestPlan::InterestPlan(const InterestSettings& settings) : settings_(setting
 }
 
 ClientView::ClientView(const InterestPlan& plan, PlayerSlot player) : plan_(&plan), player_(player) {
-  if (player != kNoPlayer) entries_.reserve(plan.settings().max_streams + kMaxRemembered);
+  if (player != kNoPlayer) {
+    entries_.reserve(plan.settings().max_streams);
+    remembered_.reserve(kMaxRemembered);
+  }
 }
 
 void ClientView::reset() {
   entries_.clear();
-  interest_ = 0;
+  remembered_.clear();
   built_ = false;
 }
 
@@ -80,7 +83,9 @@ u32 ClientView::focus_cell(const CellCache& cache, const PlayerPlace& place) con
 /// The entries as they were, found again by their streams.
 class ClientView::Former {
  public:
-  explicit Former(std::vector<Entry>& entries, bool spectator) : spectator_(spectator) {
+  /// Of a player, `remembered` besides, each behind those of interest.
+  Former(std::vector<Entry>& entries, std::span<const Entry> remembered, bool spectator)
+      : spectator_(spectator) {
     if (spectator) {
       std::sort(entries.begin(), entries.end(),
                 [](const Entry& a, const Entry& b) { return a.stream < b.stream; });
@@ -89,9 +94,10 @@ class ClientView::Former {
       return;
     }
     // A small hash table of their places.
-    DRUM_ASSERT(entries.size() <= few_.size());
-    std::copy(entries.begin(), entries.end(), few_.begin());
-    all_ = std::span(few_).first(entries.size());
+    DRUM_ASSERT(entries.size() + remembered.size() <= few_.size());
+    std::copy(remembered.begin(), remembered.end(), std::copy(entries.begin(), entries.end(), few_.begin()));
+    all_ = std::span(few_).first(entries.size() + remembered.size());
+    of_interest_ = entries.size();
     for (std::size_t i = 0; i < all_.size(); ++i) {
       u32 place = all_[i].stream % kTable;
       while (table_[place] != 0) place = (place + 1) % kTable;
@@ -99,7 +105,9 @@ class ClientView::Former {
     }
   }
 
-  const Entry* find(u16 stream) {
+  /// Null: there is none. `was_remembered` says whether it was of no interest lately.
+  const Entry* find(u16 stream, bool& was_remembered) {
+    was_remembered = false;
     if (spectator_) {
       const auto it = std::lower_bound(all_.begin(), all_.end(), stream,
                                        [](const Entry& entry, u16 number) { return entry.stream < number; });
@@ -109,15 +117,15 @@ class ClientView::Former {
       const u32 at = table_[place] - 1U;
       if (all_[at].stream != stream) continue;
       found_[at / 64] |= u64{1} << (at % 64);
+      was_remembered = at >= of_interest_;
       return &all_[at];
     }
     return nullptr;
   }
 
-  /// Calls visit(entry) for those that were not found, in their order; for none of a spectator's.
+  /// Calls visit(entry) for those of a player that were not found, in their order.
   template <class Visit>
   void for_each_left(Visit visit) const {
-    if (spectator_) return;
     for (std::size_t i = 0; i < all_.size(); ++i) {
       if ((found_[i / 64] >> (i % 64) & 1) == 0) visit(all_[i]);
     }
@@ -128,6 +136,7 @@ class ClientView::Former {
   static constexpr u32 kMost = 255 + kMaxRemembered;  // as many as InterestSettings allow
 
   bool spectator_;
+  std::size_t of_interest_ = 0;  ///< so many of all
   std::span<Entry> all_;
   std::vector<Entry> many_;
   std::array<Entry, kMost> few_;
@@ -146,19 +155,21 @@ bool ClientView::wants_rebuild(const CellCache& cache, u32 cell, u16 own_stream,
 void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team) {
   const u32 tick = static_cast<u32>(cache.tick());
   const u16 now = static_cast<u16>(tick);
-  // Entries' ticks have 16 bits: what waited unseen for too long would look like of today.
-  if (tick - built_at_ > kForgetTicks) entries_.resize(interest_);
   const bool spectator = player_ == kNoPlayer;
-  Former former(entries_, spectator);
+  const RelevantStreams* const relevant = cache.relevant(player_);
+  // When only streams have opened or closed, nothing leaves the interest that could come back.
+  const bool looks_elsewhere = !spectator && (!built_ || cell != cell_ || team != team_ ||
+                                              (relevant != nullptr && *relevant != relevant_));
+  // Entries' ticks have 16 bits: what waited unseen for too long would look like of today.
+  if (looks_elsewhere && tick - remembered_at_ > kForgetTicks) remembered_.clear();
+  Former former(entries_, looks_elsewhere ? remembered_ : std::span<const Entry>{}, spectator);
   entries_.clear();
   const auto add = [&](u16 stream, u8 tier) {
     Entry entry;
-    if (const Entry* known = former.find(stream)) {
+    bool was_remembered = false;
+    if (const Entry* known = former.find(stream, was_remembered)) {
       entry = *known;
-      if ((entry.flags & kRemembered) != 0) {
-        entry.flags &= static_cast<u8>(~kRemembered);
-        entry.due = now;
-      }
+      if (was_remembered) entry.due = now;
       // What came nearer is due sooner.
       const u16 latest = static_cast<u16>(now + (1U << tier));
       if (!reached(entry.due, latest)) entry.due = latest;
@@ -176,25 +187,22 @@ void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream, world
       add(record.stream, 0);
     }
   } else {
-    const RelevantStreams* const relevant = cache.relevant(player_);
-    relevant_ = relevant != nullptr ? *relevant : RelevantStreams{};
+    if (relevant != nullptr) relevant_ = *relevant;
     choose(cache, cell, own_stream, team, add);
   }
-  interest_ = static_cast<u16>(entries_.size());
-  former.for_each_left([&](const Entry& entry) {
-    const auto unused = static_cast<i16>(now - entry.due);
-    if (entries_.size() == interest_ + std::size_t{kMaxRemembered} || unused > kForgetTicks ||
-        (entry.flags & (kHeld | kSent)) == 0) {
-      return;
-    }
-    entries_.push_back(entry);
-    entries_.back().flags |= kRemembered;
-  });
+  if (looks_elsewhere) {
+    remembered_.clear();
+    remembered_at_ = tick;
+    former.for_each_left([&](const Entry& entry) {
+      const auto unused = static_cast<i16>(now - entry.due);
+      const bool worth = (entry.flags & (kHeld | kSent)) != 0 && unused <= kForgetTicks;
+      if (worth && remembered_.size() < kMaxRemembered) remembered_.push_back(entry);
+    });
+  }
   cell_ = cell;
   own_stream_ = own_stream;
   team_ = team;
   layout_ = cache.layout();
-  built_at_ = tick;
   built_ = true;
 }
 
@@ -227,11 +235,28 @@ void ClientView::choose(const CellCache& cache, u32 cell, u16 own_stream, world:
     const i32 y = row + offset.rows;
     if (x < 0 || y < 0 || x >= columns || y >= rows) continue;
     for (const StreamRecord& record : cache.records_of(static_cast<u32>(y * columns + x))) {
-      if ((record.hidden_from & team) != 0 || is_first(record.stream)) continue;
+      if (record.stream == own_stream || (record.hidden_from & team) != 0) continue;
+      if (first_count > 1 && is_first(record.stream)) continue;
       if (entries_.size() == limit) return;
       add(record.stream, offset.tier);
     }
   }
+}
+
+bool ClientView::take_acknowledgement(Entry& entry, u8 key) {
+  if ((entry.flags & kSent) != 0 && entry.sent == key) {
+    entry.held = key;
+    entry.flags |= kHeld;
+    entry.attempts = 0;
+    return true;
+  }
+  // A late word of the one before still lets its deltas be used.
+  if ((entry.flags & kSentBefore) != 0 && static_cast<u8>(entry.sent - 1) == key) {
+    if ((entry.flags & kHeld) == 0 || entry.held != entry.sent) entry.held = key;
+    entry.flags |= kHeld;
+    return true;
+  }
+  return (entry.flags & kHeld) != 0 && entry.held == key;
 }
 
 bool ClientView::acknowledge(u32 key_ack) {
@@ -245,19 +270,10 @@ bool ClientView::acknowledge(u32 key_ack) {
     Entry& entry = entries_[at];
     if (entry.stream != number) continue;
     acknowledged_at_ = static_cast<u16>(at);
-    if ((entry.flags & kSent) != 0 && entry.sent == key) {
-      entry.held = key;
-      entry.flags |= kHeld;
-      entry.attempts = 0;
-      return true;
-    }
-    // A late word of the one before still lets its deltas be used.
-    if ((entry.flags & kSentBefore) != 0 && static_cast<u8>(entry.sent - 1) == key) {
-      if ((entry.flags & kHeld) == 0 || entry.held != entry.sent) entry.held = key;
-      entry.flags |= kHeld;
-      return true;
-    }
-    return (entry.flags & kHeld) != 0 && entry.held == key;
+    return take_acknowledgement(entry, key);
+  }
+  for (Entry& entry : remembered_) {
+    if (entry.stream == number) return take_acknowledgement(entry, key);
   }
   return false;
 }
@@ -394,7 +410,7 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
   std::array<u16, kMaxEntries> order;
   std::array<u8, kMaxEntries> bucket_of;
   std::array<u16, kBuckets + 1> starts{};
-  const std::size_t count = interest_;
+  const std::size_t count = entries_.size();
   u32 due_count = 0;
   std::array<u16, kMaxEntries> due;
   for (std::size_t i = first; i < count; ++i) {

@@ -61,7 +61,9 @@ class ClientView {
   void reset();
 
   PlayerSlot player() const { return player_; }
-  std::size_t memory_bytes() const { return sizeof(*this) + entries_.capacity() * sizeof(Entry); }
+  std::size_t memory_bytes() const {
+    return sizeof(*this) + (entries_.capacity() + remembered_.capacity()) * sizeof(Entry);
+  }
 
  private:
   /// A stream that the client is interested in. Ticks are the low 16 bits.
@@ -77,7 +79,7 @@ class ClientView {
     u8 reserved = 0;
   };
   static_assert(sizeof(Entry) == 12);
-  enum Flag : u8 { kHeld = 1, kSent = 2, kSentBefore = 4, kRemembered = 8 };
+  enum Flag : u8 { kHeld = 1, kSent = 2, kSentBefore = 4 };
 
   struct Assembly;
 
@@ -85,6 +87,7 @@ class ClientView {
 
   bool wants_rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team) const;
   void rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team);
+  static bool take_acknowledgement(Entry& entry, u8 key);
   template <class Add>
   void choose(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team, Add add);
   u32 focus_cell(const CellCache& cache, const PlayerPlace& place) const;
@@ -97,16 +100,16 @@ class ClientView {
   u32 cell_ = 0;
   u16 own_stream_ = kNoStream;
   u16 acknowledged_at_ = 0;  ///< the entry that was acknowledged last: a hint
-  u16 interest_ = 0;         ///< how many entries are of interest; those behind are remembered
   world::TeamSet team_ = 0;  ///< the player's; a spectator is of none, and nothing is hidden from him
   u8 urgent_ = 0;            ///< entries at the front that come before all others
   bool built_ = false;
   bool adopted_ = false;
   // Nearest first; a player's own stream is the first, then what matters most to him.
-  // Behind what is of interest: what was until lately, with the key frames that the
-  // client holds, so that who walks to and fro is not sent them anew each time.
   std::vector<Entry> entries_;
-  u32 built_at_ = 0;  ///< tick, low 32 bits
+  // What was of interest until lately, with the key frames that the client holds, so that
+  // who walks to and fro is not sent them anew each time.
+  std::vector<Entry> remembered_;
+  u32 remembered_at_ = 0;  ///< tick, low 32 bits
   RelevantStreams relevant_{};
 };
 
