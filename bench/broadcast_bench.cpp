@@ -1,5 +1,5 @@
 // broadcast/*: what it costs to encode a tick once, to assemble a client's
-// datagram from it, to decode that, and how many bytes an entity takes.
+// datagram from it, to decode that, how many bytes an entity takes, and what loss does.
 #include <memory>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "broadcast/cell_encoder.hpp"
 #include "broadcast/client_view.hpp"
 #include "broadcast/state_decoder.hpp"
+#include "broadcast_loss.hpp"
 #include "sample_times.hpp"
 
 namespace drumline::bench {
@@ -23,6 +24,7 @@ using broadcast::StateDecoder;
 constexpr u32 kDefaultPlayers = 1'000;
 constexpr u32 kWarmUpTicks = 200;
 constexpr u32 kAckDelayTicks = 3;
+constexpr u32 kLossTicks = 400;
 /// Clients that also decode; enough to measure, few enough to leave the caches to the rest.
 constexpr u32 kDecodingClients = 16;
 
@@ -51,7 +53,9 @@ class Battle {
   struct Spent {
     double encode_ns = 0, absorb_ns = 0, assemble_ns = 0, lazy_ns = 0, eager_ns = 0;
     u64 entity_ticks = 0, ticks = 0, client_frames = 0, decoded_frames = 0;
-    u64 datagram_bytes = 0, entities_told = 0, full_bytes = 0, frame_bytes = 0;
+    u64 datagram_bytes = 0, entities_told = 0, frame_bytes = 0;
+    u64 full_bytes = 0;    ///< the entities told, each id and sent field at its column's width
+    u64 packed_bytes = 0;  ///< the same, quantised and packed as key frames are
   };
 
   Result<void> tick(Spent& spent) {
@@ -122,10 +126,14 @@ class Battle {
       decoder->for_each([&](const StateDecoder::Entity& entity) {
         if (entity.tick() != decoder->tick()) return;
         ++spent.entities_told;
-        // In full: id as table, generation and slot in their least sizes, and every sent field.
+        spent.full_bytes += sizeof(EntityId);
+        // Packed: the id as table, generation and slot in their least sizes.
         u32 bits = 8 + 8 + 16;
-        for (const broadcast::SentField& field : entity.table().fields) bits += field.bits;
-        spent.full_bytes += (bits + 7) / 8;
+        for (const broadcast::SentField& field : entity.table().fields) {
+          spent.full_bytes += world::field_size(field.type);
+          bits += field.bits;
+        }
+        spent.packed_bytes += (bits + 7) / 8;
       });
     }
     for (std::size_t i = 0; i < eager_.size(); ++i) decoded_bytes_ += sizes_[i];
@@ -236,8 +244,14 @@ Result<void> run_broadcast(const Options& options, const Report& report) {
              per(static_cast<double>(battle.decoded_bytes_), spent.entities_told), "B", spent.entities_told);
   bytes.rival = Figure::Rival{"full_state", per(static_cast<double>(spent.full_bytes), spent.entities_told)};
   report(bytes);
+  report(figure("broadcast/full_state_packed",
+                per(static_cast<double>(spent.packed_bytes), spent.entities_told), "B", spent.entities_told));
   report(figure("broadcast/view_memory", static_cast<double>(battle.view_bytes()), "B", 1));
   report(figure("broadcast/decoder_memory", static_cast<double>(battle.decoder_bytes()), "B", 1));
+  for (const u32 loss_percent : {0U, 5U, 20U, 40U}) {
+    if (options.stopped()) break;
+    if (auto done = run_broadcast_loss(players, loss_percent, kLossTicks, report); !done) return done;
+  }
   return {};
 }
 

@@ -64,8 +64,15 @@ Result<void> check_records(const BattleFrameView& view) {
     }
   }
   for (const PlayerPlace& place : view.places) {
-    if (place.stream != kNoStream && place.stream >= head.stream_limit) {
-      return malformed("a player's stream is out of range");
+    if ((place.stream != kNoStream && place.stream >= head.stream_limit) || place.team >= world::kMaxTeams) {
+      return malformed("a player's stream or team is out of range");
+    }
+  }
+  for (const RelevantStreams& relevant : view.relevant) {
+    for (const u16 stream : relevant.streams) {
+      if (stream != kNoStream && stream >= head.stream_limit) {
+        return malformed("a stream that matters to a player is out of range");
+      }
     }
   }
   for (const PlayerEntity& entity : view.entities) {
@@ -99,6 +106,9 @@ Result<BattleFrameView> parse_battle_frame(Bytes frame) {
   }
   Sections sections(frame, sizeof(head));
   view.places = sections.records<PlayerPlace>(head.place_count);
+  if ((head.flags & BattleFrameHeader::kRelevant) != 0) {
+    view.relevant = sections.records<RelevantStreams>(head.place_count);
+  }
   view.entities = sections.records<PlayerEntity>(head.entity_count);
   view.chunk_bytes = sections.take(head.chunk_bytes);
   view.key_bytes = sections.take(head.key_bytes);

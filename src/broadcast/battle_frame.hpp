@@ -3,6 +3,7 @@
 // battle's thread, read by CellCache on each gateway shard.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "world/visibility.hpp"
 
 namespace drumline::broadcast {
 
@@ -29,7 +31,7 @@ struct BattleFrameHeader {
   u64 state_hash = 0;
   u32 instance = 0;  ///< of the encoder; another one numbers its streams anew
   u32 layout = 0;    ///< changes when a stream opens, closes or changes its cell
-  u16 flags = 0;     ///< kAllEntities, kNoState, kEnded with a cause
+  u16 flags = 0;     ///< kAllEntities, kNoState, kEnded with a cause, kRelevant
   u16 columns = 0;   ///< the grid
   u16 rows = 0;
   u16 stream_limit = 0;  ///< stream numbers are below it
@@ -51,6 +53,7 @@ struct BattleFrameHeader {
   static constexpr u16 kEnded = 4;    ///< the battle's last frame …
   static constexpr u32 kEndCauseShift = 3;  ///< … and in the two bits from here on why (wire::EndCause)
   static constexpr u16 kEndCauseMask = 3;
+  static constexpr u16 kRelevant = 32;  ///< a section after the places says what matters most to each player
 };
 static_assert(sizeof(BattleFrameHeader) == 96);
 
@@ -60,9 +63,16 @@ struct PlayerPlace {
   u16 stream = kNoStream;  ///< where his entity is; kNoStream: he has none now
   u16 x = 0;               ///< share of the grid's width, 1/65536
   u16 y = 0;
-  u16 reserved = 0;
+  u16 team = 0;  ///< below world::kMaxTeams
 };
 static_assert(sizeof(PlayerPlace) == 12);
+
+/// Where the entities are that matter most to a player, by player slot.
+struct RelevantStreams {
+  std::array<u16, world::kMaxRelevant> streams;  ///< kNoStream: none (further)
+  friend bool operator==(const RelevantStreams&, const RelevantStreams&) = default;
+};
+static_assert(sizeof(RelevantStreams) == 8);
 
 /// Whose entity is which; only changes, unless kAllEntities says otherwise.
 struct PlayerEntity {
@@ -76,8 +86,9 @@ static_assert(sizeof(PlayerEntity) == 16);
 /// into datagrams. They lie at `offset` of the chunk bytes: first the one against
 /// the current key frame, then the one against the previous.
 struct StreamRecord {
-  u32 cell = 0;
-  u32 key_tick = 0;  ///< of the current key frame, low 32 bits
+  u16 cell = 0;
+  world::TeamSet hidden_from = 0;  ///< their players must not be sent anything of it
+  u32 key_tick = 0;                ///< of the current key frame, low 32 bits
   u32 offset = 0;
   u16 stream = 0;
   u16 chunk_size = 0;     ///< 0: the key frame is of this very tick
@@ -102,6 +113,7 @@ static_assert(sizeof(KeyRecord) == 16);
 struct BattleFrameView {
   BattleFrameHeader header;
   std::span<const PlayerPlace> places;
+  std::span<const RelevantStreams> relevant;  ///< as many as places, or none
   std::span<const PlayerEntity> entities;
   std::span<const StreamRecord> streams;  ///< sorted by cell
   std::span<const KeyRecord> keys;

@@ -98,6 +98,7 @@ void CellCache::take_streams() {
     Stream& stream = streams_[record.stream];
     stream.chunk = view_.chunk_bytes.data() + record.offset;
     stream.cell = record.cell;
+    stream.hidden_from = record.hidden_from;
     stream.frame = frame_number_;
     stream.chunk_size = record.chunk_size;
     stream.previous_size = record.previous_size;

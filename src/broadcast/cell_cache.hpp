@@ -15,7 +15,8 @@ class CellCache {
   /// A stream in the newest frame.
   struct Stream {
     const std::byte* chunk = nullptr;  ///< against the current key frame, then against the previous
-    u32 cell = 0;
+    u16 cell = 0;
+    world::TeamSet hidden_from = 0;  ///< their players must not be sent anything of it
     u32 key_tick = 0;
     u32 frame = 0;          ///< counts absorbed frames; live when it is the newest
     u16 chunk_size = 0;     ///< 0: the key frame is of this very tick
@@ -54,6 +55,11 @@ class CellCache {
   PlayerPlace place(PlayerSlot player) const {
     return player.value < view_.places.size() ? view_.places[player.value] : PlayerPlace{};
   }
+  /// Where the entities are that matter most to a player; null when the frame tells
+  /// none, of anybody.
+  const RelevantStreams* relevant(PlayerSlot player) const {
+    return player.value < view_.relevant.size() ? &view_.relevant[player.value] : nullptr;
+  }
   /// The player's entity, or EntityId{0}.
   EntityId entity(PlayerSlot player) const {
     return EntityId{player.value < entities_.size() ? entities_[player.value] : 0};
@@ -72,6 +78,10 @@ class CellCache {
   u32 stream_limit() const { return static_cast<u32>(streams_.size()); }
   const Stream& stream(u16 number) const { return streams_[number]; }
   bool live(const Stream& stream) const { return stream.frame == frame_number_; }
+  /// It is live, and all of these teams may know what is in it.
+  bool open_to(world::TeamSet teams, const Stream& stream) const {
+    return live(stream) && (stream.hidden_from & teams) == 0;
+  }
   /// The live streams, sorted by cell, and those of one cell.
   std::span<const StreamRecord> records() const { return view_.streams; }
   std::span<const StreamRecord> records_of(u32 cell) const {

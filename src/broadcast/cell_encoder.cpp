@@ -31,6 +31,18 @@ std::size_t padded(std::size_t size) {
   return (size + 7) & ~std::size_t{7};
 }
 
+/// The visibility, if anything may be hidden.
+const world::Visibility* hiding(const world::Visibility* visibility) {
+  return visibility != nullptr && visibility->team_count() > 0 ? visibility : nullptr;
+}
+
+/// How many sets of teams are common in one cell: with two teams all there are, with more
+/// those of one team alone, of all but one, of none and of all.
+u32 audiences(const world::Visibility* visibility) {
+  if (hiding(visibility) == nullptr) return 1;
+  return std::min(1U << visibility->team_count(), 2 * visibility->team_count() + 2);
+}
+
 void pad(ByteWriter& out) {
   while (out.size() % 8 != 0) out.write(u8{0});
 }
@@ -43,6 +55,12 @@ Result<std::unique_ptr<CellEncoder>> CellEncoder::create(const world::World& wor
   if (auto checked = check_schema(schema); !checked) return std::move(checked).error();
   if (settings.stream_entities < 1 || settings.stream_entities > kMaxStreamEntities) {
     return Error{ErrorCode::invalid_argument, "broadcast: entities a stream must be 1 .. 64"};
+  }
+  if (settings.visibility != nullptr && (settings.visibility->team_count() > world::kMaxTeams ||
+                                         settings.visibility->most_relevant() > world::kMaxRelevant)) {
+    return Error{ErrorCode::invalid_argument,
+                 "broadcast: a game may have 16 teams and name 4 entities that "
+                 "matter to a player; this one has or names more"};
   }
   if (settings.overlap_ticks < 1 || settings.key_period_ticks < settings.overlap_ticks) {
     return Error{ErrorCode::invalid_argument, "broadcast: the overlap must be 1 .. the key period"};
@@ -77,10 +95,11 @@ StreamLimits CellEncoder::limits_of(const world::World& world, const Schema& sch
     entities += capacity;
     weight += capacity * ((bits + 7) / 8 + varint_size(capacity) + 2);
   }
-  // A part that is not full in each cell, the full ones, and as many again that
-  // linger or thin out.
+  // A part that is not full in each cell for each set of teams that is common, the full
+  // ones, and as many again that linger or thin out.
   const u64 full = entities / limits.entities + weight / limits.weight;
-  const u64 streams = std::min<u64>(2 * (grid.cell_count() + full) + 4, 2 * entities + 4);
+  const u64 parts = u64{grid.cell_count()} * audiences(settings.visibility);
+  const u64 streams = std::min<u64>(2 * (parts + full) + 4, 2 * entities + 4);
   limits.streams = static_cast<u32>(std::min<u64>(streams, kMaxStreams));
   return limits;
 }
@@ -91,9 +110,10 @@ CellEncoder::CellEncoder(const world::World& world, world::MapSize map, const En
       schema_(std::move(schema)),
       grid_(make_grid(map, settings)),
       limits_(limits),
-      table_(grid_, world, schema_, limits),
+      table_(grid_, world, schema_, limits, hiding(settings.visibility)),
       chunks_(schema_),
       key_bytes_limit_(limits.weight + chunks_.key_overhead()),
+      hiding_(hiding(settings.visibility)),
       keys_(std::make_unique<StreamKeys[]>(limits.streams)),
       key_values_(std::make_unique_for_overwrite<u32[]>(limits.streams * 2 * chunks_.values_per_key())),
       key_bodies_(
@@ -122,7 +142,7 @@ std::size_t CellEncoder::frame_bytes_most() const {
   const std::size_t seats = std::max<std::size_t>(settings_.expected_players, 64);
   return padded(sizeof(BattleFrameHeader) + 3 * entities + limits_.streams / 2 * head +
                 std::size_t{settings_.max_events} * 2 * sizeof(RecentEvent) / 2 +
-                seats * (sizeof(PlayerPlace) + sizeof(PlayerEntity)) + 512);
+                seats * (sizeof(PlayerPlace) + sizeof(RelevantStreams) + sizeof(PlayerEntity)) + 512);
 }
 
 CellEncoder::Counters CellEncoder::counters() const {
@@ -168,18 +188,30 @@ void CellEncoder::put_tail(const EncodeInput& input, BattleFrameHeader& head, By
   if (out.ok()) last_frame_tick_ = static_cast<u32>(head.tick);
 }
 
-void CellEncoder::skip(std::span<const world::Event> events, Tick tick) {
+void CellEncoder::skip(const world::World& world, std::span<const world::Event> events) {
+  table_.note_hidden(world);
+  keep_events(events, world.tick());
+}
+
+/// Of the tick that the table last took in: who may know of an event is settled now.
+void CellEncoder::keep_events(std::span<const world::Event> events, Tick tick) {
   for (const world::Event& event : events) {
     if (pending_events_.size() == settings_.max_events) {
       ++counters_.dropped_events;
       continue;
     }
-    pending_events_.push_back({static_cast<u32>(tick), event});
+    world::TeamSet hidden_from = 0;
+    if (hiding_ != nullptr) {
+      hidden_from =
+          static_cast<world::TeamSet>(table_.hidden_from(event.source) | table_.hidden_from(event.target) |
+                                      hiding_->also_hidden_from(event));
+    }
+    pending_events_.push_back({static_cast<u32>(tick), hidden_from, event});
   }
 }
 
 std::size_t CellEncoder::encode_without_state(const EncodeInput& input, MutableBytes bytes) {
-  skip(input.events, input.world.tick());
+  skip(input.world, input.events);
   ByteWriter out(bytes);
   BattleFrameHeader head = begin_head(input);
   head.flags |= BattleFrameHeader::kNoState;
@@ -193,7 +225,7 @@ std::size_t CellEncoder::encode_without_state(const EncodeInput& input, MutableB
 std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   const u32 tick = static_cast<u32>(input.world.tick());
   table_.update(input.world, tick);
-  skip(input.events, input.world.tick());
+  keep_events(input.events, input.world.tick());
   take_events(tick);
   list_events();
 
@@ -209,6 +241,10 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   full_requested_ = false;
   head.place_count = static_cast<u32>(std::min<std::size_t>(input.seats.size(), kMaxSeats));
   put_places(input, out);
+  if (settings_.visibility != nullptr && settings_.visibility->most_relevant() > 0) {
+    head.flags |= BattleFrameHeader::kRelevant;
+    put_relevant(head.place_count, out);
+  }
   head.entity_count = put_entities(input, full, out);
   if (full) head.flags |= BattleFrameHeader::kAllEntities;
   if (!out.ok() || out.size() > room) return 0;
@@ -351,7 +387,11 @@ bool CellEncoder::encode_stream(const world::World& world, u16 number, u32 crowd
   if (keys.has_previous && static_cast<i32>(tick - keys.previous_until) >= 0) keys.has_previous = false;
 
   KeyFrame& key = keys.frames[keys.current];
-  StreamRecord record{.cell = stream.cell, .key_tick = key.tick, .stream = number, .key = key.number};
+  StreamRecord record{.cell = static_cast<u16>(stream.cell),
+                      .hidden_from = stream.hidden_from,
+                      .key_tick = key.tick,
+                      .stream = number,
+                      .key = key.number};
   // With the key frame in front of it a chunk must still fit a datagram.
   const std::size_t limit = settings_.datagram_budget - kFrameHeadBytes - kKeyHeadBytes - keys.body_size;
   if (key.tick != tick) {
@@ -399,19 +439,30 @@ std::size_t CellEncoder::put_chunk(u16 number, KeyFrame& key, const u32* values,
 
 // --- events ----------------------------------------------------------------
 
-u16 CellEncoder::stream_of_event(const world::Event& event) const {
-  u16 number = table_.first_of(grid_.cell_of(event.x.raw, event.y.raw));
-  if (number == kNoStream) number = table_.stream_of(event.source);
-  if (number == kNoStream) number = table_.stream_of(event.target);
-  return number;
+/// The cell's first stream that is for the same teams, or else one that is for some of
+/// them and for nobody else: that of who has to do with it, or any in the cell.
+u16 CellEncoder::stream_of_event(const world::Event& event, world::TeamSet hidden_from) const {
+  const auto keeps = [&](u16 number) {
+    return number != kNoStream && (hidden_from & ~table_.stream(number).hidden_from) == 0;
+  };
+  u16 any = kNoStream;
+  for (u16 number = table_.first_of(grid_.cell_of(event.x.raw, event.y.raw)); number != kNoStream;
+       number = table_.stream(number).next) {
+    if (table_.stream(number).hidden_from == hidden_from) return number;
+    if (any == kNoStream && keeps(number)) any = number;
+  }
+  for (const EntityId who : {event.source, event.target}) {
+    if (const u16 number = table_.stream_of(who); keeps(number)) return number;
+  }
+  return any;
 }
 
 void CellEncoder::take_events(u32 tick) {
   for (const RecentEvent& event : events_) event_count_[event.stream] = 0;
   std::erase_if(events_,
                 [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
-  for (const auto& [event_tick, event] : pending_events_) {
-    const u16 stream = stream_of_event(event);
+  for (const auto& [event_tick, hidden_from, event] : pending_events_) {
+    const u16 stream = stream_of_event(event, hidden_from);
     if (stream == kNoStream || events_.size() == settings_.max_events || event_count_[stream] > 255) {
       ++counters_.dropped_events;
       continue;
@@ -419,6 +470,7 @@ void CellEncoder::take_events(u32 tick) {
     RecentEvent& kept = events_.emplace_back();
     kept.tick = event_tick;
     kept.stream = stream;
+    kept.hidden_from = hidden_from;
     kept.number = static_cast<u8>(event_count_[stream]++);
     kept.kind = event.kind;
     const auto zigzag = [](i32 value) {
@@ -443,6 +495,8 @@ void CellEncoder::list_events() {
   for (const StreamRecord& record : records_) event_first_[record.stream] = kNoEvent;
   for (const RecentEvent& event : events_) event_first_[event.stream] = kNoEvent;
   for (u32 i = 0; i < events_.size(); ++i) {
+    // The stream's number may have come to mean another one meanwhile.
+    if ((events_[i].hidden_from & ~table_.stream(events_[i].stream).hidden_from) != 0) continue;
     event_next_[i] = event_first_[events_[i].stream];
     event_first_[events_[i].stream] = i;
   }
@@ -481,6 +535,10 @@ void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
     PlayerPlace& place = places_[i];
     place.sequence = seat.sequence;
     place.stream = table_.stream_of(seat.entity);
+    if (hiding_ != nullptr) {
+      place.team = static_cast<u16>(hiding_->team_of(PlayerSlot{static_cast<u32>(i)}));
+      DRUM_ASSERT(place.team < hiding_->team_count());
+    }
     // Who has no entity stays where he last was.
     if (place.stream == kNoStream) continue;
     i64 x = 0;
@@ -491,6 +549,20 @@ void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
   }
   out.write_bytes(std::as_bytes(std::span(places_).first(count)));
   pad(out);
+}
+
+void CellEncoder::put_relevant(std::size_t count, ByteWriter& out) {
+  const world::Visibility& visibility = *settings_.visibility;
+  std::array<EntityId, world::kMaxRelevant> named;
+  const std::span<EntityId> room = std::span(named).first(visibility.most_relevant());
+  for (std::size_t i = 0; i < count; ++i) {
+    RelevantStreams relevant;
+    relevant.streams.fill(kNoStream);
+    const u32 players = std::min<u32>(visibility.relevant_to(PlayerSlot{static_cast<u32>(i)}, room),
+                                      static_cast<u32>(room.size()));
+    for (u32 n = 0; n < players; ++n) relevant.streams[n] = table_.stream_of(named[n]);
+    out.write_bytes(std::as_bytes(std::span(&relevant, 1)));
+  }
 }
 
 u32 CellEncoder::put_entities(const EncodeInput& input, bool all, ByteWriter& out) {

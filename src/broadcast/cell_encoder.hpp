@@ -25,7 +25,8 @@ struct EncoderSettings {
   u32 event_ticks = 4;        ///< how often an event is sent
   u32 max_events = 4096;      ///< kept at a time; more are dropped and counted
   u32 stream_entities = 48;
-  u32 datagram_budget = 1100;  ///< clients' smallest: bounds a stream's size
+  u32 datagram_budget = 1100;                     ///< clients' smallest: bounds a stream's size
+  const world::Visibility* visibility = nullptr;  ///< the game's, if it has one; outlives the encoder
 };
 
 /// A seat as of this tick; by player slot.
@@ -61,8 +62,8 @@ class CellEncoder {
   /// A frame with messages and the tick's payload only, for a tick whose state is not
   /// sent. Its events go with the next state.
   std::size_t encode_without_state(const EncodeInput& input, MutableBytes out);
-  /// A tick without a frame: keeps its events for the next one.
-  void skip(std::span<const world::Event> events, Tick tick);
+  /// A tick without a frame: keeps its events for the next one, and who may know of them.
+  void skip(const world::World& world, std::span<const world::Event> events);
 
   /// The next frame carries all current key frames and entities, for a consumer
   /// that missed some; what does not fit follows in the frames after it.
@@ -102,6 +103,7 @@ class CellEncoder {
   struct RecentEvent {
     u32 tick;
     u16 stream;
+    world::TeamSet hidden_from;
     u8 number;
     u8 kind;
     u8 size;
@@ -117,7 +119,8 @@ class CellEncoder {
   void put_tail(const EncodeInput& input, BattleFrameHeader& head, ByteWriter& out);
   void take_events(u32 tick);
   void list_events();
-  u16 stream_of_event(const world::Event& event) const;
+  void keep_events(std::span<const world::Event> events, Tick tick);
+  u16 stream_of_event(const world::Event& event, world::TeamSet hidden_from) const;
   /// `crowd` is how many streams the cell has.
   bool wants_key(u16 number, const StreamKeys& keys, u32 crowd, u32 tick);
   void make_key(u16 number, StreamKeys& keys, u32 tick);
@@ -126,6 +129,7 @@ class CellEncoder {
                         ByteWriter& out, u32& state_size);
   std::size_t put_events(u16 number, std::byte* out, std::size_t room, u32 tick) const;
   void put_places(const EncodeInput& input, ByteWriter& out);
+  void put_relevant(std::size_t count, ByteWriter& out);
   u32 put_entities(const EncodeInput& input, bool all, ByteWriter& out);
   u32 put_keys(ByteWriter& out, std::size_t end);
 
@@ -142,6 +146,7 @@ class CellEncoder {
   StreamTable table_;
   ChunkEncoder chunks_;
   u32 key_bytes_limit_;
+  const world::Visibility* hiding_;  ///< the settings' visibility, if something may be hidden
   std::unique_ptr<StreamKeys[]> keys_;
   std::unique_ptr<u32[]> key_values_;
   std::unique_ptr<std::byte[]> key_bodies_;
@@ -164,6 +169,7 @@ class CellEncoder {
   std::vector<u16> event_count_;  // by stream, of this tick
   struct PendingEvent {
     u32 tick;
+    world::TeamSet hidden_from;
     world::Event event;
   };
   std::vector<PendingEvent> pending_events_;  // of ticks whose state was not sent, and of this one

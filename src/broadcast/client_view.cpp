@@ -9,13 +9,14 @@
 namespace drumline::broadcast {
 namespace {
 
-constexpr u32 kMaxEntries = 4096;  // a spectator's
-constexpr u32 kBuckets = 14;       // of lateness, by its logarithm
-constexpr u16 kLatest = 0x2000;    // lateness is kept from wrapping round
-constexpr u32 kMaxMisses = 6;      // chunks that did not fit before a datagram counts as full
-constexpr u16 kForgetTicks = 512;  // half of what a client keeps an unused key frame for
-constexpr u32 kKeyHeadBytes = 16;  // varints of stream and age, type, key, length
-constexpr u32 kRebuildMask = 3;    // a changed layout is looked at every fourth tick
+constexpr u32 kMaxEntries = 4096;   // a spectator's
+constexpr u32 kBuckets = 14;        // of lateness, by its logarithm
+constexpr u16 kLatest = 0x2000;     // lateness is kept from wrapping round
+constexpr u32 kMaxMisses = 6;       // chunks that did not fit before a datagram counts as full
+constexpr u16 kForgetTicks = 512;   // half of what a client keeps an unused key frame for
+constexpr u32 kKeyHeadBytes = 16;   // varints of stream and age, type, key, length
+constexpr u32 kRebuildMask = 3;     // a changed layout is looked at every fourth tick
+constexpr u32 kMaxRemembered = 64;  // streams that were of interest until lately
 
 bool reached(u16 tick, u16 now) {
   return static_cast<i16>(now - tick) >= 0;
@@ -64,11 +65,15 @@ InterestPlan::InterestPlan(const InterestSettings& settings) : settings_(setting
 }
 
 ClientView::ClientView(const InterestPlan& plan, PlayerSlot player) : plan_(&plan), player_(player) {
-  if (player != kNoPlayer) entries_.reserve(plan.settings().max_streams);
+  if (player != kNoPlayer) {
+    entries_.reserve(plan.settings().max_streams);
+    remembered_.reserve(kMaxRemembered);
+  }
 }
 
 void ClientView::reset() {
   entries_.clear();
+  remembered_.clear();
   built_ = false;
 }
 
@@ -89,45 +94,96 @@ u32 ClientView::focus_cell(const CellCache& cache, const PlayerPlace& place) con
   return ((u32{place.y} * cache.rows()) >> 16) * cache.columns() + ((u32{place.x} * cache.columns()) >> 16);
 }
 
-void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream) {
-  // Old entries are found again by a small hash table of their places.
-  constexpr u32 kTable = 512;
-  std::array<Entry, 256> old_storage;
-  std::vector<Entry> old_many;  // a spectator's
-  std::span<Entry> old(old_storage.data(), std::min<std::size_t>(entries_.size(), old_storage.size()));
-  std::array<u8, kTable> table{};
-  const bool spectator = player_ == kNoPlayer;
-  const u16 now = static_cast<u16>(cache.tick());
-  if (spectator) {
-    std::sort(entries_.begin(), entries_.end(),
-              [](const Entry& a, const Entry& b) { return a.stream < b.stream; });
-    old_many = entries_;
-    old = old_many;
-  } else {
-    std::copy(entries_.begin(), entries_.end(), old.begin());
-    for (std::size_t i = 0; i < old.size(); ++i) {
-      u32 place = old[i].stream % kTable;
-      while (table[place] != 0) place = (place + 1) % kTable;
-      table[place] = static_cast<u8>(i + 1);
+/// The entries as they were, found again by their streams.
+class ClientView::Former {
+ public:
+  /// Of a player, `remembered` besides, each behind those of interest.
+  Former(std::vector<Entry>& entries, std::span<const Entry> remembered, bool spectator)
+      : spectator_(spectator) {
+    if (spectator) {
+      std::sort(entries.begin(), entries.end(),
+                [](const Entry& a, const Entry& b) { return a.stream < b.stream; });
+      many_ = entries;
+      all_ = many_;
+      return;
+    }
+    // A small hash table of their places.
+    DRUM_ASSERT(entries.size() + remembered.size() <= few_.size());
+    std::copy(remembered.begin(), remembered.end(), std::copy(entries.begin(), entries.end(), few_.begin()));
+    all_ = std::span(few_).first(entries.size() + remembered.size());
+    of_interest_ = entries.size();
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      u32 place = all_[i].stream % kTable;
+      while (table_[place] != 0) place = (place + 1) % kTable;
+      table_[place] = static_cast<u16>(i + 1);
     }
   }
-  const auto find_old = [&](u16 stream) -> const Entry* {
-    if (spectator) {
-      const auto it = std::lower_bound(old.begin(), old.end(), stream,
+
+  /// Null: there is none. `was_remembered` says whether it was of no interest lately.
+  const Entry* find(u16 stream, bool& was_remembered) {
+    was_remembered = false;
+    if (spectator_) {
+      const auto it = std::lower_bound(all_.begin(), all_.end(), stream,
                                        [](const Entry& entry, u16 number) { return entry.stream < number; });
-      return it != old.end() && it->stream == stream ? &*it : nullptr;
+      return it != all_.end() && it->stream == stream ? &*it : nullptr;
     }
-    for (u32 place = stream % kTable; table[place] != 0; place = (place + 1) % kTable) {
-      if (old[table[place] - 1].stream == stream) return &old[table[place] - 1];
+    for (u32 place = stream % kTable; table_[place] != 0; place = (place + 1) % kTable) {
+      const u32 at = table_[place] - 1U;
+      if (all_[at].stream != stream) continue;
+      found_[at / 64] |= u64{1} << (at % 64);
+      was_remembered = at >= of_interest_;
+      return &all_[at];
     }
     return nullptr;
-  };
-  const u32 limit = spectator ? kMaxEntries : plan_->settings().max_streams;
+  }
+
+  /// Calls visit(entry) for those of a player that were not found, in their order.
+  template <class Visit>
+  void for_each_left(Visit visit) const {
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if ((found_[i / 64] >> (i % 64) & 1) == 0) visit(all_[i]);
+    }
+  }
+
+ private:
+  static constexpr u32 kTable = 512;
+  static constexpr u32 kMost = 255 + kMaxRemembered;  // as many as InterestSettings allow
+
+  bool spectator_;
+  std::size_t of_interest_ = 0;  ///< so many of all
+  std::span<Entry> all_;
+  std::vector<Entry> many_;
+  std::array<Entry, kMost> few_;
+  std::array<u16, kTable> table_{};
+  std::array<u64, (kMost + 63) / 64> found_{};
+};
+
+bool ClientView::wants_rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team) const {
+  if (!built_ || cell != cell_ || own_stream != own_stream_ || team != team_) return true;
+  if (((static_cast<u32>(cache.tick()) + player_.value) & kRebuildMask) != 0) return false;
+  if (layout_ != cache.layout() || built_plan_ != plan_) return true;
+  const RelevantStreams* const relevant = cache.relevant(player_);
+  return relevant != nullptr && *relevant != relevant_;
+}
+
+void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team) {
+  const u32 tick = static_cast<u32>(cache.tick());
+  const u16 now = static_cast<u16>(tick);
+  const bool spectator = player_ == kNoPlayer;
+  const RelevantStreams* const relevant = cache.relevant(player_);
+  // When only streams have opened or closed, nothing leaves the interest that could come back.
+  const bool looks_elsewhere = !spectator && (!built_ || cell != cell_ || team != team_ || built_plan_ != plan_ ||
+                                              (relevant != nullptr && *relevant != relevant_));
+  // Entries' ticks have 16 bits: what waited unseen for too long would look like of today.
+  if (looks_elsewhere && tick - remembered_at_ > kForgetTicks) remembered_.clear();
+  Former former(entries_, looks_elsewhere ? remembered_ : std::span<const Entry>{}, spectator);
   entries_.clear();
   const auto add = [&](u16 stream, u8 tier) {
     Entry entry;
-    if (const Entry* known = find_old(stream)) {
+    bool was_remembered = false;
+    if (const Entry* known = former.find(stream, was_remembered)) {
       entry = *known;
+      if (was_remembered) entry.due = now;
       // What came nearer is due sooner.
       const u16 latest = static_cast<u16>(now + (1U << tier));
       if (!reached(entry.due, latest)) entry.due = latest;
@@ -141,31 +197,81 @@ void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream) {
   };
   if (spectator) {
     for (const StreamRecord& record : cache.records()) {
-      if (entries_.size() == limit) break;
+      if (entries_.size() == kMaxEntries) break;
       add(record.stream, 0);
     }
   } else {
-    if (own_stream != kNoStream) add(own_stream, 0);
-    const i32 columns = static_cast<i32>(cache.columns());
-    const i32 rows = static_cast<i32>(cache.rows());
-    const i32 column = static_cast<i32>(cell) % columns;
-    const i32 row = static_cast<i32>(cell) / columns;
-    for (const InterestPlan::Offset& offset : plan_->offsets()) {
-      const i32 x = column + offset.columns;
-      const i32 y = row + offset.rows;
-      if (x < 0 || y < 0 || x >= columns || y >= rows) continue;
-      for (const StreamRecord& record : cache.records_of(static_cast<u32>(y * columns + x))) {
-        if (record.stream == own_stream) continue;
-        if (entries_.size() == limit) break;
-        add(record.stream, offset.tier);
-      }
-    }
+    if (relevant != nullptr) relevant_ = *relevant;
+    choose(cache, cell, own_stream, team, add);
+  }
+  if (looks_elsewhere) {
+    remembered_.clear();
+    remembered_at_ = tick;
+    former.for_each_left([&](const Entry& entry) {
+      const auto unused = static_cast<i16>(now - entry.due);
+      const bool worth = (entry.flags & (kHeld | kSent)) != 0 && unused <= kForgetTicks;
+      if (worth && remembered_.size() < kMaxRemembered) remembered_.push_back(entry);
+    });
   }
   cell_ = cell;
   own_stream_ = own_stream;
+  team_ = team;
   layout_ = cache.layout();
   built_plan_ = plan_;
   built_ = true;
+}
+
+/// Calls add(stream, tier) for all that is of interest to a player, in its order.
+template <class Add>
+void ClientView::choose(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team, Add add) {
+  const std::size_t limit = plan_->settings().max_streams;
+  std::array<u16, 1 + world::kMaxRelevant> first;
+  std::size_t first_count = 0;
+  const auto is_first = [&](u16 stream) {
+    return std::find(first.begin(), first.begin() + first_count, stream) != first.begin() + first_count;
+  };
+  const auto add_first = [&](u16 stream) {
+    if (stream == kNoStream || entries_.size() == limit || is_first(stream)) return;
+    if (!cache.open_to(team, cache.stream(stream))) return;
+    first[first_count++] = stream;
+    add(stream, 0);
+  };
+  add_first(own_stream);
+  if (cache.relevant(player_) != nullptr) {
+    for (const u16 stream : relevant_.streams) add_first(stream);
+  }
+  urgent_ = static_cast<u8>(first_count);
+  const i32 columns = static_cast<i32>(cache.columns());
+  const i32 rows = static_cast<i32>(cache.rows());
+  const i32 column = static_cast<i32>(cell) % columns;
+  const i32 row = static_cast<i32>(cell) / columns;
+  for (const InterestPlan::Offset& offset : plan_->offsets()) {
+    const i32 x = column + offset.columns;
+    const i32 y = row + offset.rows;
+    if (x < 0 || y < 0 || x >= columns || y >= rows) continue;
+    for (const StreamRecord& record : cache.records_of(static_cast<u32>(y * columns + x))) {
+      if (record.stream == own_stream || (record.hidden_from & team) != 0) continue;
+      if (first_count > 1 && is_first(record.stream)) continue;
+      if (entries_.size() == limit) return;
+      add(record.stream, offset.tier);
+    }
+  }
+}
+
+bool ClientView::take_acknowledgement(Entry& entry, u8 key) {
+  if ((entry.flags & kSent) != 0 && entry.sent == key) {
+    entry.held = key;
+    entry.flags |= kHeld;
+    entry.attempts = 0;
+    return true;
+  }
+  // A late word of the one before still lets its deltas be used.
+  if ((entry.flags & kSentBefore) != 0 && static_cast<u8>(entry.sent - 1) == key) {
+    if ((entry.flags & kHeld) == 0 || entry.held != entry.sent) entry.held = key;
+    entry.flags |= kHeld;
+    return true;
+  }
+  return (entry.flags & kHeld) != 0 && entry.held == key;
 }
 
 bool ClientView::acknowledge(u32 key_ack) {
@@ -179,19 +285,10 @@ bool ClientView::acknowledge(u32 key_ack) {
     Entry& entry = entries_[at];
     if (entry.stream != number) continue;
     acknowledged_at_ = static_cast<u16>(at);
-    if ((entry.flags & kSent) != 0 && entry.sent == key) {
-      entry.held = key;
-      entry.flags |= kHeld;
-      entry.attempts = 0;
-      return true;
-    }
-    // A late word of the one before still lets its deltas be used.
-    if ((entry.flags & kSentBefore) != 0 && static_cast<u8>(entry.sent - 1) == key) {
-      if ((entry.flags & kHeld) == 0 || entry.held != entry.sent) entry.held = key;
-      entry.flags |= kHeld;
-      return true;
-    }
-    return (entry.flags & kHeld) != 0 && entry.held == key;
+    return take_acknowledgement(entry, key);
+  }
+  for (Entry& entry : remembered_) {
+    if (entry.stream == number) return take_acknowledgement(entry, key);
   }
   return false;
 }
@@ -270,15 +367,13 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
   adopt(cache);
   const bool spectator = player_ == kNoPlayer;
   const PlayerPlace place = spectator ? PlayerPlace{} : cache.place(player_);
+  const world::TeamSet team = spectator ? world::TeamSet{0} : static_cast<world::TeamSet>(1U << place.team);
   const u16 own_stream =
-      place.stream != kNoStream && cache.live(cache.stream(place.stream)) ? place.stream : kNoStream;
+      place.stream != kNoStream && cache.open_to(team, cache.stream(place.stream)) ? place.stream : kNoStream;
   const u32 cell = spectator ? 0 : focus_cell(cache, place);
   const u32 tick = static_cast<u32>(cache.tick());
   const u16 now = static_cast<u16>(tick);
-  if (!built_ || cell != cell_ || own_stream != own_stream_ ||
-      ((layout_ != cache.layout() || built_plan_ != plan_) && ((tick + player_.value) & kRebuildMask) == 0)) {
-    rebuild(cache, cell, own_stream);
-  }
+  if (wants_rebuild(cache, cell, own_stream, team)) rebuild(cache, cell, own_stream, team);
 
   Assembly to{.cache = cache,
               .settings = plan_->settings(),
@@ -325,8 +420,8 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
     sent_now(own);
   }
 
-  // Order what is due by how late it is, in powers of two of its interval, and
-  // among equals by nearness.
+  // Order what is due by how late it is, in powers of two of its interval, and among
+  // equals by nearness; what matters most comes first in any case.
   std::array<u16, kMaxEntries> order;
   std::array<u8, kMaxEntries> bucket_of;
   std::array<u16, kBuckets + 1> starts{};
@@ -340,7 +435,7 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
     if (late > kLatest) entry.due = static_cast<u16>(now - kLatest);
     const u32 rank =
         std::min<u32>(static_cast<u32>(std::bit_width(static_cast<u32>(late) >> entry.tier)), kBuckets - 1);
-    const u32 bucket = kBuckets - 1 - rank;
+    const u32 bucket = i < urgent_ ? 0 : kBuckets - 1 - rank;
     due[due_count] = static_cast<u16>(i);
     bucket_of[due_count++] = static_cast<u8>(bucket);
     ++starts[bucket + 1];
@@ -353,7 +448,8 @@ std::size_t ClientView::assemble(const CellCache& cache, MutableBytes out, std::
   for (u32 i = 0; i < due_count && misses < kMaxMisses; ++i) {
     Entry& entry = entries_[order[i]];
     const CellCache::Stream& stream = cache.stream(entry.stream);
-    if (!cache.live(stream)) continue;
+    // A stream may have closed since, and be another one by now.
+    if (!cache.open_to(team, stream)) continue;
     if (static_cast<u16>(now - entry.due) > kForgetTicks) entry.flags = 0;
     const Use use = use_of(entry, stream);
     if (use != Use::current) {

@@ -44,7 +44,7 @@ class InterestPlan {
   std::vector<Offset> offsets_;
 };
 
-/// One per client; one thread. About 1.6 KiB for a player, allocated at creation;
+/// One per client; one thread. About 2.4 KiB for a player, allocated at creation;
 /// for a spectator 12 bytes a stream of the battle.
 class ClientView {
  public:
@@ -54,7 +54,8 @@ class ClientView {
 
   /// Writes the datagram of the cache's newest frame; returns its size, at most
   /// min(budget, out.size()); 0 when there is no frame or no room for a header.
-  /// A player's own stream comes first and in every datagram.
+  /// A player's own stream comes first and in every datagram. Nothing is written of a
+  /// stream that is hidden from the player's team.
   std::size_t assemble(const CellCache& cache, MutableBytes out, std::size_t budget = kDefaultDatagramBudget);
 
   /// The client says that it holds a key frame: stream << 8 | key. False when it
@@ -69,7 +70,9 @@ class ClientView {
   void reset();
 
   PlayerSlot player() const { return player_; }
-  std::size_t memory_bytes() const { return sizeof(*this) + entries_.capacity() * sizeof(Entry); }
+  std::size_t memory_bytes() const {
+    return sizeof(*this) + (entries_.capacity() + remembered_.capacity()) * sizeof(Entry);
+  }
 
  private:
   /// A stream that the client is interested in. Ticks are the low 16 bits.
@@ -89,7 +92,13 @@ class ClientView {
 
   struct Assembly;
 
-  void rebuild(const CellCache& cache, u32 cell, u16 own_stream);
+  class Former;
+
+  bool wants_rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team) const;
+  void rebuild(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team);
+  static bool take_acknowledgement(Entry& entry, u8 key);
+  template <class Add>
+  void choose(const CellCache& cache, u32 cell, u16 own_stream, world::TeamSet team, Add add);
   u32 focus_cell(const CellCache& cache, const PlayerPlace& place) const;
   void adopt(const CellCache& cache);
 
@@ -101,9 +110,17 @@ class ClientView {
   u32 cell_ = 0;
   u16 own_stream_ = kNoStream;
   u16 acknowledged_at_ = 0;  ///< the entry that was acknowledged last: a hint
+  world::TeamSet team_ = 0;  ///< the player's; a spectator is of none, and nothing is hidden from him
+  u8 urgent_ = 0;            ///< entries at the front that come before all others
   bool built_ = false;
   bool adopted_ = false;
-  std::vector<Entry> entries_;  // nearest first; a player's own stream is the first
+  // Nearest first; a player's own stream is the first, then what matters most to him.
+  std::vector<Entry> entries_;
+  // What was of interest until lately, with the key frames that the client holds, so that
+  // who walks to and fro is not sent them anew each time.
+  std::vector<Entry> remembered_;
+  u32 remembered_at_ = 0;  ///< tick, low 32 bits
+  RelevantStreams relevant_{};
 };
 
 }  // namespace drumline::broadcast

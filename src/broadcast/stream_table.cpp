@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "broadcast/bits.hpp"
 
@@ -40,9 +41,10 @@ u8 column_of_role(const world::TableBase& table, world::FieldRole role) {
 }  // namespace
 
 StreamTable::StreamTable(const Grid& grid, const world::World& world, const Schema& schema,
-                         const StreamLimits& limits)
+                         const StreamLimits& limits, const world::Visibility* visibility)
     : grid_(grid),
       limits_(limits),
+      visibility_(visibility),
       streams_(std::make_unique_for_overwrite<Stream[]>(limits.streams)),
       cell_first_(grid.cell_count(), kNoStream),
       free_((limits.streams + 63) / 64, 0),
@@ -59,6 +61,7 @@ StreamTable::StreamTable(const Grid& grid, const world::World& world, const Sche
                 .generation = std::vector<u32>(source.capacity(), 0),
                 .known = std::vector<u64>((source.capacity() + 63) / 64, 0)};
     for (const SentField& field : schema[i].fields) table.bits += field.bits;
+    if (visibility != nullptr) table.hidden.resize(source.capacity());
     tables_.push_back(std::move(table));
     table_place_[schema[i].index] = static_cast<u8>(i);
   }
@@ -86,7 +89,35 @@ void StreamTable::position_of(const world::World& world, EntityId entity, i64& x
   y = PositionColumn(source, table.y_column)[entity_slot(entity)];
 }
 
+world::TeamSet StreamTable::hidden_from(EntityId entity) const {
+  if (visibility_ == nullptr || entity.value == 0 || entity_table(entity) >= world::kMaxTables) return 0;
+  const u8 place = table_place_[entity_table(entity)];
+  if (place == 0xFF) return 0;
+  const std::vector<Hidden>& hidden = tables_[place].hidden;
+  const u32 slot = entity_slot(entity);
+  if (slot >= hidden.size()) return world::kAllTeams;
+  const u32 generation = entity_generation(entity);
+  if (hidden[slot].generation == generation) return hidden[slot].from;
+  return hidden[slot].former_generation == generation ? hidden[slot].former_from : world::kAllTeams;
+}
+
+void StreamTable::note_hidden(const world::World& world) {
+  if (visibility_ == nullptr) return;
+  for (Table& table : tables_) {
+    const world::TableBase& source = world.table(table.sent->index);
+    source.for_each([&](u32 slot) {
+      Hidden& hidden = table.hidden[slot];
+      if (const u32 generation = source.generations()[slot]; hidden.generation != generation) {
+        hidden.former_generation = std::exchange(hidden.generation, generation);
+        hidden.former_from = hidden.from;
+      }
+      hidden.from = visibility_->hidden_from(source.id_of(slot));
+    });
+  }
+}
+
 void StreamTable::update(const world::World& world, u32 tick) {
+  note_hidden(world);
   for (u32 i = 0; i < tables_.size(); ++i) update_table(i, world.table(tables_[i].sent->index), tick);
   close_lingering(tick);
   if (tick >= merge_at_) {
@@ -108,18 +139,23 @@ void StreamTable::update_table(u32 index, const world::TableBase& source, u32 ti
   }
   const PositionColumn xs(source, table.x_column);
   const PositionColumn ys(source, table.y_column);
+  const bool hides = visibility_ != nullptr;
   for (u32 word = 0; word < live.size(); ++word) {
     for (u64 bits = live[word]; bits != 0; bits &= bits - 1) {
       const u32 slot = word * 64 + static_cast<u32>(std::countr_zero(bits));
       const u16 number = table.stream[slot];
       const i64 x = xs[slot];
       const i64 y = ys[slot];
+      const world::TeamSet hidden_from = hides ? table.hidden[slot].from : world::TeamSet{0};
       if (number != kNoStream && table.generation[slot] == generations[slot]) {
         const Stream& stream = streams_[number];
-        if (x >= stream.left && x < stream.right && y >= stream.top && y < stream.bottom) continue;
+        if (x >= stream.left && x < stream.right && y >= stream.top && y < stream.bottom &&
+            (!hides || stream.hidden_from == hidden_from)) {
+          continue;
+        }
       }
       if (number != kNoStream) remove(index, slot, tick);
-      insert(index, slot, generations[slot], grid_.cell_of(x, y));
+      insert(index, slot, generations[slot], grid_.cell_of(x, y), hidden_from);
     }
   }
 }
@@ -139,14 +175,15 @@ void StreamTable::remove(u32 table, u32 slot, u32 tick) {
   of.known[slot / 64] &= ~(u64{1} << (slot % 64));
 }
 
-void StreamTable::insert(u32 table, u32 slot, u32 generation, u32 cell) {
+void StreamTable::insert(u32 table, u32 slot, u32 generation, u32 cell, world::TeamSet hidden_from) {
   const u32 weight = weight_of(table, generation);
   u16 number = cell_first_[cell];
   while (number != kNoStream &&
-         (streams_[number].count >= limits_.entities || streams_[number].weight + weight > limits_.weight)) {
+         (streams_[number].hidden_from != hidden_from || streams_[number].count >= limits_.entities ||
+          streams_[number].weight + weight > limits_.weight)) {
     number = streams_[number].next;
   }
-  if (number == kNoStream) number = open(cell);
+  if (number == kNoStream) number = open(cell, hidden_from);
   if (number == kNoStream) {
     ++overflowed_;
     return;
@@ -166,7 +203,7 @@ void StreamTable::insert(u32 table, u32 slot, u32 generation, u32 cell) {
   of.known[slot / 64] |= u64{1} << (slot % 64);
 }
 
-u16 StreamTable::open(u32 cell) {
+u16 StreamTable::open(u32 cell, world::TeamSet hidden_from) {
   u16 number = kNoStream;
   for (u32 word = 0; word < free_.size() && number == kNoStream; ++word) {
     if (free_[word] != 0)
@@ -205,6 +242,7 @@ u16 StreamTable::open(u32 cell) {
   stream.count = 0;
   stream.linger_until = 0;
   stream.next = kNoStream;
+  stream.hidden_from = hidden_from;
   stream.open = true;
   stream.reopened = true;
   ++stream.membership;
@@ -244,8 +282,8 @@ void StreamTable::merge_small(u32 tick) {
     for (u16 at = cell_first_[small.cell]; at != static_cast<u16>(i) && at != kNoStream;
          at = streams_[at].next) {
       const Stream& into = streams_[at];
-      if (into.count == 0 || into.count + small.count > limits_.entities ||
-          into.weight + small.weight > limits_.weight) {
+      if (into.count == 0 || into.hidden_from != small.hidden_from ||
+          into.count + small.count > limits_.entities || into.weight + small.weight > limits_.weight) {
         continue;
       }
       while (small.count > 0) {
@@ -254,7 +292,7 @@ void StreamTable::merge_small(u32 tick) {
         const u32 slot = member_slot(member);
         const u32 generation = tables_[table].generation[slot];
         remove(table, slot, tick);
-        insert(table, slot, generation, small.cell);
+        insert(table, slot, generation, small.cell, small.hidden_from);
       }
       break;
     }

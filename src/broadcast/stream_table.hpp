@@ -1,5 +1,6 @@
 // Which entity is in which stream. A stream is a part of a grid cell with so
-// few entities that its key frame and any delta fit one datagram together.
+// few entities that its key frame and any delta fit one datagram together, and
+// all of which are hidden from the same teams.
 #pragma once
 
 #include <array>
@@ -44,7 +45,8 @@ struct Stream {
   u32 weight = 0;
   u32 linger_until = 0;
   u16 count = 0;
-  u16 next = kNoStream;  ///< in the same cell
+  u16 next = kNoStream;            ///< in the same cell
+  world::TeamSet hidden_from = 0;  ///< as long as it is open
   bool open = false;
   bool reopened = false;  ///< since the encoder looked last
 };
@@ -52,10 +54,17 @@ struct Stream {
 /// One a battle, on its thread. Allocates at creation only.
 class StreamTable {
  public:
-  StreamTable(const Grid& grid, const world::World& world, const Schema& schema, const StreamLimits& limits);
+  /// `visibility`, if the game hides anything, outlives the table.
+  StreamTable(const Grid& grid, const world::World& world, const Schema& schema, const StreamLimits& limits,
+              const world::Visibility* visibility);
 
-  /// Takes in the world as it is at `tick`: births, deaths and moves.
+  /// Takes in the world as it is at `tick`: births, deaths and moves, and who may know whom.
   void update(const world::World& world, u32 tick);
+  /// A tick without an update: takes in who may know whom.
+  void note_hidden(const world::World& world);
+  /// The teams that must not know of an entity; of one that is gone, as it was last
+  /// known; of one that never was, or is long gone, all. None of what has no place on the map.
+  world::TeamSet hidden_from(EntityId entity) const;
 
   Stream& stream(u16 number) { return streams_[number]; }
   const Stream& stream(u16 number) const { return streams_[number]; }
@@ -76,6 +85,13 @@ class StreamTable {
   u32 capacity_of(u32 table) const { return static_cast<u32>(tables_[table].stream.size()); }
 
  private:
+  /// Who may not know of the entity in a slot, and of the one that was there before.
+  struct Hidden {
+    u32 generation = 0;
+    u32 former_generation = 0;
+    world::TeamSet from = 0;
+    world::TeamSet former_from = 0;
+  };
   struct Table {
     const SentTable* sent;
     u32 bits = 0;
@@ -85,18 +101,20 @@ class StreamTable {
     std::vector<u16> stream;      // by slot
     std::vector<u32> generation;  // as the stream knows it, by slot
     std::vector<u64> known;       // one bit a slot: it is in a stream
+    std::vector<Hidden> hidden;   // by slot; empty when the game hides nothing
   };
 
   void update_table(u32 index, const world::TableBase& source, u32 tick);
   void remove(u32 table, u32 slot, u32 tick);
-  void insert(u32 table, u32 slot, u32 generation, u32 cell);
-  u16 open(u32 cell);
+  void insert(u32 table, u32 slot, u32 generation, u32 cell, world::TeamSet hidden_from);
+  u16 open(u32 cell, world::TeamSet hidden_from);
   void close(u16 number);
   void close_lingering(u32 tick);
   void merge_small(u32 tick);
 
   const Grid& grid_;
   StreamLimits limits_;
+  const world::Visibility* visibility_;
   std::vector<Table> tables_;
   std::array<u8, world::kMaxTables> table_place_{};  // by the world's index; 0xFF: not sent
   std::unique_ptr<Stream[]> streams_;

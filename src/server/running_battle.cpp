@@ -107,6 +107,13 @@ Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Batt
   encoder.datagram_budget = settings.datagram_budget_bytes;
   encoder.event_ticks = std::max<u32>(encoder.event_ticks, 2U * info.sync.send_period_ticks);
   encoder.max_events = std::min<u32>(encoder.max_events, 64 + 8 * info.max_players);
+  encoder.visibility = battle->rules().visibility();
+  if (encoder.visibility != nullptr && encoder.visibility->team_count() > 0 &&
+      info.sync.model == world::SyncModel::lockstep) {
+    return Error{ErrorCode::invalid_argument,
+                 "battle.sync_model is lockstep, in which clients run the whole battle, but its rules hide "
+                 "things from teams: choose another model, or rules that hide nothing"};
+  }
   auto made = broadcast::CellEncoder::create(battle->world(), battle->rules().map_size(), encoder);
   if (!made) return std::move(made).error();
   running->encoder = std::move(*made);

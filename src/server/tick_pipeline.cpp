@@ -292,7 +292,7 @@ void TickPipeline::choose_what_follows(RunningBattle& running) {
       !running.messages.empty() || !running.parts.empty()) {
     showing_.push_back(&running);
   } else {
-    running.encoder->skip(running.outcome.events, running.outcome.tick);
+    running.encoder->skip(battle.world(), running.outcome.events);
   }
   if (!running.ended && !keeps_snapshots_inline(running) &&
       options_.snapshots.due(battle.info().id, battle.tick())) {

@@ -18,6 +18,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "world/visibility.hpp"
 #include "world/world.hpp"
 
 namespace drumline::world {
@@ -165,6 +166,9 @@ class Rules {
   virtual EntityId entity_of(PlayerSlot player) const = 0;
   /// For the score table.
   virtual i64 score_of(PlayerSlot player) const = 0;
+  /// Teams, fog of war, what matters to whom; lives as long as the rules. Null: everybody
+  /// may know everything, and what is near matters most. Always the same.
+  virtual const Visibility* visibility() const { return nullptr; }
   virtual MapSize map_size() const = 0;
   /// What a client must know once: obstacles and the like, in the game's own
   /// format. At most 64 KiB. Stays as it is for the battle's life.

@@ -37,6 +37,7 @@ ArenaRules::ArenaRules(const Settings& settings, const world::BattleSettings& ba
       seats_(world_.add_table<Seat>("seat", max_players_)),
       obstacles_(world_.add_table<ObstacleRow>("obstacle", std::max(1U, wanted_obstacles_))),
       lag_(world_, max_players_, tuning_.lag_ticks),
+      teams_(world_, tuning_.teams, tuning_.sight, side_),
       grid_(side_, max_players_),
       acting_(max_players_) {
   static_assert(kPlayerTable == 0 && kPickupTable == 1);

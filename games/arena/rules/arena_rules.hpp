@@ -9,6 +9,7 @@
 #include "arena/obstacle_index.hpp"
 #include "arena/player_grid.hpp"
 #include "arena/settings.hpp"
+#include "arena/team_visibility.hpp"
 #include "arena/tuning.hpp"
 #include "base/fixed_vector.hpp"
 #include "world/rules.hpp"
@@ -35,6 +36,7 @@ class ArenaRules final : public world::Rules {
 
   EntityId entity_of(PlayerSlot player) const override;
   i64 score_of(PlayerSlot player) const override;
+  const world::Visibility* visibility() const override { return teams_.has_teams() ? &teams_ : nullptr; }
   world::MapSize map_size() const override { return {side_, side_}; }
   Bytes map_description() const override;
   std::string_view refusal_name(world::Refusal refusal) const override;
@@ -77,6 +79,7 @@ class ArenaRules final : public world::Rules {
   bool fly(u32 shot, u32 age, world::EventList& events);
   void collect_pickups(world::EventList& events);
   void return_pickups();
+  bool are_teammates(EntityId source, u32 victim) const;
   u32 strengthened(u32 slot, u32 damage) const;
   void hurt(EntityId source, u32 victim, u32 damage, world::EventList& events);
   void kill(EntityId source, u32 victim, world::EventList& events);
@@ -98,6 +101,8 @@ class ArenaRules final : public world::Rules {
   world::Table<Seat>& seats_;
   world::Table<ObstacleRow>& obstacles_;
   LagCompensation lag_;  ///< its tables, if there are any, come last
+
+  TeamVisibility teams_;
 
   // Derived from the tables, and made again whenever they are replaced.
   PlayerGrid grid_;

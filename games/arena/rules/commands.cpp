@@ -59,13 +59,14 @@ Refusal ArenaRules::check_attack(u32 slot, const Command& command) const {
   if (command.target.value == 0) return check_direction(command);
   const u32 victim = entity_slot(command.target);
   if (!players_.holds(command.target) || victim == slot) return world::kRefusedBadTarget;
-  const u8 flags = players_.at<&Player::flags>(victim);
-  if ((flags & kFlagDead) != 0) return world::kRefusedBadTarget;
-  if ((flags & kFlagProtected) != 0) return Refusal{kRefusedTargetProtected};
+  // First, as nobody is to ask how somebody fares whom he cannot see.
   const u64 range = static_cast<u64>(tuning_.melee_range.raw);
   if (world::raw_length_squared(seen_place_of(victim, command) - place_of(slot)) > range * range) {
     return world::kRefusedOutOfRange;
   }
+  const u8 flags = players_.at<&Player::flags>(victim);
+  if ((flags & kFlagDead) != 0) return world::kRefusedBadTarget;
+  if ((flags & kFlagProtected) != 0) return Refusal{kRefusedTargetProtected};
   return world::kAccepted;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "rules_document/document.hpp"
+#include "world/visibility.hpp"
 
 namespace drumline::arena {
 namespace {
@@ -50,6 +51,8 @@ auto keys_of(Settings& s) {
       {"pickup", "damage_ms", &s.pickup.damage_ms, 16, 60'000},
       {"score", "kill_points", &s.score.kill_points, 0, 1'000},
       {"score", "pickup_points", &s.score.pickup_points, 0, 1'000},
+      {"teams", "count", &s.teams.count, 0, world::kMaxTeams},
+      {"teams", "sight_milliunits", &s.teams.sight_milliunits, 0, 200'000},
       {"lag_compensation", "max_ms", &s.lag_compensation.max_ms, 0, 240},
   });
 }

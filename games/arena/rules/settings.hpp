@@ -40,6 +40,9 @@ struct Settings {
   struct Score {
     i64 kill_points, pickup_points;
   } score;
+  struct Teams {
+    i64 count, sight_milliunits;
+  } teams;
   struct LagCompensation {
     i64 max_ms;
   } lag_compensation;

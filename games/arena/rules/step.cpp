@@ -204,6 +204,12 @@ bool ArenaRules::fly(u32 shot, u32 age, EventList& events) {
   return left != 0 && x.raw >= 0 && y.raw >= 0 && x < side_ && y < side_;
 }
 
+bool ArenaRules::are_teammates(EntityId source, u32 victim) const {
+  if (!teams_.has_teams() || !players_.holds(source)) return false;
+  const auto team_of = [&](u32 slot) { return teams_.team_of(PlayerSlot{players_.at<&Player::seat>(slot)}); };
+  return team_of(entity_slot(source)) == team_of(victim);
+}
+
 u32 ArenaRules::strengthened(u32 slot, u32 damage) const {
   const bool strong = (players_.at<&Player::flags>(slot) & kFlagStrong) != 0;
   return strong ? damage * tuning_.strong_percent / 100 : damage;
@@ -211,7 +217,7 @@ u32 ArenaRules::strengthened(u32 slot, u32 damage) const {
 
 void ArenaRules::hurt(EntityId source, u32 victim, u32 damage, EventList& events) {
   const u8 flags = players_.at<&Player::flags>(victim);
-  if ((flags & (kFlagDead | kFlagProtected)) != 0) return;
+  if ((flags & (kFlagDead | kFlagProtected)) != 0 || are_teammates(source, victim)) return;
   if ((flags & kFlagWarded) != 0) damage = damage * tuning_.ward_damage_percent / 100;
   u16& health = players_.at<&Player::health>(victim);
   const u32 taken = std::min(damage, u32{health});

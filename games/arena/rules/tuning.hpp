@@ -46,6 +46,8 @@ struct Tuning {
         strong_duration(ticks_of_ms(s.pickup.damage_ms)),
         kill_score(static_cast<u32>(s.score.kill_points)),
         pickup_score(static_cast<u32>(s.score.pickup_points)),
+        teams(static_cast<u32>(s.teams.count)),
+        sight(length(s.teams.sight_milliunits)),
         lag_ticks(ticks_of_ms(s.lag_compensation.max_ms)),
         most_speed(std::max(fast_speed, dash_speed.raw)) {}
 
@@ -73,6 +75,8 @@ struct Tuning {
   Fixed pickup_radius;
   u32 pickup_return, pickup_heal, fast_duration, strong_percent, strong_duration;
   u32 kill_score, pickup_score;
+  u32 teams;    ///< 0: everybody for himself
+  Fixed sight;  ///< of a team's living; 0: there is no fog
   u32 lag_ticks;
   i64 most_speed;  ///< of a body
 

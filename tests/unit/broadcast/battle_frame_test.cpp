@@ -55,6 +55,73 @@ TEST(BattleFrame, changes_of_a_seats_entity_are_told) {
   EXPECT_EQ(server.cache.entity(PlayerSlot{2}), world.players()[2]);
 }
 
+/// Two teams, walker 0 hidden from team 1, and walker 3 matters to player 2.
+struct TwoTeams final : world::Visibility {
+  const MovingWorld* world = nullptr;
+  u32 team_count() const override { return 2; }
+  u32 team_of(PlayerSlot player) const override { return player.value % 2; }
+  world::TeamSet hidden_from(EntityId entity) const override {
+    return entity == world->players()[0] ? world::TeamSet{2} : world::TeamSet{0};
+  }
+  u32 most_relevant() const override { return 2; }
+  u32 relevant_to(PlayerSlot player, std::span<EntityId> out) const override {
+    if (player.value != 2) return 0;
+    out[0] = world->players()[3];
+    return 1;
+  }
+};
+
+TEST(BattleFrame, tells_teams_what_is_hidden_from_them_and_what_matters_to_whom) {
+  MovingWorld world(4, 0, 50, 37);
+  TwoTeams teams;
+  teams.world = &world;
+  Server server(world, {.visibility = &teams});
+  server.tick();
+  const auto place = [&](u32 player) { return server.cache.place(PlayerSlot{player}); };
+  EXPECT_EQ(place(0).team, 0);
+  EXPECT_EQ(place(3).team, 1);
+  EXPECT_EQ(server.cache.stream(place(0).stream).hidden_from, 2);
+  EXPECT_EQ(server.cache.stream(place(3).stream).hidden_from, 0);
+  EXPECT_TRUE(server.cache.open_to(1, server.cache.stream(place(0).stream)));
+  EXPECT_FALSE(server.cache.open_to(2, server.cache.stream(place(0).stream)));
+  const RelevantStreams* const relevant = server.cache.relevant(PlayerSlot{2});
+  ASSERT_NE(relevant, nullptr);
+  EXPECT_EQ(relevant->streams, (std::array<u16, 4>{place(3).stream, kNoStream, kNoStream, kNoStream}));
+  EXPECT_EQ(server.cache.relevant(PlayerSlot{0})->streams[0], kNoStream);
+  EXPECT_EQ(server.cache.relevant(PlayerSlot{4}), nullptr);
+}
+
+TEST(BattleFrame, a_team_or_a_stream_that_matters_out_of_range_is_refused) {
+  MovingWorld world(4, 0, 50, 38);
+  TwoTeams teams;
+  teams.world = &world;
+  Server server(world, {.visibility = &teams});
+  server.encode();
+  std::vector<u64> memory(server.frame.size() / 8);
+  const MutableBytes frame = std::as_writable_bytes(std::span(memory));
+  const auto restore = [&] { std::copy(server.frame.begin(), server.frame.end(), frame.begin()); };
+  restore();
+  ASSERT_TRUE(parse_battle_frame(frame).ok());
+  const std::size_t first_place = sizeof(BattleFrameHeader);
+  frame[first_place + offsetof(PlayerPlace, team)] = std::byte{16};
+  EXPECT_FALSE(parse_battle_frame(frame).ok());
+  restore();
+  frame[first_place + 4 * sizeof(PlayerPlace) + 1] =
+      std::byte{0xFE};  // 0xFEFF: below kNoStream, above the limit
+  EXPECT_FALSE(parse_battle_frame(frame).ok());
+}
+
+TEST(BattleFrame, a_game_with_too_many_teams_is_refused) {
+  struct Seventeen final : world::Visibility {
+    u32 team_count() const override { return 17; }
+  };
+  const Seventeen teams;
+  MovingWorld world(4, 0, 50, 39);
+  const auto made = CellEncoder::create(world.world(), world.map(), {.visibility = &teams});
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message.find("16 teams"), std::string::npos);
+}
+
 TEST(BattleFrame, a_lapped_cache_asks_for_all_and_gets_it) {
   MovingWorld world(200, 40, 200, 33);
   Server server(world);

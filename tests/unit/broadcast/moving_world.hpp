@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -14,6 +15,7 @@
 #include "broadcast/cell_encoder.hpp"
 #include "broadcast/client_view.hpp"
 #include "broadcast/state_decoder.hpp"
+#include "world/fixed_math.hpp"
 #include "world/world.hpp"
 
 namespace drumline::broadcast::testing {
@@ -71,8 +73,10 @@ class MovingWorld {
   }
 
   world::World& world() { return world_; }
+  const world::World& world() const { return world_; }
   world::MapSize map() const { return {side_, side_}; }
   std::vector<EntityId>& players() { return players_; }
+  const std::vector<EntityId>& players() const { return players_; }
   std::mt19937& random() { return random_; }
 
   EntityId spawn_walker() {
@@ -94,6 +98,12 @@ class MovingWorld {
   void put(EntityId id, i64 x, i64 y) {
     walkers_.at<&Walker::x>(entity_slot(id)) = Fixed::from_int(x);
     walkers_.at<&Walker::y>(entity_slot(id)) = Fixed::from_int(y);
+  }
+  world::Vector place_of(EntityId id) const {
+    const u32 slot = entity_slot(id);
+    if (entity_table(id) == things_.index())
+      return {things_.at<&Thing::x>(slot), things_.at<&Thing::y>(slot)};
+    return {walkers_.at<&Walker::x>(slot), walkers_.at<&Walker::y>(slot)};
   }
   void kill(EntityId id) { walkers_.destroy(entity_slot(id)); }
 
@@ -236,6 +246,7 @@ class Client {
     datagram.resize(size);
     sent_bytes += size;
     last_size = size;
+    if (on_sent && size > 0) on_sent(datagram);
     if (!chance(link.loss_percent)) {
       const u32 copies = chance(link.duplicate_percent) ? 2 : 1;
       for (u32 i = 0; i < copies; ++i) {
@@ -262,6 +273,7 @@ class Client {
 
   ClientView view;
   StateDecoder decoder;
+  std::function<void(Bytes)> on_sent;  ///< each datagram, whether it will be lost or not
   std::size_t sent_bytes = 0;
   std::size_t last_size = 0;
 
@@ -271,6 +283,32 @@ class Client {
   std::multimap<u32, std::vector<std::byte>> down_;
   std::multimap<u32, u32> up_;
 };
+
+/// A chunk of a datagram, undecoded.
+struct SentChunk {
+  u32 stream = 0;
+  u32 key_age = 0;  ///< of a key
+  u8 key = 0;
+  bool is_key = false;
+  Bytes body;
+};
+
+/// Calls visit(SentChunk) for each chunk of an unpadded datagram.
+template <class Visit>
+void for_each_chunk(Bytes datagram, Visit visit) {
+  ByteReader in(datagram);
+  in.read_bytes(kStateFrameHeadBytes);
+  while (in.ok() && !in.at_end()) {
+    SentChunk chunk;
+    chunk.stream = static_cast<u32>(in.read_varint());
+    chunk.is_key = in.read<u8>() == 1;
+    chunk.key = in.read<u8>();
+    if (chunk.is_key) chunk.key_age = static_cast<u32>(in.read_varint());
+    chunk.body = in.read_bytes(in.read_varint());
+    visit(chunk);
+  }
+  ASSERT_TRUE(in.ok());
+}
 
 inline u32 datagram_tick(Bytes datagram) {
   u32 tick = 0;
