@@ -63,7 +63,10 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
     drop(CloseCode::bad_message, good.error().message, now);
     return false;
   }
-  decoder_ = std::make_unique<broadcast::StateDecoder>(std::move(schema), options_.decoder);
+  if (options_.bodies != nullptr)
+    decoder_.emplace(options_.bodies->of(welcome.battle, std::move(schema)), options_.decoder);
+  else
+    decoder_.emplace(std::move(schema), options_.decoder);
   commands_.clear();
   commands_.set_send_period(welcome.send_period_ticks);
   sync_ = {};
