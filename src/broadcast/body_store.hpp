@@ -3,7 +3,7 @@
 // either: what a further one is sent is compared byte for byte with what was decoded.
 #pragma once
 
-#include <cstring>
+#include <array>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -39,27 +39,6 @@ class BodyStore {
   using Ref = u32;
   static constexpr Ref kNone = 0;
 
-  class Body {
-   public:
-    u32 tick() const { return tick_; }     ///< of the key frame, or of the chunk's datagram
-    u8 number() const { return number_; }  ///< of the key frame, or of that which the chunk is relative to
-    const Columns& columns() const { return columns_; }
-    const std::vector<ToldEvent>& events() const { return events_; }
-
-   private:
-    friend class BodyStore;
-    // What is looked at with every chunk of every holder comes first, on one cache line.
-    u32 tick_ = 0;
-    u32 holders_ = 0;
-    u32 stream_ = 0;   ///< of a key frame
-    Ref key_ = kNone;  ///< of a chunk
-    u8 number_ = 0;
-    std::vector<std::byte> bytes_;
-    Columns columns_;
-    std::vector<ToldEvent> events_;
-    std::vector<Ref> chunks_;  ///< of a key frame: relative to it, by tick modulo kTicks
-  };
-
   /// `schema` has passed check_schema(). `counters`, if any, outlives the store.
   explicit BodyStore(Schema schema, BodyCounters* counters = nullptr);
   BodyStore(const BodyStore&) = delete;
@@ -74,31 +53,61 @@ class BodyStore {
   Ref hold_chunk(Ref key, u32 tick, Bytes body);
   /// What is held already is held once more.
   Ref hold_again(Ref held) {
-    ++bodies_[held].holders_;
+    ++heads_[held].holders;
     return held;
   }
   /// Held once less; nothing when kNone.
   void release(Ref held) {
-    if (held != kNone && --bodies_[held].holders_ == 0) forget(held);
+    if (held != kNone && --heads_[held].holders == 0) forget(held);
   }
 
-  /// `held` is held. The reference is good until the next body is decoded, the body's columns
-  /// and events stay where they are while it is held.
-  const Body& operator[](Ref held) const { return bodies_[held]; }
+  // Of what is held. References are good until the next body is decoded; what the columns' and
+  // events' vectors hold stays where it is for as long as the body is held.
+
+  /// Of the key frame, or of the chunk's datagram.
+  u32 tick(Ref held) const { return heads_[held].tick; }
+  const Columns& columns(Ref held) const { return decoded_[held].columns; }
+  const std::vector<ToldEvent>& events(Ref held) const { return decoded_[held].events; }
+
+  /// Asks memory for what release() and comparing need; `held` may be kNone.
+  void prefetch(Ref held) const {
+    __builtin_prefetch(&heads_[held].tick);
+    __builtin_prefetch(&heads_[held].start.back());
+  }
+  /// The same for the chunk that hold_chunk(key, tick, …) may find.
+  void prefetch_chunk(Ref key, u32 tick) const { prefetch(heads_[key].chunks[tick % kTicks]); }
 
   const BodyCounters& counters() const { return *counters_; }
   /// Bodies that somebody holds.
-  std::size_t held() const { return bodies_.size() - 1 - free_.size(); }
+  std::size_t held() const { return heads_.size() - 1 - free_.size(); }
   std::size_t memory_bytes() const;
 
  private:
   // Chunks of so many ticks of a key frame are found again; an older one is decoded for whoever gets it.
-  static constexpr u32 kTicks = 16;
+  static constexpr u32 kTicks = 8;
+  static constexpr std::size_t kStartBytes = 76;
 
-  static bool equal(const Body& body, Bytes bytes) {
-    return body.bytes_.size() == bytes.size() &&
-           (bytes.empty() || std::memcmp(body.bytes_.data(), bytes.data(), bytes.size()) == 0);
-  }
+  /// What each chunk of each holder looks at: for most of them two cache lines.
+  struct alignas(128) Head {
+    u32 tick = 0;
+    u32 holders = 0;
+    u32 stream = 0;   ///< of a key frame
+    Ref key = kNone;  ///< of a chunk
+    u16 bytes = 0;
+    u8 number = 0;  ///< of a key frame
+    bool is_key = false;
+    std::array<Ref, kTicks> chunks{};            ///< of a key frame: relative to it, by tick modulo kTicks
+    std::array<std::byte, kStartBytes> start{};  ///< of its bytes
+  };
+  static_assert(sizeof(Head) == 128);
+  struct Decoded {
+    Columns columns;
+    std::vector<ToldEvent> events;
+    std::vector<std::byte> rest;  ///< of its bytes
+  };
+
+  bool equal(Ref held, Bytes bytes) const;
+  void keep_bytes(Ref held, Bytes bytes);
   /// That one, held once more; kNone when its bytes are others.
   Ref share(Ref known, Bytes bytes);
   Ref take();
@@ -108,8 +117,9 @@ class BodyStore {
   TablesByIndex tables_;
   BodyCounters own_counters_;
   BodyCounters* counters_;
-  std::vector<Body> bodies_;                  // the first is nobody's: kNone
-  std::vector<Ref> free_;                     // places in bodies_
+  std::vector<Head> heads_;                   // the first is nobody's: kNone
+  std::vector<Decoded> decoded_;              // as heads_
+  std::vector<Ref> free_;                     // places in heads_
   std::unordered_map<u32, Ref> newest_keys_;  // by stream << 8 | number
 };
 

@@ -102,16 +102,16 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
       }
       prefetch_index(chunks[count++].number);
     }
-    for (std::size_t i = 0; i < count; ++i) prefetch(chunks[i].number);
+    prefetch(std::span(chunks).first(count), tick);
     for (std::size_t i = 0; i < count; ++i) {
       const Chunk& chunk = chunks[i];
       ++counters_.chunks;
       Stream* stream = nullptr;
       if (chunk.is_key) {
-        stream = &stream_for(chunk.number);
+        stream = &stream_for(chunk);
         if (!take_key(*stream, chunk, tick)) good = false;
         any = true;
-      } else if ((stream = find_stream(chunk.number)) != nullptr) {
+      } else if ((stream = find_stream(chunk)) != nullptr) {
         if (!take_delta(*stream, chunk, tick)) good = false;
       } else {
         ++counters_.unusable_chunks;
@@ -147,55 +147,52 @@ bool StateDecoder::take_key(Stream& stream, const Chunk& chunk, u32 frame_tick) 
   BodyStore& store = *store_;
   const u32 key_tick = frame_tick - chunk.age;
   if (newer(frame_tick, stream.heard)) stream.heard = frame_tick;
-  BodyStore::Ref* place = nullptr;
-  for (BodyStore::Ref& key : stream.keys) {
-    if (key != BodyStore::kNone && store[key].number() == chunk.key) place = &key;
+  u32 place = 2;
+  for (u32 i = 0; i < 2; ++i) {
+    if (stream.keys[i] != BodyStore::kNone && stream.key_numbers[i] == chunk.key) place = i;
   }
-  if (place != nullptr && store[*place].tick() == key_tick) {
+  if (place < 2 && store.tick(stream.keys[place]) == key_tick) {
     // The server did not hear of it: say it again.
     note_ack((stream.number << 8) | chunk.key);
   } else {
-    BodyStore::Ref* const keys = stream.keys;
-    if (place == nullptr) {
+    const BodyStore::Ref* const keys = stream.keys;
+    if (place == 2) {
       if (keys[0] == BodyStore::kNone)
-        place = &keys[0];
+        place = 0;
       else if (keys[1] == BodyStore::kNone)
-        place = &keys[1];
+        place = 1;
       else
-        place = newer(store[keys[0]].tick(), store[keys[1]].tick()) ? &keys[1] : &keys[0];
+        place = newer(store.tick(keys[0]), store.tick(keys[1])) ? 1 : 0;
     }
     // When late: there are newer ones.
-    if (*place != BodyStore::kNone && newer(store[*place].tick(), key_tick)) return true;
+    if (keys[place] != BodyStore::kNone && newer(store.tick(keys[place]), key_tick)) return true;
     const BodyStore::Ref key = store.hold_key(stream.number, chunk.key, key_tick, chunk.body);
     if (key == BodyStore::kNone) return false;
-    store.release(*place);
-    *place = key;
+    store.release(stream.keys[place]);
+    stream.keys[place] = key;
+    stream.key_numbers[place] = chunk.key;
     ++counters_.keys;
     note_ack((stream.number << 8) | chunk.key);
   }
-  const bool is_newest = stream.now == BodyStore::kNone || newer(frame_tick, state(stream).tick());
+  const bool is_newest = stream.now == BodyStore::kNone || newer(frame_tick, store.tick(stream.now));
   // Made in this very tick: it is the state.
-  if (key_tick == frame_tick && is_newest) put_state(stream, store.hold_again(*place));
+  if (key_tick == frame_tick && is_newest) put_state(stream, store.hold_again(stream.keys[place]));
   return true;
 }
 
 bool StateDecoder::take_delta(Stream& stream, const Chunk& chunk, u32 frame_tick) {
   BodyStore& store = *store_;
-  BodyStore::Ref key = BodyStore::kNone;
-  for (const BodyStore::Ref held : stream.keys) {
-    if (held == BodyStore::kNone || store[held].number() != chunk.key) continue;
-    if (!newer(store[held].tick(), frame_tick)) key = held;
-  }
-  if (key == BodyStore::kNone) {
+  const BodyStore::Ref key = key_of(stream, chunk.key);
+  if (key == BodyStore::kNone || newer(store.tick(key), frame_tick)) {
     ++counters_.unusable_chunks;
     return true;
   }
   if (newer(frame_tick, stream.heard)) stream.heard = frame_tick;
-  if (stream.now != BodyStore::kNone && !newer(frame_tick, state(stream).tick())) return true;
+  if (stream.now != BodyStore::kNone && !newer(frame_tick, store.tick(stream.now))) return true;
   const BodyStore::Ref chunk_state = store.hold_chunk(key, frame_tick, chunk.body);
   if (chunk_state == BodyStore::kNone) return false;
   put_state(stream, chunk_state);
-  if (limits_.events) take_events(stream.number, state(stream).events());
+  if (limits_.events) take_events(stream.number, store.events(stream.now));
   return true;
 }
 
@@ -223,23 +220,44 @@ void StateDecoder::prefetch_index(u32 number) const {
   __builtin_prefetch(&index_[mix(number) & (static_cast<u32>(index_.size()) - 1)]);
 }
 
-void StateDecoder::prefetch(u32 number) const {
+/// Step by step, each for all chunks: what one step finds says where the next one looks.
+void StateDecoder::prefetch(std::span<Chunk> chunks, u32 tick) const {
   const u32 mask = static_cast<u32>(index_.size()) - 1;
-  for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
-    const Stream& stream = streams_[(index_[at] & 0xFFFF) - 1];
-    __builtin_prefetch(&stream.number);
-    __builtin_prefetch(&stream.now);  // it may be on the next line
-    return;
+  for (Chunk& chunk : chunks) {
+    chunk.place = kUnused;
+    for (u32 at = mix(chunk.number) & mask; index_[at] != 0; at = (at + 1) & mask) {
+      if ((index_[at] >> 16) != (chunk.number & 0xFFFF)) continue;
+      chunk.place = (index_[at] & 0xFFFF) - 1;
+      __builtin_prefetch(&streams_[chunk.place].number);
+      __builtin_prefetch(&streams_[chunk.place].key_numbers);  // it may be on the next line
+      break;
+    }
   }
+  for (Chunk& chunk : chunks) {
+    chunk.base = BodyStore::kNone;
+    if (chunk.place == kUnused) continue;
+    const Stream& stream = streams_[chunk.place];
+    chunk.base = key_of(stream, chunk.key);
+    store_->prefetch(chunk.base);
+    store_->prefetch(stream.now);
+  }
+  for (const Chunk& chunk : chunks) store_->prefetch_chunk(chunk.base, tick);
 }
 
-StateDecoder::Stream* StateDecoder::find_stream(u32 number) {
+/// kNone when the client does not hold it.
+BodyStore::Ref StateDecoder::key_of(const Stream& stream, u8 number) const {
+  if (stream.keys[0] != BodyStore::kNone && stream.key_numbers[0] == number) return stream.keys[0];
+  return stream.key_numbers[1] == number ? stream.keys[1] : BodyStore::kNone;
+}
+
+StateDecoder::Stream* StateDecoder::find_stream(const Chunk& chunk) {
+  if (chunk.place < streams_.size() && streams_[chunk.place].number == chunk.number)
+    return &streams_[chunk.place];
   const u32 mask = static_cast<u32>(index_.size()) - 1;
-  for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
+  for (u32 at = mix(chunk.number) & mask; index_[at] != 0; at = (at + 1) & mask) {
+    if ((index_[at] >> 16) != (chunk.number & 0xFFFF)) continue;
     Stream& stream = streams_[(index_[at] & 0xFFFF) - 1];
-    if (stream.number == number) return &stream;
+    if (stream.number == chunk.number) return &stream;
   }
   return nullptr;
 }
@@ -251,8 +269,9 @@ void StateDecoder::put_index(u32 number, u32 place) {
   index_[at] = ((number & 0xFFFF) << 16) | (place + 1);
 }
 
-StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
-  if (Stream* const known = find_stream(number)) return *known;
+StateDecoder::Stream& StateDecoder::stream_for(const Chunk& chunk) {
+  if (Stream* const known = find_stream(chunk)) return *known;
+  const u32 number = chunk.number;
   if (free_.empty() && streams_.size() >= limits_.streams) {
     // The one that was not heard of the longest makes room.
     u32 oldest = 0;
@@ -340,8 +359,8 @@ std::size_t StateDecoder::take_acks(std::span<u32> out) {
 // --- entities ------------------------------------------------------------------
 
 StateDecoder::Entity StateDecoder::entity_at(u32 stream, u32 place) const {
-  const BodyStore::Body& body = state(streams_[stream]);
-  const Columns& now = body.columns();
+  const BodyStore::Ref state = streams_[stream].now;
+  const Columns& now = store_->columns(state);
   Entity entity;
   for (const Section& section : now.sections) {
     if (place < section.first || place >= section.first + section.count) continue;
@@ -351,13 +370,13 @@ StateDecoder::Entity StateDecoder::entity_at(u32 stream, u32 place) const {
   }
   entity.slot_ = now.slots[place];
   entity.generation_ = now.generations[place];
-  entity.tick_ = body.tick();
+  entity.tick_ = store_->tick(state);
   return entity;
 }
 
 bool StateDecoder::find_in(u32 stream, EntityId id, Entity& out) const {
   if (!visible(streams_[stream])) return false;
-  const Columns& now = state(streams_[stream]).columns();
+  const Columns& now = store_->columns(streams_[stream].now);
   for (const Section& section : now.sections) {
     if (section.table->index != entity_table(id)) continue;
     for (u32 i = section.first; i < section.first + section.count; ++i) {
@@ -385,21 +404,21 @@ bool StateDecoder::find(EntityId id, Entity& out) const {
 void StateDecoder::collect() {
   std::size_t total = 0;
   for (const Stream& stream : streams_) {
-    if (visible(stream)) total += state(stream).columns().slots.size();
+    if (visible(stream)) total += store_->columns(stream.now).slots.size();
   }
   known_.assign(std::bit_ceil(total * 2 + 1), Known{});
   const u32 mask = static_cast<u32>(known_.size()) - 1;
   for (u32 s = 0; s < streams_.size(); ++s) {
     if (!visible(streams_[s])) continue;
-    const BodyStore::Body& body = state(streams_[s]);
-    const Columns& now = body.columns();
+    const u32 tick = store_->tick(streams_[s].now);
+    const Columns& now = store_->columns(streams_[s].now);
     for (const Section& section : now.sections) {
       for (u32 i = section.first; i < section.first + section.count; ++i) {
         const u64 id = make_entity_id(section.table->index, now.generations[i], now.slots[i]).value;
         u32 at = mix(id) & mask;
         while (known_[at].id != 0 && known_[at].id != id) at = (at + 1) & mask;
         // Told of in two streams it is where the newer tick says.
-        if (known_[at].id == 0 || newer(body.tick(), state(streams_[known_[at].stream]).tick()))
+        if (known_[at].id == 0 || newer(tick, store_->tick(streams_[known_[at].stream].now)))
           known_[at] = {id, s, i};
       }
     }

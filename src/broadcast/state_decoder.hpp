@@ -106,8 +106,8 @@ class StateDecoder {
     std::size_t visited = 0;
     for (std::size_t i = 0; i < told_count_ && visited < most; ++i) {
       const Stream& stream = streams_[told_[i]];
-      if (stream.now == BodyStore::kNone || state(stream).tick() != tick_) continue;
-      const Columns& now = state(stream).columns();
+      if (stream.now == BodyStore::kNone || store_->tick(stream.now) != tick_) continue;
+      const Columns& now = store_->columns(stream.now);
       Entity entity;
       entity.tick_ = tick_;
       for (const Section& section : now.sections) {
@@ -148,6 +148,7 @@ class StateDecoder {
     u32 heard = 0;  ///< tick of the newest datagram that spoke of it
     BodyStore::Ref keys[2] = {};
     BodyStore::Ref now = BodyStore::kNone;  ///< its newest state: a chunk, or a key frame itself
+    u8 key_numbers[2] = {};                 ///< of keys
   };
   struct Known {
     u64 id = 0;
@@ -170,14 +171,17 @@ class StateDecoder {
     u32 age = 0;  ///< of a key
     u8 key = 0;
     bool is_key = false;
+    u32 place = 0;                           ///< where its stream probably is, a hint
+    BodyStore::Ref base = BodyStore::kNone;  ///< which key frame it is probably relative to, a hint
   };
   static bool read_chunk(ByteReader& in, Chunk& chunk);
 
   void prefetch_index(u32 number) const;
-  void prefetch(u32 number) const;
+  void prefetch(std::span<Chunk> chunks, u32 tick) const;
+  BodyStore::Ref key_of(const Stream& stream, u8 number) const;
   void put_index(u32 number, u32 place);
-  Stream* find_stream(u32 number);
-  Stream& stream_for(u32 number);
+  Stream* find_stream(const Chunk& chunk);
+  Stream& stream_for(const Chunk& chunk);
   void forget(Stream& stream);
   void rebuild_index(std::size_t size);
   void sweep();
@@ -187,9 +191,9 @@ class StateDecoder {
   /// `state` is held for the stream.
   void put_state(Stream& stream, BodyStore::Ref state);
   void take_events(u32 stream, const std::vector<ToldEvent>& events);
-  const BodyStore::Body& state(const Stream& stream) const { return (*store_)[stream.now]; }
   bool visible(const Stream& stream) const {
-    return stream.now != BodyStore::kNone && tick_ - state(stream).tick() <= limits_.forget_entities_ticks;
+    return stream.now != BodyStore::kNone &&
+           tick_ - store_->tick(stream.now) <= limits_.forget_entities_ticks;
   }
   bool find_in(u32 stream, EntityId id, Entity& out) const;
   Entity entity_at(u32 stream, u32 place) const;
