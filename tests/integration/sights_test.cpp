@@ -52,19 +52,18 @@ TEST(Sights, of_bots_are_what_the_journal_says_that_there_was) {
 
   // A check that finds nothing would pass all this as well.
   std::vector<broadcast::Sight> wrong = report->sights;
-  const std::size_t middle = wrong.size() / 2;
-  wrong[middle].values[0] += 1;
-  wrong[middle + 10].tick -= 40;
-  wrong[middle + 20].entity =
-      EntityId{wrong[middle + 20].entity.value + (u64{1} << 32)};  // another generation
-  wrong[middle + 30].values.pop_back();
+  const std::size_t late = wrong.size() - 40;  // well into the battle
+  wrong[late].values[0] += 1;
+  wrong[late + 10].tick -= 40;
+  wrong[late + 20].entity = EntityId{wrong[late + 20].entity.value + (u64{1} << 32)};  // another generation
+  wrong[late + 30].values.pop_back();
   const auto found = check(data.path(), wrong);
   ASSERT_TRUE(found.ok()) << found.error().message;
   EXPECT_GE(found->different, 3U);
   EXPECT_LE(found->different, 4U) << "who stood still for 40 ticks is not different";
   EXPECT_EQ(found->first_differences.size(), found->different);
 
-  wrong[middle].battle = BattleId{77};
+  wrong[late].battle = BattleId{77};
   EXPECT_EQ(check(data.path(), wrong).error().code, ErrorCode::not_found);
 }
 
