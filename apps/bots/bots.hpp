@@ -60,7 +60,9 @@ struct BotsReport {
   double seconds = 0;         ///< of the figures
   double seated_after_s = 0;  ///< from the start until every bot was seated once; 0: never
   client::ClientStatistics received;
-  broadcast::BodyCounters bodies;  ///< of the key frames and chunks in it, and what of them was decoded once
+  /// Of the key frames and chunks in it that were news to who got them. Each was checked: decoded, or
+  /// compared with what was decoded.
+  broadcast::BodyCounters bodies;
   std::vector<broadcast::Sight> sights;
   Histogram interarrival_ns;
   u64 frames_sampled = 0;    ///< frames whose entities were counted (some of those that a bot decided on)
