@@ -11,6 +11,7 @@
 #include "auth/token.hpp"
 #include "bots/cast.hpp"
 #include "bots/squad.hpp"
+#include "env/file.hpp"
 #include "env/thread.hpp"
 #include "env/udp_relay.hpp"
 
@@ -215,6 +216,12 @@ Result<int> run_bots(const BotsOptions& options) {
   auto report = play_bots(options, options.progress ? draw : std::function<void(const BotsProgress&)>());
   if (options.progress) fmt::print(stderr, "\r\033[K");
   if (!report) return std::move(report).error();
+  if (!options.sights_file.empty()) {
+    const auto files = env::make_system_files();
+    const std::string text = broadcast::write_sights(report->sights);
+    if (auto written = env::write_file_atomic(*files, options.sights_file, as_bytes(text)); !written)
+      return std::move(written).error().within("--record-sights");
+  }
   if (options.json)
     fmt::print("{}\n", to_json(*report));
   else if (!options.quiet)

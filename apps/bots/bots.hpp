@@ -11,6 +11,8 @@
 #include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "broadcast/body_store.hpp"
+#include "broadcast/sights.hpp"
 #include "client/statistics.hpp"
 
 namespace drumline::bots {
@@ -38,11 +40,17 @@ struct BotsOptions {
   double give_up_seconds = 60;
   /// Figures start when every bot is seated instead of at once.
   bool measure_from_seated = false;
+  /// What they are shown is kept for one of so many of their looks; 0: of none. Up to
+  /// kMostSights entities.
+  u32 sight_every = 0;
+  std::string sights_file;  ///< where run_bots() writes them; empty: nowhere
   bool json = false;
   bool quiet = false;                      ///< no report, unless json
   bool progress = false;                   ///< a line on stderr that is drawn over
   const std::atomic<int>* stop = nullptr;  ///< ends the run when it is not 0
 };
+
+inline constexpr std::size_t kMostSights = 200'000;
 
 /// What the bots received, all together.
 struct BotsReport {
@@ -52,6 +60,10 @@ struct BotsReport {
   double seconds = 0;         ///< of the figures
   double seated_after_s = 0;  ///< from the start until every bot was seated once; 0: never
   client::ClientStatistics received;
+  /// Of the key frames and chunks in it that were news to who got them. Each was checked: decoded, or
+  /// compared with what was decoded.
+  broadcast::BodyCounters bodies;
+  std::vector<broadcast::Sight> sights;
   Histogram interarrival_ns;
   u64 frames_sampled = 0;    ///< frames whose entities were counted (some of those that a bot decided on)
   u64 entities_fresh = 0;    ///< in them: told of by that very frame

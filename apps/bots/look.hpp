@@ -28,6 +28,7 @@ void look(client::Client& client, Locker& locker, std::size_t most, std::vector<
     if (next.id == self) sees_self = true;
   };
   seen.clear();
+  locker.sights.look(client);
   const bool counts = ++locker.looks % count_every == 0;
   if (!counts) world.for_each_told(most, see);
   if (sees_self) return;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "bots/sight_sample.hpp"
 #include "client/client.hpp"
 #include "env/clock.hpp"
 
@@ -23,6 +24,7 @@ struct Locker {
   u64 places_predicted = 0;  ///< of oneself, that a frame could be compared with
   u64 places_corrected = 0;  ///< of those, by more than 1/16 unit
   u32 ever_seated = 0;
+  SightSample sights;
 };
 
 /// When a bot decides, and whether it does.

@@ -51,6 +51,10 @@ std::string to_text(const BotsReport& r) {
        fmt::format("{:.1f} told of, {:.1f} in sight", r.entities_per_frame(),
                    ratio(static_cast<double>(r.entities_known), static_cast<double>(r.frames_sampled))));
   line("bytes in a frame", fmt::format("{:.0f}", r.bytes_per_frame()));
+  line("key frames and chunks",
+       fmt::format("{} decoded, {} more equal to one of those, {} different from one that had to be equal",
+                   r.bodies.decoded, r.bodies.equal, r.bodies.different));
+  if (!r.sights.empty()) line("sights kept", fmt::format("{}", r.sights.size()));
   line("bots' processor time", fmt::format("{:.2f} µs a frame", r.cpu_us_per_frame()));
   if (!r.spectators)
     line("commands sent", fmt::format("{} in {} datagrams, {} refused", r.received.commands_sent,
@@ -97,6 +101,10 @@ std::string to_json(const BotsReport& r) {
       {"entities_in_sight",
        ratio(static_cast<double>(r.entities_known), static_cast<double>(r.frames_sampled))},
       {"bytes_per_frame", r.bytes_per_frame()},
+      {"bodies_decoded", r.bodies.decoded},
+      {"bodies_equal", r.bodies.equal},
+      {"bodies_different", r.bodies.different},
+      {"sights", r.sights.size()},
       {"cpu_us_per_frame", r.cpu_us_per_frame()},
       {"commands_sent", r.received.commands_sent},
       {"command_datagrams", r.received.command_datagrams},

@@ -33,6 +33,7 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
   if (!made) return std::move(made).error();
   squad->group_ = std::move(*made);
   squad->locker_.clock = &squad->clock_;
+  squad->locker_.sights.start(options.sight_every, kMostSights / options.threads);
   squad->cast_ = cast_for(options.game);
   DRUM_ASSERT(squad->cast_ != nullptr);
 
@@ -45,8 +46,8 @@ Result<std::unique_ptr<Squad>> Squad::create(const BotsOptions& options,
     if (options.spectators) client.seat = wire::SeatKind::spectator;
     if (options.battles > 0) client.battle = BattleId{1 + number % options.battles};
     client.give_up_after_ns = static_cast<i64>(options.give_up_seconds * 1e9);
-    client.decoder.eager = false;
     client.decoder.events = false;
+    client.bodies = &squad->bodies_;
     client.interarrival_ns = &squad->interarrival_ns_;
     const PlayerOptions player{options.seed + number, decision_ticks, Tick{number}, options.spectators};
     squad->players_.push_back(squad->cast_->make(squad->locker_, player));
@@ -99,6 +100,7 @@ void Squad::run() {
 
 void Squad::begin_figures() {
   before_ = sum();
+  bodies_before_ = bodies_.counters();
   cpu_before_s_ = thread_cpu_seconds();
   rounds_before_ = rounds_.value();
   interarrival_ns_.reset();
@@ -133,6 +135,9 @@ void Squad::gather(bool expected) {
   const TimeNs now = clock_.now();
   gathered_.received = sum();
   gathered_.received.subtract(before_);
+  gathered_.bodies = bodies_.counters();
+  gathered_.bodies.subtract(bodies_before_);
+  gathered_.sights = locker_.sights.sights();
   gathered_.interarrival_ns = interarrival_ns_;
   gathered_.frames_sampled = locker_.frames_sampled;
   gathered_.entities_fresh = locker_.entities_fresh;
@@ -154,6 +159,8 @@ void Squad::gather(bool expected) {
 
 void Squad::add_to(BotsReport& report) const {
   report.received.add(gathered_.received);
+  report.bodies.add(gathered_.bodies);
+  report.sights.insert(report.sights.end(), gathered_.sights.begin(), gathered_.sights.end());
   report.interarrival_ns.merge(gathered_.interarrival_ns);
   report.frames_sampled += gathered_.frames_sampled;
   report.entities_fresh += gathered_.entities_fresh;

@@ -51,6 +51,7 @@ class Squad {
   std::unique_ptr<env::Network> network_ = env::make_system_network();
   Locker locker_;
   Histogram interarrival_ns_;
+  broadcast::BodyStores bodies_;
   std::unique_ptr<Cast> cast_;
   std::vector<std::unique_ptr<Player>> players_;
   std::unique_ptr<client::ClientGroup> group_;  // after what its clients refer to
@@ -69,6 +70,7 @@ class Squad {
 
   // Where the figures begin.
   client::ClientStatistics before_;
+  broadcast::BodyCounters bodies_before_;
   double cpu_before_s_ = 0;
   u64 rounds_before_ = 0;
   BotsReport gathered_;  ///< by the thread, at its end

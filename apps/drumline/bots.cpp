@@ -5,6 +5,12 @@
 #include "command.hpp"
 
 namespace drumline::app {
+namespace {
+
+// Prime, so that every bot has its turn.
+constexpr u32 kSightEvery = 61;
+
+}  // namespace
 
 void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   auto options = std::make_shared<bots::BotsOptions>();
@@ -51,6 +57,11 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
       ->capture_default_str();
   command->add_flag("--spectate", options->spectators,
                     "They watch and send no commands; exit status 1 when one had no frames for 3 s");
+  command->add_option(
+      "--record-sights", options->sights_file,
+      "Writes what they were shown, for a sample, to FILE: `drumline verify DATA --sights FILE` compares it");
+  command->add_option("--sight-every", options->sight_every, "Of their looks so many make one of the sample")
+      ->default_str("61 with --record-sights");
   command->add_flag("--measure-from-seated", options->measure_from_seated,
                     "Figures and --seconds start when every bot is seated");
   command->footer(
@@ -58,6 +69,7 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   command->callback([options, &global, &status] {
     catch_stop_signals();
     options->stop = &stop_requests();
+    if (!options->sights_file.empty() && options->sight_every == 0) options->sight_every = kSightEvery;
     options->json = global.json;
     options->quiet = global.quiet;
     options->progress = shows_progress(global);

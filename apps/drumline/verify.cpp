@@ -10,12 +10,14 @@
 #include "env/file.hpp"
 #include "games.hpp"
 #include "recovery/data_folders.hpp"
+#include "recovery/sight_check.hpp"
 
 namespace drumline::app {
 namespace {
 
 struct VerifyArguments {
   std::string path = "./data";
+  std::string sights;  ///< a file; empty: none
   bool force = false;
 };
 
@@ -85,6 +87,35 @@ int verify(const VerifyArguments& arguments, const GlobalOptions& global) {
   return v.differences.empty() && v.damage.empty() ? kDone : kFailedCheck;
 }
 
+// drumline verify --sights
+int verify_sights(const VerifyArguments& arguments, const GlobalOptions& global) {
+  constexpr u64 kMostBytes = u64{1} << 30;
+  const auto files = env::make_system_files();
+  const auto bytes = env::read_file(*files, arguments.sights, kMostBytes);
+  if (!bytes) return fail(bytes.error());
+  auto sights = broadcast::read_sights(as_text(*bytes));
+  if (!sights) return fail(std::move(sights).error().within(arguments.sights));
+  const recovery::GameLookup lookup = [](std::string_view name) { return find_game(name); };
+  const auto checked = recovery::check_sights(*files, arguments.path, lookup, std::move(*sights));
+  if (!checked) return fail(checked.error());
+  if (global.json) {
+    const nlohmann::ordered_json json{{"sights", checked->sights},
+                                      {"battles", checked->battles},
+                                      {"ticks", checked->ticks},
+                                      {"different", checked->different},
+                                      {"first_differences", checked->first_differences}};
+    std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  } else {
+    for (const std::string& each : checked->first_differences) std::printf("difference: %s\n", each.c_str());
+    std::printf("sights %llu, of %llu ticks of %llu battles, different %llu\n",
+                static_cast<unsigned long long>(checked->sights),
+                static_cast<unsigned long long>(checked->ticks),
+                static_cast<unsigned long long>(checked->battles),
+                static_cast<unsigned long long>(checked->different));
+  }
+  return checked->different == 0 ? kDone : kFailedCheck;
+}
+
 }  // namespace
 
 void add_verify(CLI::App& app, const GlobalOptions& global, int& status) {
@@ -94,7 +125,12 @@ void add_verify(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("PATH", arguments->path, "Data folder or recording")->capture_default_str();
   command->add_flag("--force", arguments->force, "Also a recording of another simulation");
   command->footer("Example:\n  drumline verify ./data\n  drumline verify battle-1.drec");
-  command->callback([arguments, &global, &status] { status = verify(*arguments, global); });
+  command->add_option(
+      "--sights", arguments->sights,
+      "Compares instead what clients were shown (drumline bots --record-sights) with the record");
+  command->callback([arguments, &global, &status] {
+    status = arguments->sights.empty() ? verify(*arguments, global) : verify_sights(*arguments, global);
+  });
 }
 
 }  // namespace drumline::app

@@ -33,7 +33,7 @@ bool is_final(CloseCode code) {
 }  // namespace
 
 Client::Client(ClientOptions options, Connector& connector, ClientListener& listener, env::Random& random)
-    : options_(std::move(options)), connector_(connector), listener_(listener), random_(random) {
+    : listener_(listener), options_(std::move(options)), connector_(connector), random_(random) {
   options_.name = wire::clean_name(options_.name);
 }
 

@@ -49,6 +49,9 @@ struct ClientOptions {
   i64 ping_interval_ns = kSecondNs;
   i64 silence_ns = 10 * kSecondNs;  ///< nothing heard for so long: the connection is dead
   broadcast::DecoderLimits decoder{};
+  /// When set, what clients of a battle are sent alike is decoded once, there. Shared by the clients of one
+  /// thread, and outlives them.
+  broadcast::BodyStores* bodies = nullptr;
   /// When set, the time between state frames goes there (ns). Shared by the clients of one thread.
   Histogram* interarrival_ns = nullptr;
 };
@@ -185,22 +188,32 @@ class Client {
   bool on_message(wire::Pace&& pace, TimeNs now);
   void count_frame(u32 tick, std::size_t bytes, TimeNs now);
 
-  ClientOptions options_;
-  Connector& connector_;
+  // What each state frame needs comes first and together: of thousands of clients in one process
+  // none is in the caches when its frame comes.
+  transport::Session* session_ = nullptr;
   ClientListener& listener_;
-  env::Random& random_;
-
+  TimeNs last_heard_ = 0;
+  TimeNs last_frame_at_ = 0;
+  Tick last_tick_ = 0;
+  TimeNs next_ping_ = 0;
+  TimeNs ack_deadline_ =
+      CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
   ClientState state_ = ClientState::idle;
+  bool frame_in_session_ = false;
   bool leaving_ = false;
   bool wants_battle_ = true;   ///< false after leave_battle()
   bool join_pending_ = false;  ///< asked for while a Hello had no answer yet: follows it
-  transport::Session* session_ = nullptr;
-  std::optional<wire::FrameReader> reader_;
-  std::unique_ptr<broadcast::StateDecoder> decoder_;
+  bool welcomed_before_ = false;
+  bool welcomed_in_session_ = false;
+  ClientStatistics statistics_;
+  std::optional<broadcast::StateDecoder> decoder_;
   CommandQueue commands_;
+
+  ClientOptions options_;
+  Connector& connector_;
+  env::Random& random_;
+  std::optional<wire::FrameReader> reader_;
   wire::SyncAck sync_;  ///< in lockstep; tick 0: nothing to say
-  TimeNs ack_deadline_ =
-      CommandQueue::kNever;  ///< acknowledgements wait so long for a command to travel with
   wire::Welcome welcome_;
   BattleTime battle_time_;
   std::vector<std::byte> token_;  ///< for the next Hello; empty: join anew
@@ -212,16 +225,7 @@ class Client {
   i64 backoff_ns_ = 0;
   i64 retry_after_ns_ = 0;  ///< from a Goodbye
   u32 token_refusals_ = 0;  ///< in a row
-  TimeNs next_ping_ = 0;
-  u32 pings_spared_ = 0;  ///< in a row
-  TimeNs last_heard_ = 0;
-  bool welcomed_before_ = false;
-  bool welcomed_in_session_ = false;
-
-  Tick last_tick_ = 0;
-  TimeNs last_frame_at_ = 0;
-  bool frame_in_session_ = false;
-  ClientStatistics statistics_;
+  u32 pings_spared_ = 0;    ///< in a row
 };
 
 }  // namespace drumline::client

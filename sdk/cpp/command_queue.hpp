@@ -69,11 +69,12 @@ class CommandQueue {
   void remove(std::size_t at);
   void drop_oldest(std::size_t how_many);
 
-  std::array<Kept, kMaxKept> kept_{};  // ascending sequence
+  // What is looked at most comes first: the array is large.
   std::size_t count_ = 0;
-  u32 last_sequence_ = 0;
   TimeNs deadline_ = kNever;
+  u32 last_sequence_ = 0;
   i64 repeat_ns_ = repeat_ns(1);
+  std::array<Kept, kMaxKept> kept_{};  // ascending sequence
 };
 
 }  // namespace drumline::client

@@ -25,12 +25,16 @@ struct SentField {
   world::FieldRole role = world::FieldRole::none;
   world::FieldType type = world::FieldType::u64;  ///< the column's; of the server only
   u8 column = 0;                                  ///< in the world's table; of the server only
+
+  friend bool operator==(const SentField&, const SentField&) = default;
 };
 
 struct SentTable {
   u8 index = 0;  ///< the table part of EntityId
   std::string name;
   std::vector<SentField> fields;  ///< in the order of the table's fields
+
+  friend bool operator==(const SentTable&, const SentTable&) = default;
 };
 
 using Schema = std::vector<SentTable>;

@@ -1,14 +1,13 @@
-// StateDecoder: the bodies of keys and deltas.
-#include <algorithm>
+#include "broadcast/state_columns.hpp"
 
-#include "broadcast/state_decoder.hpp"
+#include "base/assert.hpp"
+#include "broadcast/bits.hpp"
 
 namespace drumline::broadcast {
 namespace {
 
 constexpr u32 kMaxEntities = 256;  // of a stream; servers send at most 64
 constexpr u32 kMaxGeneration = 0xFF'FFFF;
-constexpr std::size_t kMaxEventsKept = 1024;
 
 /// Reads the parts of a body, one after the other; fails once and for all.
 class BodyReader {
@@ -58,26 +57,11 @@ class BodyReader {
   bool ok_ = true;
 };
 
-}  // namespace
-
-void StateDecoder::Columns::clear() {
-  sections.clear();
-  slots.clear();
-  generations.clear();
-  values.clear();
-}
-
-namespace {
-
 /// Full entries of `count` entities, as a section of their own.
-template <class Columns, class Section>
-bool read_full(BodyReader& in, const SentTable& table, u64 count, Columns& out, Section section) {
+bool read_full(BodyReader& in, const SentTable& table, u64 count, Columns& out) {
   if (count == 0 || count > kMaxEntities || out.slots.size() + count > kMaxEntities) return in.fail();
   const u32 n = static_cast<u32>(count);
-  section.table = &table;
-  section.first = static_cast<u32>(out.slots.size());
-  section.count = n;
-  section.values = static_cast<u32>(out.values.size());
+  const Section section{&table, static_cast<u32>(out.slots.size()), n, static_cast<u32>(out.values.size())};
   u64 slot = 0;
   for (u32 i = 0; i < n; ++i) {
     const u64 step = in.varint();
@@ -108,23 +92,44 @@ bool read_full(BodyReader& in, const SentTable& table, u64 count, Columns& out, 
 
 }  // namespace
 
-bool StateDecoder::parse_key(Bytes body, Columns& out) const {
+TablesByIndex::TablesByIndex(const Schema& schema) {
+  for (const SentTable& each : schema) {
+    DRUM_ASSERT(each.index < tables_.size() && each.fields.size() <= kMaxSentFields);
+    tables_[each.index] = &each;
+  }
+}
+
+void Columns::clear() {
+  sections.clear();
+  slots.clear();
+  generations.clear();
+  values.clear();
+}
+
+std::size_t Columns::memory_bytes() const {
+  return sections.capacity() * sizeof(Section) +
+         (slots.capacity() + generations.capacity() + values.capacity()) * sizeof(u32);
+}
+
+bool parse_key(const TablesByIndex& tables, Bytes body, Columns& out) {
   out.clear();
   BodyReader in(body);
   i32 last = -1;
   while (in.ok() && !in.at_end()) {
     const u8 index = in.byte();
-    const SentTable* const of = table(index);
+    const SentTable* const of = tables[index];
     if (of == nullptr || index <= last) return false;
     last = index;
     const u64 count = in.varint();
-    if (!read_full(in, *of, count, out, Section{})) return false;
+    if (!read_full(in, *of, count, out)) return false;
   }
   return in.ok();
 }
 
-bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u32 stream, Columns& out) {
+bool parse_delta(const TablesByIndex& tables, const Columns& key, Bytes body, u32 frame_tick, Columns& out,
+                 std::vector<ToldEvent>& events) {
   out.clear();
+  events.clear();
   const auto keep_whole = [&](const Section& from) {
     Section section = from;
     section.first = static_cast<u32>(out.slots.size());
@@ -146,7 +151,7 @@ bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u
   for (u32 s = 0; s < sections; ++s) {
     const u8 index = in.byte();
     const u8 gone_mode = in.byte();
-    const SentTable* const of = table(index);
+    const SentTable* const of = tables[index];
     if (!in.ok() || of == nullptr || index <= last || gone_mode > 2) return false;
     last = index;
     while (next_key < key.sections.size() && key.sections[next_key].table->index < index) {
@@ -206,17 +211,18 @@ bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u
     in.skip(bits);
     const u64 newcomers = in.varint();
     if (!in.ok()) return false;
-    if (newcomers > 0 && !read_full(in, *of, newcomers, out, Section{})) return false;
+    if (newcomers > 0 && !read_full(in, *of, newcomers, out)) return false;
   }
   while (next_key < key.sections.size()) keep_whole(key.sections[next_key++]);
   if (out.slots.size() > kMaxEntities) return false;
   if (in.at_end()) return in.ok();
 
-  const u64 events = in.varint();
-  for (u64 i = 0; i < events && in.ok(); ++i) {
-    StateEvent event;
+  const u64 count = in.varint();
+  for (u64 i = 0; i < count && in.ok(); ++i) {
+    ToldEvent told;
+    StateEvent& event = told.event;
     event.tick = frame_tick - in.byte();
-    const u8 number = in.byte();
+    told.number = in.byte();
     event.kind = in.byte();
     event.source.value = in.varint();
     event.target.value = in.varint();
@@ -225,14 +231,7 @@ bool StateDecoder::parse_delta(const Columns& key, Bytes body, u32 frame_tick, u
     event.a = in.zigzag();
     event.b = in.zigzag();
     if (!in.ok()) return false;
-    if (!limits_.events) continue;
-    const auto same = [&](const SeenEvent& seen) {
-      return seen.used && seen.tick == event.tick && seen.stream == stream && seen.number == number;
-    };
-    if (std::any_of(seen_.begin(), seen_.end(), same)) continue;
-    seen_[seen_next_] = {event.tick, stream, number, true};
-    seen_next_ = (seen_next_ + 1) % static_cast<u32>(seen_.size());
-    if (events_.size() < kMaxEventsKept) events_.push_back(event);
+    events.push_back(told);
   }
   return in.ok() && in.at_end();
 }

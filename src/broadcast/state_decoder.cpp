@@ -15,6 +15,9 @@ constexpr u32 kMaxStreamNumber = 1U << 24;
 constexpr std::size_t kMaxAcks = 512;
 constexpr u8 kAckSends = 3;
 constexpr u32 kSweepTicks = 32;
+constexpr std::size_t kLeastIndex = 64;
+constexpr std::size_t kMaxEventsKept = 1024;
+constexpr std::size_t kSeenEvents = 256;
 
 bool newer(u32 tick, u32 than) {
   return static_cast<i32>(tick - than) > 0;
@@ -27,16 +30,21 @@ u32 mix(u64 value) {
 }  // namespace
 
 StateDecoder::StateDecoder(Schema schema, const DecoderLimits& limits)
-    : schema_(std::move(schema)), limits_(limits) {
+    : StateDecoder(std::make_shared<BodyStore>(std::move(schema)), limits) {}
+
+StateDecoder::StateDecoder(std::shared_ptr<BodyStore> store, const DecoderLimits& limits)
+    : store_(std::move(store)), index_(kLeastIndex, 0), limits_(limits) {
   limits_.streams = std::clamp<u32>(limits_.streams, 1, 0xFFFE);
-  for (const SentTable& each : schema_) {
-    DRUM_ASSERT(each.index < by_index_.size() && each.fields.size() <= kMaxSentFields);
-    by_index_[each.index] = &each;
-  }
-  index_.assign(std::bit_ceil(limits_.streams * 2), 0);
+}
+
+StateDecoder::~StateDecoder() {
+  reset();
 }
 
 void StateDecoder::reset() {
+  for (Stream& stream : streams_) {
+    if (stream.number != kUnused) forget(stream);
+  }
   streams_.clear();
   free_.clear();
   std::fill(index_.begin(), index_.end(), 0);
@@ -45,12 +53,13 @@ void StateDecoder::reset() {
   swept_ = 0;
   last_sequence_ = 0;
   players_ = 0;
-  first_stream_ = 0xFFFF'FFFF;
+  first_stream_ = kUnused;
   told_count_ = 0;
   acks_.clear();
   new_acks_ = 0;
   events_.clear();
-  seen_ = {};
+  seen_.clear();
+  seen_next_ = 0;
   known_.clear();
 }
 
@@ -74,7 +83,7 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
     tick_ = tick;
     last_sequence_ = sequence;
     players_ = players;
-    first_stream_ = 0xFFFF'FFFF;
+    first_stream_ = kUnused;
     told_count_ = 0;
     if (tick_ - swept_ >= kSweepTicks) sweep();
   }
@@ -93,17 +102,17 @@ StateDecoder::Status StateDecoder::apply(Bytes datagram) {
       }
       prefetch_index(chunks[count++].number);
     }
-    for (std::size_t i = 0; i < count; ++i) prefetch(chunks[i].number);
+    prefetch(std::span(chunks).first(count), tick);
     for (std::size_t i = 0; i < count; ++i) {
       const Chunk& chunk = chunks[i];
       ++counters_.chunks;
       Stream* stream = nullptr;
       if (chunk.is_key) {
-        stream = &stream_for(chunk.number);
-        if (!take_key(*stream, chunk.key, tick - chunk.age, tick, chunk.body)) good = false;
+        stream = &stream_for(chunk);
+        if (!take_key(*stream, chunk, tick)) good = false;
         any = true;
-      } else if ((stream = find_stream(chunk.number)) != nullptr) {
-        if (!take_delta(*stream, chunk.key, tick, chunk.body)) good = false;
+      } else if ((stream = find_stream(chunk)) != nullptr) {
+        if (!take_delta(*stream, chunk, tick)) good = false;
       } else {
         ++counters_.unusable_chunks;
       }
@@ -134,91 +143,75 @@ bool StateDecoder::read_chunk(ByteReader& in, Chunk& chunk) {
   return true;
 }
 
-bool StateDecoder::take_key(Stream& stream, u8 number, u32 key_tick, u32 frame_tick, Bytes body) {
+bool StateDecoder::take_key(Stream& stream, const Chunk& chunk, u32 frame_tick) {
+  BodyStore& store = *store_;
+  const u32 key_tick = frame_tick - chunk.age;
   if (newer(frame_tick, stream.heard)) stream.heard = frame_tick;
   u32 place = 2;
   for (u32 i = 0; i < 2; ++i) {
-    if (stream.keys[i].held && stream.keys[i].number == number) place = i;
+    if (stream.keys[i] != BodyStore::kNone && stream.key_numbers[i] == chunk.key) place = i;
   }
-  if (place < 2 && stream.keys[place].tick == key_tick) {
+  if (place < 2 && store.tick(stream.keys[place]) == key_tick) {
     // The server did not hear of it: say it again.
-    note_ack((stream.number << 8) | number);
+    note_ack((stream.number << 8) | chunk.key);
   } else {
+    const BodyStore::Ref* const keys = stream.keys;
     if (place == 2) {
-      if (!stream.keys[0].held)
+      if (keys[0] == BodyStore::kNone)
         place = 0;
-      else if (!stream.keys[1].held)
+      else if (keys[1] == BodyStore::kNone)
         place = 1;
       else
-        place = newer(stream.keys[0].tick, stream.keys[1].tick) ? 1 : 0;
+        place = newer(store.tick(keys[0]), store.tick(keys[1])) ? 1 : 0;
     }
-    Key& key = stream.keys[place];
-    if (key.held && newer(key.tick, key_tick)) return true;  // late: there are newer ones
-    if (!parse_key(body, scratch_)) return false;
-    // What waits to be decoded against the old one is decoded now; if it cannot be, it is lost alone.
-    if (stream.has_state && !stream.decoded && stream.base == place) decode(stream);
-    std::swap(stream.key_columns[place], scratch_);
-    key.number = number;
-    key.tick = key_tick;
-    key.held = true;
+    // When late: there are newer ones.
+    if (keys[place] != BodyStore::kNone && newer(store.tick(keys[place]), key_tick)) return true;
+    const BodyStore::Ref key = store.hold_key(stream.number, chunk.key, key_tick, chunk.body);
+    if (key == BodyStore::kNone) return false;
+    store.release(stream.keys[place]);
+    stream.keys[place] = key;
+    stream.key_numbers[place] = chunk.key;
     ++counters_.keys;
-    note_ack((stream.number << 8) | number);
+    note_ack((stream.number << 8) | chunk.key);
   }
-  if (key_tick == frame_tick && (!stream.has_state || newer(frame_tick, stream.tick))) {
-    // Made in this very tick: it is the state.
-    stream.tick = frame_tick;
-    stream.has_state = true;
-    stream.from_key = true;
-    stream.decoded = false;
-    stream.base = static_cast<u8>(place);
-    if (limits_.eager) return decode(stream);
-  }
+  const bool is_newest = stream.now == BodyStore::kNone || newer(frame_tick, store.tick(stream.now));
+  // Made in this very tick: it is the state.
+  if (key_tick == frame_tick && is_newest) put_state(stream, store.hold_again(stream.keys[place]));
   return true;
 }
 
-bool StateDecoder::take_delta(Stream& stream, u8 number, u32 frame_tick, Bytes body) {
-  u32 place = 2;
-  for (u32 i = 0; i < 2; ++i) {
-    const Key& key = stream.keys[i];
-    if (key.held && key.number == number && !newer(key.tick, frame_tick)) place = i;
-  }
-  if (place == 2) {
+bool StateDecoder::take_delta(Stream& stream, const Chunk& chunk, u32 frame_tick) {
+  BodyStore& store = *store_;
+  const BodyStore::Ref key = key_of(stream, chunk.key);
+  if (key == BodyStore::kNone || newer(store.tick(key), frame_tick)) {
     ++counters_.unusable_chunks;
     return true;
   }
   if (newer(frame_tick, stream.heard)) stream.heard = frame_tick;
-  if (stream.has_state && !newer(frame_tick, stream.tick)) return true;
-  if (limits_.eager) {
-    if (!parse_delta(stream.key_columns[place], body, frame_tick, stream.number, scratch_)) return false;
-    std::swap(stream.now, scratch_);
-  } else {
-    stream.pending.assign(body);
-  }
-  stream.decoded = limits_.eager;
-  stream.base = static_cast<u8>(place);
-  stream.from_key = false;
-  stream.has_state = true;
-  stream.tick = frame_tick;
+  if (stream.now != BodyStore::kNone && !newer(frame_tick, store.tick(stream.now))) return true;
+  const BodyStore::Ref chunk_state = store.hold_chunk(key, frame_tick, chunk.body);
+  if (chunk_state == BodyStore::kNone) return false;
+  put_state(stream, chunk_state);
+  if (limits_.events) take_events(stream.number, store.events(stream.now));
   return true;
 }
 
-bool StateDecoder::decode(Stream& stream) {
-  if (stream.decoded) return true;
-  const Columns& key = stream.key_columns[stream.base];
-  if (stream.from_key) {
-    stream.now = key;
-    stream.decoded = true;
-    return true;
+void StateDecoder::put_state(Stream& stream, BodyStore::Ref state) {
+  store_->release(stream.now);
+  stream.now = state;
+}
+
+void StateDecoder::take_events(u32 stream, const std::vector<ToldEvent>& events) {
+  for (const ToldEvent& told : events) {
+    const auto same = [&](const SeenEvent& seen) {
+      return seen.tick == told.event.tick && seen.stream == stream && seen.number == told.number;
+    };
+    if (std::ranges::any_of(seen_, same)) continue;
+    if (seen_.size() < kSeenEvents) seen_.emplace_back();
+    seen_[seen_next_] = {told.event.tick, stream, told.number};
+    seen_next_ = (seen_next_ + 1) % kSeenEvents;
+    if (events_.size() < kMaxEventsKept) events_.push_back(told.event);
   }
-  Columns& now = stream.now;
-  if (!parse_delta(key, stream.pending.bytes(), stream.tick, stream.number, now)) {
-    now.clear();
-    stream.has_state = false;
-    ++counters_.malformed;
-    return false;
-  }
-  stream.decoded = true;
-  return true;
 }
 
 // --- streams ----------------------------------------------------------------
@@ -227,51 +220,44 @@ void StateDecoder::prefetch_index(u32 number) const {
   __builtin_prefetch(&index_[mix(number) & (static_cast<u32>(index_.size()) - 1)]);
 }
 
-void StateDecoder::prefetch(u32 number) const {
+/// Step by step, each for all chunks: what one step finds says where the next one looks.
+void StateDecoder::prefetch(std::span<Chunk> chunks, u32 tick) const {
   const u32 mask = static_cast<u32>(index_.size()) - 1;
-  for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
-    const auto* const stream = reinterpret_cast<const char*>(&streams_[(index_[at] & 0xFFFF) - 1]);
-    __builtin_prefetch(stream);
-    __builtin_prefetch(stream + 64);
-    __builtin_prefetch(stream + 128);
-    return;
+  for (Chunk& chunk : chunks) {
+    chunk.place = kUnused;
+    for (u32 at = mix(chunk.number) & mask; index_[at] != 0; at = (at + 1) & mask) {
+      if ((index_[at] >> 16) != (chunk.number & 0xFFFF)) continue;
+      chunk.place = (index_[at] & 0xFFFF) - 1;
+      __builtin_prefetch(&streams_[chunk.place].number);
+      __builtin_prefetch(&streams_[chunk.place].key_numbers);  // it may be on the next line
+      break;
+    }
   }
+  for (Chunk& chunk : chunks) {
+    chunk.base = BodyStore::kNone;
+    if (chunk.place == kUnused) continue;
+    const Stream& stream = streams_[chunk.place];
+    chunk.base = key_of(stream, chunk.key);
+    store_->prefetch(chunk.base);
+    store_->prefetch(stream.now);
+  }
+  for (const Chunk& chunk : chunks) store_->prefetch_chunk(chunk.base, tick);
 }
 
-// What decoding the first told streams reads: one of many clients finds none of
-// it in the caches, and fetching it bit by bit would take most of the time.
-void StateDecoder::prefetch_told() const {
-  const std::size_t count = std::min<std::size_t>(told_count_, 12);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* const stream = reinterpret_cast<const char*>(&streams_[told_[i]]);
-    for (std::size_t at = 0; at < sizeof(Stream); at += 64) __builtin_prefetch(stream + at);
-  }
-  const auto fetch = [](const auto& of, std::size_t most) {
-    const auto* const data = reinterpret_cast<const char*>(of.data());
-    const std::size_t bytes = std::min(of.size() * sizeof(of[0]), most);
-    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(data + at);
-  };
-  for (std::size_t i = 0; i < count; ++i) {
-    const Stream& stream = streams_[told_[i]];
-    const Columns& key = stream.key_columns[stream.base];
-    fetch(key.sections, 64);
-    fetch(key.slots, 64);
-    fetch(key.generations, 64);
-    fetch(key.values, 512);
-    fetch(stream.now.sections, 64);
-    fetch(stream.now.slots, 64);
-    fetch(stream.now.generations, 64);
-    fetch(stream.now.values, 512);
-  }
+/// kNone when the client does not hold it.
+BodyStore::Ref StateDecoder::key_of(const Stream& stream, u8 number) const {
+  if (stream.keys[0] != BodyStore::kNone && stream.key_numbers[0] == number) return stream.keys[0];
+  return stream.key_numbers[1] == number ? stream.keys[1] : BodyStore::kNone;
 }
 
-StateDecoder::Stream* StateDecoder::find_stream(u32 number) {
+StateDecoder::Stream* StateDecoder::find_stream(const Chunk& chunk) {
+  if (chunk.place < streams_.size() && streams_[chunk.place].number == chunk.number)
+    return &streams_[chunk.place];
   const u32 mask = static_cast<u32>(index_.size()) - 1;
-  for (u32 at = mix(number) & mask; index_[at] != 0; at = (at + 1) & mask) {
-    if ((index_[at] >> 16) != (number & 0xFFFF)) continue;
+  for (u32 at = mix(chunk.number) & mask; index_[at] != 0; at = (at + 1) & mask) {
+    if ((index_[at] >> 16) != (chunk.number & 0xFFFF)) continue;
     Stream& stream = streams_[(index_[at] & 0xFFFF) - 1];
-    if (stream.number == number) return &stream;
+    if (stream.number == chunk.number) return &stream;
   }
   return nullptr;
 }
@@ -283,8 +269,9 @@ void StateDecoder::put_index(u32 number, u32 place) {
   index_[at] = ((number & 0xFFFF) << 16) | (place + 1);
 }
 
-StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
-  if (Stream* const known = find_stream(number)) return *known;
+StateDecoder::Stream& StateDecoder::stream_for(const Chunk& chunk) {
+  if (Stream* const known = find_stream(chunk)) return *known;
+  const u32 number = chunk.number;
   if (free_.empty() && streams_.size() >= limits_.streams) {
     // The one that was not heard of the longest makes room.
     u32 oldest = 0;
@@ -292,7 +279,7 @@ StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
       if (newer(streams_[oldest].heard, streams_[i].heard)) oldest = i;
     }
     forget(streams_[oldest]);
-    rebuild_index();
+    rebuild_index(index_.size());
     ++counters_.evicted_streams;
   }
   u32 place = 0;
@@ -305,21 +292,25 @@ StateDecoder::Stream& StateDecoder::stream_for(u32 number) {
   }
   Stream& stream = streams_[place];
   stream.number = number;
-  stream.used = true;
   stream.heard = tick_;
-  put_index(number, place);
+  if (streams_.size() * 2 > index_.size())
+    rebuild_index(index_.size() * 2);
+  else
+    put_index(number, place);
   return stream;
 }
 
 void StateDecoder::forget(Stream& stream) {
+  store_->release(stream.now);
+  for (const BodyStore::Ref key : stream.keys) store_->release(key);
   stream = Stream{};
   free_.push_back(static_cast<u32>(&stream - streams_.data()));
 }
 
-void StateDecoder::rebuild_index() {
-  std::fill(index_.begin(), index_.end(), 0);
+void StateDecoder::rebuild_index(std::size_t size) {
+  index_.assign(size, 0);
   for (u32 i = 0; i < streams_.size(); ++i) {
-    if (streams_[i].used) put_index(streams_[i].number, i);
+    if (streams_[i].number != kUnused) put_index(streams_[i].number, i);
   }
 }
 
@@ -327,17 +318,15 @@ void StateDecoder::sweep() {
   swept_ = tick_;
   bool forgotten = false;
   for (Stream& stream : streams_) {
-    if (!stream.used) continue;
+    if (stream.number == kUnused) continue;
     if (tick_ - stream.heard > limits_.forget_keys_ticks) {
       forget(stream);
       forgotten = true;
-    } else if (stream.has_state && tick_ - stream.tick > limits_.forget_entities_ticks) {
-      stream.has_state = false;
-      stream.now = {};
-      stream.pending.free();
+    } else if (!visible(stream)) {
+      put_state(stream, BodyStore::kNone);
     }
   }
-  if (forgotten) rebuild_index();
+  if (forgotten) rebuild_index(index_.size());
 }
 
 // --- acknowledgements --------------------------------------------------------
@@ -370,27 +359,28 @@ std::size_t StateDecoder::take_acks(std::span<u32> out) {
 // --- entities ------------------------------------------------------------------
 
 StateDecoder::Entity StateDecoder::entity_at(u32 stream, u32 place) const {
-  const Stream& of = streams_[stream];
+  const BodyStore::Ref state = streams_[stream].now;
+  const Columns& now = store_->columns(state);
   Entity entity;
-  for (const Section& section : of.now.sections) {
+  for (const Section& section : now.sections) {
     if (place < section.first || place >= section.first + section.count) continue;
     entity.section_ = &section;
-    entity.values_ = of.now.values.data() + section.values;
+    entity.values_ = now.values.data() + section.values;
     entity.place_ = place - section.first;
   }
-  entity.slot_ = of.now.slots[place];
-  entity.generation_ = of.now.generations[place];
-  entity.tick_ = of.tick;
+  entity.slot_ = now.slots[place];
+  entity.generation_ = now.generations[place];
+  entity.tick_ = store_->tick(state);
   return entity;
 }
 
-bool StateDecoder::find_in(u32 stream, EntityId id, Entity& out) {
-  Stream& of = streams_[stream];
-  if (!visible(of) || !decode(of)) return false;
-  for (const Section& section : of.now.sections) {
+bool StateDecoder::find_in(u32 stream, EntityId id, Entity& out) const {
+  if (!visible(streams_[stream])) return false;
+  const Columns& now = store_->columns(streams_[stream].now);
+  for (const Section& section : now.sections) {
     if (section.table->index != entity_table(id)) continue;
     for (u32 i = section.first; i < section.first + section.count; ++i) {
-      if (of.now.slots[i] != entity_slot(id) || of.now.generations[i] != entity_generation(id)) continue;
+      if (now.slots[i] != entity_slot(id) || now.generations[i] != entity_generation(id)) continue;
       out = entity_at(stream, i);
       return true;
     }
@@ -398,7 +388,7 @@ bool StateDecoder::find_in(u32 stream, EntityId id, Entity& out) {
   return false;
 }
 
-bool StateDecoder::find(EntityId id, Entity& out) {
+bool StateDecoder::find(EntityId id, Entity& out) const {
   if (id.value == 0) return false;
   if (first_stream_ < streams_.size() && find_in(first_stream_, id, out)) return true;
   bool found = false;
@@ -413,49 +403,33 @@ bool StateDecoder::find(EntityId id, Entity& out) {
 
 void StateDecoder::collect() {
   std::size_t total = 0;
-  for (Stream& stream : streams_) {
-    if (visible(stream) && decode(stream)) total += stream.now.slots.size();
+  for (const Stream& stream : streams_) {
+    if (visible(stream)) total += store_->columns(stream.now).slots.size();
   }
   known_.assign(std::bit_ceil(total * 2 + 1), Known{});
   const u32 mask = static_cast<u32>(known_.size()) - 1;
   for (u32 s = 0; s < streams_.size(); ++s) {
-    Stream& stream = streams_[s];
-    if (!visible(stream)) continue;
-    for (const Section& section : stream.now.sections) {
+    if (!visible(streams_[s])) continue;
+    const u32 tick = store_->tick(streams_[s].now);
+    const Columns& now = store_->columns(streams_[s].now);
+    for (const Section& section : now.sections) {
       for (u32 i = section.first; i < section.first + section.count; ++i) {
-        if (stream.now.generations[i] == 0) continue;  // is elsewhere by now
-        const u64 id =
-            make_entity_id(section.table->index, stream.now.generations[i], stream.now.slots[i]).value;
+        const u64 id = make_entity_id(section.table->index, now.generations[i], now.slots[i]).value;
         u32 at = mix(id) & mask;
         while (known_[at].id != 0 && known_[at].id != id) at = (at + 1) & mask;
-        Known& known = known_[at];
-        if (known.id == id) {
-          Stream& other = streams_[known.stream];
-          if (!newer(stream.tick, other.tick)) {
-            stream.now.generations[i] = 0;
-            continue;
-          }
-          other.now.generations[known.place] = 0;
-        }
-        known = {id, s, i};
+        // Told of in two streams it is where the newer tick says.
+        if (known_[at].id == 0 || newer(tick, store_->tick(streams_[known_[at].stream].now)))
+          known_[at] = {id, s, i};
       }
     }
   }
 }
 
 std::size_t StateDecoder::memory_bytes() const {
-  const auto columns = [](const Columns& of) {
-    return of.sections.capacity() * sizeof(Section) +
-           (of.slots.capacity() + of.generations.capacity() + of.values.capacity()) * sizeof(u32);
-  };
-  std::size_t bytes = sizeof(*this) + index_.capacity() * sizeof(u32) + known_.capacity() * sizeof(Known) +
-                      events_.capacity() * sizeof(StateEvent) + columns(scratch_) +
-                      streams_.capacity() * sizeof(Stream);
-  for (const Stream& stream : streams_) {
-    bytes += columns(stream.key_columns[0]) + columns(stream.key_columns[1]) + columns(stream.now) +
-             stream.pending.memory_bytes();
-  }
-  return bytes;
+  return sizeof(*this) + index_.capacity() * sizeof(u32) + streams_.capacity() * sizeof(Stream) +
+         free_.capacity() * sizeof(u32) + acks_.capacity() * sizeof(Ack) +
+         seen_.capacity() * sizeof(SeenEvent) + known_.capacity() * sizeof(Known) +
+         events_.capacity() * sizeof(StateEvent);
 }
 
 }  // namespace drumline::broadcast

@@ -30,6 +30,7 @@ TEST(bots, play_for_their_time_and_report_what_they_received) {
   const auto json = nlohmann::json::parse(to_json(*report));
   EXPECT_EQ(json.at("bots"), 20);
   EXPECT_EQ(json.at("sessions_lost_for_good"), 0);
+  EXPECT_EQ(json.at("bodies_different"), 0);
   EXPECT_NE(to_text(*report).find("frames received"), std::string::npos);
 }
 

@@ -232,7 +232,10 @@ class Client {
  public:
   Client(const InterestPlan& plan, PlayerSlot player, const Schema& schema, u32 seed,
          DecoderLimits limits = {})
-      : view(plan, player), decoder(schema, limits), random_(seed) {}
+      : Client(plan, player, std::make_shared<BodyStore>(schema), seed, limits) {}
+  Client(const InterestPlan& plan, PlayerSlot player, std::shared_ptr<BodyStore> store, u32 seed,
+         DecoderLimits limits = {})
+      : view(plan, player), decoder(std::move(store), limits), random_(seed) {}
 
   /// One tick: the server sends, the link delivers, the client answers. Calls
   /// received(datagram) after each datagram that was applied.

@@ -11,7 +11,7 @@ struct Run {
   u32 ticks = 300;
   u32 clients = 3;
   Link link{};
-  bool eager = true;
+  bool share = false;  ///< one store for all clients
 };
 
 /// Runs a battle and checks everything that every client ever holds.
@@ -20,9 +20,10 @@ void run_and_check(const Run& run, u32 seed) {
   Server server(world);
   const InterestPlan plan{InterestSettings{}};
   std::vector<std::unique_ptr<Client>> clients;
+  std::shared_ptr<BodyStore> store;
   for (u32 i = 0; i < run.clients; ++i) {
-    clients.push_back(std::make_unique<Client>(plan, PlayerSlot{i * 7}, server.encoder->schema(), seed + i,
-                                               DecoderLimits{.eager = run.eager}));
+    if (!store || !run.share) store = std::make_shared<BodyStore>(server.encoder->schema());
+    clients.push_back(std::make_unique<Client>(plan, PlayerSlot{i * 7}, store, seed + i));
   }
   std::map<u32, Snapshot> history;
   std::map<u32, std::vector<EntityId>> owners;
@@ -75,9 +76,11 @@ TEST(RoundTrip, every_entity_held_is_the_servers_at_40_percent_loss) {
       {.link = {.loss_percent = 40, .delay_ticks = 6, .reorder_percent = 30, .duplicate_percent = 30}}, 4);
 }
 
-TEST(RoundTrip, decoding_on_demand_gives_the_same) {
-  run_and_check(
-      {.link = {.loss_percent = 20, .reorder_percent = 20, .duplicate_percent = 10}, .eager = false}, 5);
+TEST(RoundTrip, every_entity_held_is_the_servers_when_clients_share_a_store) {
+  run_and_check({.clients = 6,
+                 .link = {.loss_percent = 20, .reorder_percent = 20, .duplicate_percent = 10},
+                 .share = true},
+                5);
 }
 
 TEST(RoundTrip, a_battle_in_one_cell_works) {
