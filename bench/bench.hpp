@@ -41,10 +41,11 @@ enum class Layout : u8 {
 inline constexpr std::string_view kLayouts[] = {"spread", "boss", "teleport", "death", "join"};
 
 struct Options {
-  double seconds = 3;  ///< how long to measure, each figure
-  u32 players = 0;     ///< 0: the benchmark's own default
-  u32 count = 0;       ///< of battles or connections; 0: likewise
-  double send_hz = 62.5;
+  double seconds = 3;          ///< how long to measure, each figure
+  u32 players = 0;             ///< 0: the benchmark's own default
+  u32 count = 0;               ///< of battles or connections; 0: likewise
+  std::string send_hz = "62";  ///< density: state messages a second to each player, or "tiered"
+  bool tiered() const { return send_hz == "tiered"; }
   u32 clients_per_port = 128;      ///< bots that share a UDP port; 1: each has its own
   Layout layout = Layout::spread;  ///< density
   u32 busy = 4;                    ///< overload: processes that want a processor each

@@ -24,6 +24,10 @@ Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32
                    {"bench", "listen.admin_port", "0"},
                    {"bench", "battle.max_players", std::to_string(players + 8)},
                    {"bench", "gateway.max_sessions", std::to_string(players + 8)}};
+  if (options.tiered())
+    sources.flags.push_back({"bench", "broadcast.send_tiers", "true"});
+  else
+    sources.flags.push_back({"bench", "battle.send_hz", options.send_hz});
   auto configuration = config::load_or_explain(sources);
   if (!configuration) return std::move(configuration).error();
   server::ServerOptions node;

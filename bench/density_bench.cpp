@@ -16,20 +16,29 @@ namespace {
 
 constexpr u32 kStep = 500;
 constexpr u32 kDefaultMost = 3000;
+constexpr u32 kDefaultMostTiered = 10'000;
 
 // What a player must be able to rely on; the first crowd without it is the last measured.
 constexpr u64 kLatenessP99Ns = kMillisecondNs;
 constexpr double kInterarrivalP99Ms = 24;
 constexpr double kDelivered = 0.999;
 
+/// With tiers those with nobody near are sent to less often: on the average so often at least.
+constexpr double kTieredHz = 15;
+
 /// What of that does not hold, in words; empty: all does.
-std::string shortfall(const Crowd& crowd) {
+std::string shortfall(const Crowd& crowd, bool tiered) {
   std::vector<std::string> missed;
   if (crowd.seated < crowd.players) missed.push_back(fmt::format("{} have a seat", crowd.seated));
   if (crowd.passed.shifts != 0) missed.push_back(fmt::format("{} ticks skipped", crowd.passed.shifts));
   if (crowd.rung != 0) missed.push_back(fmt::format("overload rung {}", crowd.rung));
   if (const u64 p99 = crowd.passed.lateness_ns.percentile(99); p99 >= kLatenessP99Ns)
     missed.push_back(fmt::format("lateness p99 {:.2f} ms", static_cast<double>(p99) * 1e-6));
+  if (tiered) {
+    const double hz = crowd.frames_per_s() / crowd.players;
+    if (hz < kTieredHz) missed.push_back(fmt::format("{:.1f} frames a second and player", hz));
+    return fmt::format("{}", fmt::join(missed, ", "));
+  }
   if (const auto& times = crowd.bots.interarrival; !times || times->p99.value_or(0) >= kInterarrivalP99Ms)
     missed.push_back(times ? fmt::format("frames {:.1f} ms apart (p99)", times->p99.value_or(0))
                            : "no frames");
@@ -79,16 +88,19 @@ std::string cores_plot(const std::vector<Crowd>& crowds) {
 }  // namespace
 
 Result<void> run_density(const Options& options, const Report& report) {
-  const u32 most = options.players != 0 ? options.players : kDefaultMost;
+  const u32 most = options.players != 0 ? options.players
+                   : options.tiered()   ? kDefaultMostTiered
+                                        : kDefaultMost;
   std::vector<Crowd> crowds;
   std::string missed;
   for (u32 players = std::min(kStep, most); missed.empty(); players = std::min(players + kStep, most)) {
     auto crowd = measure_crowd(options, players);
     if (!crowd) return std::move(crowd).error();
     if (options.stopped()) return {};
-    missed = shortfall(*crowd);
+    missed = shortfall(*crowd, options.tiered());
     const std::string prefix = fmt::format("density/{}/", players);
     report_crowd(prefix, *crowd, report);
+    report(plain((prefix + "send_rate").c_str(), crowd->frames_per_s() / players, "Hz"));
     report(plain((prefix + "seated").c_str(), crowd->seated, "count"));
     report(plain((prefix + "holds").c_str(), missed.empty() ? 1 : 0, "count"));
     if (!missed.empty()) log_warning("density: {} players are too many: {}", players, missed);

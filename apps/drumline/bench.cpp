@@ -138,6 +138,12 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
       command->add_option("--write", options->write,
                           "Folder of the documentation: its plots/ gets the plots");
       command
+          ->add_option("--send-hz", options->send_hz,
+                       "State messages a second to each player, 1 to 62; or tiered: those with nobody near "
+                       "are sent to less often")
+          ->check(CLI::Range(1, 62) | CLI::IsMember({"tiered"}))
+          ->capture_default_str();
+      command
           ->add_option("--layout", options->layout,
                        "spread: all over the map; boss: in one spot; teleport, death: each second or second "
                        "second, all of them; join: half of them while it is measured")

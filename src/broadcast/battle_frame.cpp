@@ -4,6 +4,7 @@
 #include <string>
 
 #include "broadcast/grid.hpp"
+#include "broadcast/nearness.hpp"
 
 namespace drumline::broadcast {
 namespace {
@@ -64,7 +65,8 @@ Result<void> check_records(const BattleFrameView& view) {
     }
   }
   for (const PlayerPlace& place : view.places) {
-    if ((place.stream != kNoStream && place.stream >= head.stream_limit) || place.team >= world::kMaxTeams) {
+    if ((place.stream != kNoStream && place.stream >= head.stream_limit) || place.team >= world::kMaxTeams ||
+        place.calm > Nearness::kMostCalm) {
       return malformed("a player's stream or team is out of range");
     }
   }

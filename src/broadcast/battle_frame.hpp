@@ -63,7 +63,8 @@ struct PlayerPlace {
   u16 stream = kNoStream;  ///< where his entity is; kNoStream: he has none now
   u16 x = 0;               ///< share of the grid's width, 1/65536
   u16 y = 0;
-  u16 team = 0;  ///< below world::kMaxTeams
+  u8 team = 0;  ///< below world::kMaxTeams
+  u8 calm = 0;  ///< nobody is near him: 0 .. Nearness::kMostCalm
 };
 static_assert(sizeof(PlayerPlace) == 12);
 
@@ -136,6 +137,11 @@ struct BattleFrameView {
     }
   }
 };
+
+/// Sections start on multiples of 8 bytes.
+inline void pad_section(ByteWriter& out) {
+  while (out.size() % 8 != 0) out.write(u8{0});
+}
 
 /// Checks a frame. `frame` must lie on a multiple of 8 bytes.
 Result<BattleFrameView> parse_battle_frame(Bytes frame);

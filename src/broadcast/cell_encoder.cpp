@@ -9,10 +9,10 @@
 namespace drumline::broadcast {
 namespace {
 
-constexpr u32 kNoEvent = 0xFFFF'FFFF;
 constexpr std::size_t kChunkHeadBytes = 8;   // stream 3, type 1, key 1, length 2; rounded up
 constexpr std::size_t kKeyHeadBytes = 16;    // as the client's view counts it
 constexpr std::size_t kFrameHeadBytes = 12;  // of a state frame
+constexpr u32 kCrowd = 64;                   // players: fewer can all be sent to each time
 constexpr u32 kKeyAgeMost = 1024;            // a key frame is made anew by then, whatever it saves
 
 Grid make_grid(world::MapSize map, const EncoderSettings& settings) {
@@ -41,10 +41,6 @@ const world::Visibility* hiding(const world::Visibility* visibility) {
 u32 audiences(const world::Visibility* visibility) {
   if (hiding(visibility) == nullptr) return 1;
   return std::min(1U << visibility->team_count(), 2 * visibility->team_count() + 2);
-}
-
-void pad(ByteWriter& out) {
-  while (out.size() % 8 != 0) out.write(u8{0});
 }
 
 }  // namespace
@@ -128,6 +124,12 @@ CellEncoder::CellEncoder(const world::World& world, world::MapSize map, const En
   events_.reserve(settings.max_events);
   pending_events_.reserve(settings.max_events);
   places_.reserve(settings.expected_players);
+  if (hiding_ == nullptr && settings.expected_players >= kCrowd) {
+    const i64 near = settings.near_distance > 0 ? settings.near_distance : grid_.cell_size_raw() / 8;
+    nearness_.emplace(map, near, settings.expected_players);
+    positions_.reserve(settings.expected_players);
+    calm_.reserve(settings.expected_players);
+  }
   entities_.reserve(settings.expected_players);
 }
 
@@ -178,11 +180,11 @@ void CellEncoder::put_tail(const EncodeInput& input, BattleFrameHeader& head, By
     head.message_bytes = static_cast<u32>(
         input.messages->take(out.space().first(out.remaining() - payload_room), head.message_count));
     out.advance(head.message_bytes);
-    pad(out);
+    pad_section(out);
   }
   head.tick_bytes = static_cast<u32>(input.tick_payload.size());
   out.write_bytes(input.tick_payload);
-  pad(out);
+  pad_section(out);
   head.layout = table_.layout();
   head.size = static_cast<u32>(out.size());
   if (out.ok()) last_frame_tick_ = static_cast<u32>(head.tick);
@@ -194,22 +196,6 @@ void CellEncoder::skip(const world::World& world, std::span<const world::Event> 
 }
 
 /// Of the tick that the table last took in: who may know of an event is settled now.
-void CellEncoder::keep_events(std::span<const world::Event> events, Tick tick) {
-  for (const world::Event& event : events) {
-    if (pending_events_.size() == settings_.max_events) {
-      ++counters_.dropped_events;
-      continue;
-    }
-    world::TeamSet hidden_from = 0;
-    if (hiding_ != nullptr) {
-      hidden_from =
-          static_cast<world::TeamSet>(table_.hidden_from(event.source) | table_.hidden_from(event.target) |
-                                      hiding_->also_hidden_from(event));
-    }
-    pending_events_.push_back({static_cast<u32>(tick), hidden_from, event});
-  }
-}
-
 std::size_t CellEncoder::encode_without_state(const EncodeInput& input, MutableBytes bytes) {
   skip(input.world, input.events);
   ByteWriter out(bytes);
@@ -272,7 +258,7 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   }
   last_state_tick_ = tick;
   head.chunk_bytes = static_cast<u32>(out.size() - chunks_start);
-  pad(out);
+  pad_section(out);
 
   if (full) {
     for (const StreamRecord& record : records_)
@@ -282,14 +268,14 @@ std::size_t CellEncoder::encode(const EncodeInput& input, MutableBytes bytes) {
   const std::size_t message_room =
       input.messages != nullptr && !input.messages->empty() ? std::min<std::size_t>(room / 8, 16384) : 0;
   head.key_bytes = put_keys(out, chunks_end - std::min(chunks_end, message_room));
-  pad(out);
+  pad_section(out);
 
   head.stream_count = static_cast<u32>(records_.size());
   out.write_bytes(std::as_bytes(std::span(records_)));
-  pad(out);
+  pad_section(out);
   head.key_count = static_cast<u32>(key_records_.size());
   out.write_bytes(std::as_bytes(std::span(key_records_)));
-  pad(out);
+  pad_section(out);
   put_tail(input, head, out);
   if (!out.ok()) return 0;
   std::memcpy(bytes.data(), &head, sizeof(head));
@@ -441,145 +427,6 @@ std::size_t CellEncoder::put_chunk(u16 number, KeyFrame& key, const u32* values,
 
 /// The cell's first stream that is for the same teams, or else one that is for some of
 /// them and for nobody else: that of who has to do with it, or any in the cell.
-u16 CellEncoder::stream_of_event(const world::Event& event, world::TeamSet hidden_from) const {
-  const auto keeps = [&](u16 number) {
-    return number != kNoStream && (hidden_from & ~table_.stream(number).hidden_from) == 0;
-  };
-  u16 any = kNoStream;
-  for (u16 number = table_.first_of(grid_.cell_of(event.x.raw, event.y.raw)); number != kNoStream;
-       number = table_.stream(number).next) {
-    if (table_.stream(number).hidden_from == hidden_from) return number;
-    if (any == kNoStream && keeps(number)) any = number;
-  }
-  for (const EntityId who : {event.source, event.target}) {
-    if (const u16 number = table_.stream_of(who); keeps(number)) return number;
-  }
-  return any;
-}
-
-void CellEncoder::take_events(u32 tick) {
-  for (const RecentEvent& event : events_) event_count_[event.stream] = 0;
-  std::erase_if(events_,
-                [&](const RecentEvent& event) { return tick - event.tick >= settings_.event_ticks; });
-  for (const auto& [event_tick, hidden_from, event] : pending_events_) {
-    const u16 stream = stream_of_event(event, hidden_from);
-    if (stream == kNoStream || events_.size() == settings_.max_events || event_count_[stream] > 255) {
-      ++counters_.dropped_events;
-      continue;
-    }
-    RecentEvent& kept = events_.emplace_back();
-    kept.tick = event_tick;
-    kept.stream = stream;
-    kept.hidden_from = hidden_from;
-    kept.number = static_cast<u8>(event_count_[stream]++);
-    kept.kind = event.kind;
-    const auto zigzag = [](i32 value) {
-      return (static_cast<u32>(value) << 1) ^ static_cast<u32>(value >> 31);
-    };
-    const auto clamped = [](world::Fixed value) {
-      constexpr i64 kMost = 0x7FFF'FFFF;
-      return static_cast<i32>(std::clamp<i64>(value.raw >> 10, -kMost - 1, kMost));
-    };
-    std::byte* end = put_varint(kept.bytes, event.source.value);
-    end = put_varint(end, event.target.value);
-    const i32 place[2] = {clamped(event.x), clamped(event.y)};
-    std::memcpy(end, place, sizeof(place));
-    end = put_varint(end + sizeof(place), zigzag(event.a));
-    end = put_varint(end, zigzag(event.b));
-    kept.size = static_cast<u8>(end - kept.bytes);
-  }
-  pending_events_.clear();
-}
-
-void CellEncoder::list_events() {
-  for (const StreamRecord& record : records_) event_first_[record.stream] = kNoEvent;
-  for (const RecentEvent& event : events_) event_first_[event.stream] = kNoEvent;
-  for (u32 i = 0; i < events_.size(); ++i) {
-    // The stream's number may have come to mean another one meanwhile.
-    if ((events_[i].hidden_from & ~table_.stream(events_[i].stream).hidden_from) != 0) continue;
-    event_next_[i] = event_first_[events_[i].stream];
-    event_first_[events_[i].stream] = i;
-  }
-}
-
-std::size_t CellEncoder::put_events(u16 number, std::byte* out, std::size_t room, u32 tick) const {
-  constexpr std::size_t kHead = 3;  // age, number, kind
-  // The count comes first and takes two bytes where it must.
-  u32 count = 0;
-  std::size_t size = 2;
-  for (u32 i = event_first_[number]; i != kNoEvent && size + kHead + events_[i].size <= room;
-       i = event_next_[i]) {
-    size += kHead + events_[i].size;
-    ++count;
-  }
-  if (count == 0) return 0;
-  std::byte* end = put_varint(out, count);
-  for (u32 i = event_first_[number]; count > 0; i = event_next_[i], --count) {
-    const RecentEvent& event = events_[i];
-    *end++ = static_cast<std::byte>(tick - event.tick);
-    *end++ = static_cast<std::byte>(event.number);
-    *end++ = static_cast<std::byte>(event.kind);
-    std::memcpy(end, event.bytes, event.size);
-    end += event.size;
-  }
-  return static_cast<std::size_t>(end - out);
-}
-
-// --- the frame's other sections --------------------------------------------
-
-void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
-  const std::size_t count = std::min<std::size_t>(input.seats.size(), kMaxSeats);
-  if (places_.size() < count) places_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const SeatState& seat = input.seats[i];
-    PlayerPlace& place = places_[i];
-    place.sequence = seat.sequence;
-    place.stream = table_.stream_of(seat.entity);
-    if (hiding_ != nullptr) {
-      place.team = static_cast<u16>(hiding_->team_of(PlayerSlot{static_cast<u32>(i)}));
-      DRUM_ASSERT(place.team < hiding_->team_count());
-    }
-    // Who has no entity stays where he last was.
-    if (place.stream == kNoStream) continue;
-    i64 x = 0;
-    i64 y = 0;
-    table_.position_of(input.world, seat.entity, x, y);
-    place.x = grid_.share_of_width(x);
-    place.y = grid_.share_of_height(y);
-  }
-  out.write_bytes(std::as_bytes(std::span(places_).first(count)));
-  pad(out);
-}
-
-void CellEncoder::put_relevant(std::size_t count, ByteWriter& out) {
-  const world::Visibility& visibility = *settings_.visibility;
-  std::array<EntityId, world::kMaxRelevant> named;
-  const std::span<EntityId> room = std::span(named).first(visibility.most_relevant());
-  for (std::size_t i = 0; i < count; ++i) {
-    RelevantStreams relevant;
-    relevant.streams.fill(kNoStream);
-    const u32 players = std::min<u32>(visibility.relevant_to(PlayerSlot{static_cast<u32>(i)}, room),
-                                      static_cast<u32>(room.size()));
-    for (u32 n = 0; n < players; ++n) relevant.streams[n] = table_.stream_of(named[n]);
-    out.write_bytes(std::as_bytes(std::span(&relevant, 1)));
-  }
-}
-
-u32 CellEncoder::put_entities(const EncodeInput& input, bool all, ByteWriter& out) {
-  const std::size_t count = std::min<std::size_t>(input.seats.size(), kMaxSeats);
-  if (entities_.size() < count) entities_.resize(count);
-  u32 written = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const u64 entity = input.seats[i].entity.value;
-    if (entities_[i] == entity && (!all || entity == 0)) continue;
-    entities_[i] = entity;
-    const PlayerEntity record{static_cast<u32>(i), 0, entity};
-    out.write_bytes(std::as_bytes(std::span(&record, 1)));
-    ++written;
-  }
-  return written;
-}
-
 u32 CellEncoder::put_keys(ByteWriter& out, std::size_t end) {
   const std::size_t start = out.size();
   const auto words = static_cast<u32>(key_pending_.size());

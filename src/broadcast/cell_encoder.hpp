@@ -1,14 +1,17 @@
 // Encode once: turns the world of each tick into one battle frame, whoever and
-// however many will read it.
+// however many will read it. cell_encoder.cpp: frames, key frames and chunks;
+// cell_encoder_events.cpp and cell_encoder_players.cpp: what their names say.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "broadcast/battle_frame.hpp"
 #include "broadcast/chunk_encoder.hpp"
 #include "broadcast/grid.hpp"
+#include "broadcast/nearness.hpp"
 #include "broadcast/schema.hpp"
 #include "broadcast/stream_table.hpp"
 #include "world/rules.hpp"
@@ -19,7 +22,8 @@ struct EncoderSettings {
   BattleId battle{};
   u32 instance = 1;  ///< another number each time that the battle's encoder is made anew
   u32 expected_players = 64;
-  world::Fixed cell_size{};   ///< 0: about 12 of the expected players in each cell
+  world::Fixed cell_size{};  ///< 0: about 12 of the expected players in each cell
+  i64 near_distance = 0;     ///< raw fixed point: players so near are near (Nearness); 0: an eighth of a cell
   u32 key_period_ticks = 96;  ///< how often a stream gets a new key frame
   u32 overlap_ticks = 32;     ///< how long the previous one can still be used
   u32 event_ticks = 4;        ///< how often an event is sent
@@ -100,6 +104,7 @@ class CellEncoder {
     bool fresh = false;  ///< no delta against the current frame was made yet
     KeyFrame frames[2];
   };
+  static constexpr u32 kNoEvent = 0xFFFF'FFFF;
   struct RecentEvent {
     u32 tick;
     u16 stream;
@@ -162,7 +167,13 @@ class CellEncoder {
   std::vector<Turn> turns_;  // the open streams by cell
   std::vector<KeyRecord> key_records_;
   std::vector<PlayerPlace> places_;
-  std::vector<u64> entities_;  // as last sent, by player
+  /// None where something may be hidden: how often a player is sent to would tell him of who is near
+  /// and not to be seen; and where a few would not matter.
+  std::optional<Nearness> nearness_;
+  std::vector<PlayerPosition> positions_;  // by player, for nearness_
+  std::vector<u8> calm_;                   // by player, by nearness_
+  u32 since_nearness_ = 0;                 // frames
+  std::vector<u64> entities_;              // as last sent, by player
   std::vector<RecentEvent> events_;
   std::vector<u32> event_next_;   // chains of a stream's events, newest first
   std::vector<u32> event_first_;  // by stream

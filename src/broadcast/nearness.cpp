@@ -12,7 +12,7 @@ constexpr u32 kNowhere = 0xFFFF'FFFF;
 
 }  // namespace
 
-Nearness::Nearness(world::MapSize map, i64 distance, u32 max_players) : side_(std::max<i64>(distance, 1)) {
+Nearness::Nearness(world::MapSize map, i64 distance, u32 players) : side_(std::max<i64>(distance, 1)) {
   const i64 width = std::max<i64>(map.width.raw, 1);
   const i64 height = std::max<i64>(map.height.raw, 1);
   const auto squares = [&](i64 length) { return (length - 1) / side_ + 1; };
@@ -23,7 +23,7 @@ Nearness::Nearness(world::MapSize map, i64 distance, u32 max_players) : side_(st
   columns_ = static_cast<u32>(squares(width));
   rows_ = static_cast<u32>(squares(height));
   counts_.resize(std::size_t{columns_} * rows_);
-  squares_.resize(max_players);
+  squares_.resize(players);
 }
 
 u32 Nearness::place(i64 position, u32 count) const {
@@ -46,7 +46,8 @@ bool Nearness::somebody_within(u32 column, u32 row, u32 reach) const {
 }
 
 void Nearness::update(std::span<const PlayerPosition> positions, std::span<u8> calm) {
-  DRUM_ASSERT(positions.size() <= squares_.size() && calm.size() == positions.size());
+  DRUM_ASSERT(calm.size() == positions.size());
+  if (squares_.size() < positions.size()) squares_.resize(positions.size());
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const PlayerPosition& at = positions[i];
     squares_[i] = at.known ? place(at.y, rows_) * columns_ + place(at.x, columns_) : kNowhere;

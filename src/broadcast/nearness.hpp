@@ -16,18 +16,18 @@ struct PlayerPosition {
   i64 y = 0;
 };
 
-/// One a battle, on its thread. Allocates at creation only.
+/// One a battle, on its thread. Allocates at creation, and for more players than it was made for.
 class Nearness {
  public:
   /// The most that a player is calm: sent to every 2^kMostCalm-th time.
   static constexpr u8 kMostCalm = 2;
 
   /// `distance`: raw fixed point, > 0; made longer on maps that are very large.
-  Nearness(world::MapSize map, i64 distance, u32 max_players);
+  Nearness(world::MapSize map, i64 distance, u32 players);
 
   /// Sets `calm` by player: 0, another one is within the distance, or he has no entity; 1, within
   /// twice that; 2, nobody is. Sometimes lower than it is, by a whole distance, never higher.
-  /// As many as positions, at most max_players.
+  /// As many as positions.
   void update(std::span<const PlayerPosition> positions, std::span<u8> calm);
 
  private:

@@ -52,6 +52,8 @@ struct Broadcast {
   u32 interest_radius = 5;
   u32 cell_size = 0;
   u32 key_period_ticks = 96;
+  bool send_tiers = false;
+  u32 near_distance = 0;
   u32 spectator_budget_bytes = 12000;
   u32 spectator_send_hz = 20;
 };

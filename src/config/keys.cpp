@@ -217,6 +217,12 @@ std::vector<Key> make_keys() {
           "cell_size", 0, 1000, "map units",
           "Edge of the grid's cells: smaller is finer interest and more cells to choose from. 0 chooses it "
           "so that a full battle has about 12 players in a cell.")
+      .boolean<&Broadcast::send_tiers>(
+          "send_tiers",
+          "Players with nobody near are sent to every second or fourth time, those with somebody near each "
+          "time. Otherwise all are sent to each time, until the overload ladder's first rung.")
+      .integer<&Broadcast::near_distance>("near_distance", 0, 65536, "units",
+                                          "Who is so near is near. 0 is an eighth of a cell.")
       .integer<&Broadcast::key_period_ticks>(
           "key_period_ticks", 2, 1000, "ticks",
           "How often a cell's state becomes its new key frame, staggered by cell.")
@@ -278,8 +284,10 @@ std::vector<Key> make_keys() {
           "descend_after_s", 1, 3600, "s",
           "Calm for so long climbs down a rung. It is doubled, up to a minute, each time that a rung is "
           "needed again soon after.")
-      .boolean<&Overload::lower_tiers>("lower_tiers",
-                                       "Rung 1: every cell but a player's own is sent a tier less often.")
+      .boolean<&Overload::lower_tiers>(
+          "lower_tiers",
+          "Rung 1: every cell but a player's own is sent a tier less often, and players with nobody near "
+          "are sent to less often (broadcast.near_distance).")
       .boolean<&Overload::smaller_interest>("smaller_interest",
                                             "Rung 2: players see less far, and are sent to less often.")
       .integer<&Overload::interest_percent>("interest_percent", 10, 100, "%",

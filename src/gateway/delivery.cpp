@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "broadcast/nearness.hpp"
 #include "gateway/gateway_shard.hpp"
 
 namespace drumline::gateway {
@@ -84,7 +85,7 @@ void GatewayShard::skip_members(const BattleFeed& feed) {
   const Tick tick = feed.cache.tick();
   for (const Members::Member& member : feed.members) {
     const GatewaySession& session = *sessions_[member.session];
-    if (session.lockstep == nullptr && tick >= session.next_state_tick) counters_.client_frames_skipped.add();
+    if (session.lockstep == nullptr && is_due(session, tick)) counters_.client_frames_skipped.add();
   }
 }
 
@@ -135,8 +136,8 @@ std::size_t GatewayShard::assemble(GatewaySession& session, Tick tick) {
     send_large_ticks(session, budget);
     size = session.lockstep->assemble(feed.ticks, datagram_, budget);
   } else {
-    if (!feed.cache.has_state() || tick < session.next_state_tick) return 0;
-    session.next_state_tick = next_state_tick(session, tick);
+    if (!feed.cache.has_state() || !is_due(session, tick)) return 0;
+    session.last_state_tick = tick;
     size = session.view->assemble(feed.cache, datagram_, budget);
     const bool in_company = session.behind->second > 1;
     if (size != 0 && in_company)
@@ -151,13 +152,26 @@ u32 GatewayShard::send_period_of(const GatewaySession& session) const {
                                             : session.feed->descriptor().sync.send_period_ticks;
 }
 
-/// After a frame of `tick`. In a crowd sessions take turns, each by its index.
-Tick GatewayShard::next_state_tick(const GatewaySession& session, Tick tick) const {
+/// How many times less often than usual he is sent to: who has nobody near, where that is wanted,
+/// and everybody in a crowd.
+u32 GatewayShard::turns_of(const GatewaySession& session) const {
+  u32 turns = 1;
+  const PlayerSlot player = session.seen_player();
+  if (player != kNoPlayer && (options_.send_tiers || stands_on(battle::Rung::lower_tiers)))
+    turns <<= std::min<u32>(session.feed->cache.place(player).calm, broadcast::Nearness::kMostCalm);
+  if (stands_on(battle::Rung::smaller_interest)) turns *= options_.crowded_send_period;
+  return turns;
+}
+
+/// Whether a state frame of `tick` is for him. Those who are not sent to each time take turns, each
+/// by its index; who has somebody near all of a sudden is due at once.
+bool GatewayShard::is_due(const GatewaySession& session, Tick tick) const {
+  const auto since = static_cast<i64>(tick - session.last_state_tick);
   const u32 period = send_period_of(session);
-  if (!stands_on(battle::Rung::smaller_interest)) return tick + period;
-  const u32 turns = options_.crowded_send_period;
-  const u64 turn = tick / period + session_index(session.id);
-  return tick + Tick{period} * (turns - turn % turns);
+  if (since < i64{period}) return false;
+  const u32 turns = turns_of(session);
+  if (turns == 1 || since >= i64{period} * turns) return true;
+  return (tick / period + session_index(session.id)) % turns == 0;
 }
 
 /// Ticks with so many inputs that no datagram holds them.

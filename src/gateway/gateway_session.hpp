@@ -55,7 +55,7 @@ struct GatewaySession {
   wire::Hello hello;          ///< while waiting or seating
   bool sought_again = false;  ///< its battle failed once while it was seating
   bool has_claim = false;     ///< on a seat of the feed's battle, until it is answered
-  Tick next_state_tick = 0;   ///< no state frame before it
+  Tick last_state_tick = 0;   ///< whose frame it was sent
   /// What the client was sent and holds, by its model: made when the seat is granted.
   std::unique_ptr<broadcast::ClientView> view;
   std::unique_ptr<LockstepView> lockstep;

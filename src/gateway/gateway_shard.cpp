@@ -151,7 +151,7 @@ void GatewayShard::step_outside(GatewaySession& session) {
   session.entity = {};
   session.highest_sequence = 0;
   session.hello = {};
-  session.next_state_tick = 0;
+  session.last_state_tick = 0;
   if (session.outside_since == 0) session.outside_since = clock_.now();
   session.deadline = session.outside_since + options_.outside_timeout_ns;
 }

@@ -38,6 +38,7 @@ struct GatewayOptions {
   u32 spectator_budget_bytes = 12000;
   u32 spectator_period_ticks = 3;
   broadcast::InterestSettings interest;
+  bool send_tiers = false;            ///< players with nobody near are sent to less often
   u32 crowded_interest_percent = 60;  ///< of it, from Rung::smaller_interest on
   u32 crowded_send_period = 2;        ///< likewise: a player is sent to so many times less often
   i64 greeting_timeout_ns = 5 * kSecondNs;
@@ -166,7 +167,8 @@ class GatewayShard final : public transport::SessionHandler {
   const broadcast::InterestPlan& plan_of_rung() const;
   std::size_t assemble(GatewaySession& session, Tick tick);
   u32 send_period_of(const GatewaySession& session) const;
-  Tick next_state_tick(const GatewaySession& session, Tick tick) const;
+  u32 turns_of(const GatewaySession& session) const;
+  bool is_due(const GatewaySession& session, Tick tick) const;
   void send_large_ticks(GatewaySession& session, std::size_t budget);
   void leave_ended(GatewaySession& session, wire::EndCause cause);
   void end_battle(BattleFeed& feed);

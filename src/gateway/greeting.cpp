@@ -298,7 +298,8 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
   session.hello = {};
   session.highest_sequence = session.player == kNoPlayer ? 0 : feed.cache.place(session.player).sequence;
   // Sessions of one battle take turns, so that they are not all sent to in one tick.
-  session.next_state_tick = tick + index % send_period_of(session);
+  const u32 period = send_period_of(session);
+  session.last_state_tick = tick + index % period - period;
   feed.members.add(index, session.transport->peer());
   if (session.model == world::SyncModel::lockstep) {
     session.lockstep = std::make_unique<LockstepView>();

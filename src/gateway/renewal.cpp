@@ -43,7 +43,7 @@ void GatewayShard::renew(BattleFeed& feed, battle::BattleDirectory::Entry entry)
   forward(feed, resync);
   for (auto& session : sessions_) {
     if (!session || session->feed != &feed || !is_in_battle(session->state)) continue;
-    session->next_state_tick = 0;
+    session->last_state_tick = 0;
     if (session->state == SessionState::playing) {
       battle::Inbound inbound;
       inbound.kind = battle::Inbound::Kind::resume;

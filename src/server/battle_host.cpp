@@ -44,6 +44,7 @@ Result<BattleControlOptions> control_options(const config::Configuration& values
   control.defaults.sync.model = *world::parse_sync_model(values.battle.sync_model);
   control.defaults.sync.send_period_ticks = static_cast<u8>(send_period_ticks(values.battle.send_hz));
   control.running.cell_size = world::Fixed::from_int(values.broadcast.cell_size);
+  control.running.near_distance = world::Fixed::from_int(values.broadcast.near_distance);
   control.running.key_period_ticks = values.broadcast.key_period_ticks;
   control.running.datagram_budget_bytes = values.broadcast.datagram_budget_bytes;
   control.running.reconnect_grace_ticks =

@@ -103,6 +103,7 @@ Result<std::unique_ptr<RunningBattle>> make_running(std::unique_ptr<battle::Batt
   encoder.instance = instance;
   encoder.expected_players = info.max_players;
   encoder.cell_size = settings.cell_size;
+  encoder.near_distance = settings.near_distance.raw;
   encoder.key_period_ticks = settings.key_period_ticks;
   encoder.datagram_budget = settings.datagram_budget_bytes;
   encoder.event_ticks = std::max<u32>(encoder.event_ticks, 2U * info.sync.send_period_ticks);

@@ -77,7 +77,8 @@ std::size_t frame_room_bytes(const RunningBattle& battle, bool with_state, std::
 std::size_t max_frame_room_bytes(const RunningBattle& battle);
 
 struct RunningBattleSettings {
-  world::Fixed cell_size{};  ///< 0: chosen by the number of players
+  world::Fixed cell_size{};      ///< 0: chosen by the number of players
+  world::Fixed near_distance{};  ///< 0: by the cell size
   u32 key_period_ticks = 96;
   u32 datagram_budget_bytes = 1100;
   Tick reconnect_grace_ticks = 60 * 62;

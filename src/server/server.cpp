@@ -215,6 +215,7 @@ Result<void> Server::open_gateways() {
     options.gateway.spectator_period_ticks = send_period_ticks(values.broadcast.spectator_send_hz);
     // In quarters of a cell, and a quarter more, so that a cell at just that distance is in.
     options.gateway.interest.radius = 4 * values.broadcast.interest_radius + 1;
+    options.gateway.send_tiers = values.broadcast.send_tiers;
     options.gateway.crowded_interest_percent = values.overload.interest_percent;
     options.gateway.crowded_send_period = values.overload.send_period;
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);

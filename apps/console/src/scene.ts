@@ -161,7 +161,7 @@ export class Scene implements Stage {
     this.tick = state.tick;
     this.lastStateMs = nowMs;
     this.players = state.players;
-    this.clock.observe(state.tick, nowMs);
+    this.clock.observe(state.tick, this.room.time.at(nowMs));
     for (const { table, kind } of this.fields.tables) {
       for (const entity of table.entities.values()) this.updateEntity(entity, kind, nowMs);
     }
@@ -202,7 +202,7 @@ export class Scene implements Stage {
 
   /** Puts every actor where it is to be drawn now. */
   animate(nowMs: number): void {
-    const now = this.clock.tickAt(nowMs);
+    const now = this.clock.tickAt(this.room.time.at(nowMs));
     const before = this.renderTick;
     this.shown = this.room.shown(nowMs);
     this.renderTick = advance(before, this.shown ? this.shown.othersTick : now - this.delayMs / this.tickMs);

@@ -1,7 +1,7 @@
 // Time as the battle's ticks pass: it runs slower than the clock while the server dilates time
 // (sdk/cpp/battle_time.hpp).
 
-const NORMAL_PACE_PERCENT = 100;
+export const NORMAL_PACE_PERCENT = 100;
 
 /** What Lockstep and Prediction want as `now`: to them a tick always takes 16 ms. Never falls while the clock does not. */
 export class BattleTime {

@@ -1,5 +1,6 @@
 export { Client, fitName, type ClientOptions, type JoinOptions } from "./client";
 export { Room } from "./room";
+export { BattleTime } from "./battle-time";
 export {
   CloseCode,
   RefusedError,

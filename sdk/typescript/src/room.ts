@@ -1,5 +1,6 @@
 // A seat in a battle, kept through lost connections; and, on the same connection, in
 // the battles that follow it.
+import { BattleTime, NORMAL_PACE_PERCENT } from "./battle-time";
 import { CommandTimer } from "./command-timer";
 import {
   Action,
@@ -66,6 +67,8 @@ export class Room extends RoomEvents {
   /** The newest score table; null before the first. */
   scoreboard: ScoreboardMessage | null = null;
   connection: ConnectionState = "connecting";
+  /** The clock's time as time of the battle, whose ticks take longer while the server is overloaded. */
+  readonly time = new BattleTime();
   /** Times that a lost connection was made good. */
   reconnects = 0;
 
@@ -162,7 +165,7 @@ export class Room extends RoomEvents {
 
   /** What to draw now; null while the own entity is not predicted. */
   shown(nowMs = performance.now()): Shown | null {
-    return this.prediction.run((self) => self.advance(nowMs));
+    return this.prediction.run((self) => self.advance(this.time.at(nowMs)));
   }
 
   /**
@@ -172,7 +175,7 @@ export class Room extends RoomEvents {
   advance(nowMs = performance.now()): BattleView | null {
     this.lastAdvanceMs = nowMs;
     try {
-      const shown = this.lockstep.advance(nowMs);
+      const shown = this.lockstep.advance(this.time.at(nowMs));
       if (this.lockstep.state) this.onContained(this.lockstep.state.confirmedSequence, nowMs);
       return shown;
     } catch (error) {
@@ -241,7 +244,7 @@ export class Room extends RoomEvents {
       x: unit(options.x),
       y: unit(options.y),
     };
-    const ticks = isPlay ? this.issue(command, nowMs) : null;
+    const ticks = isPlay ? this.issue(command, this.time.at(nowMs)) : null;
     const payload = encodeCommand({
       ...command,
       timestampMs: Date.now(),
@@ -291,7 +294,7 @@ export class Room extends RoomEvents {
     if (this.connection !== "connected") return;
     // Late ones of a battle that was left.
     if (bytes.length >= 2 && bytes[1] >> 4 !== this.welcome.visit) return;
-    if (bytes[0] === LOCKSTEP_FRAME_KIND) this.lockstep.onFrame(bytes, performance.now());
+    if (bytes[0] === LOCKSTEP_FRAME_KIND) this.lockstep.onFrame(bytes, this.time.at(performance.now()));
     else this.onStateFrame(bytes);
   }
 
@@ -299,7 +302,7 @@ export class Room extends RoomEvents {
     this.state.apply(bytes);
     const nowMs = performance.now();
     this.onContained(this.state.commandId, nowMs);
-    this.prediction.run((self) => self.onState(this.state, nowMs));
+    this.prediction.run((self) => self.onState(this.state, this.time.at(nowMs)));
     this.stateChange.emit(this.state);
     for (const event of this.state.events) this.tell("event", event, `event:${event.name}`);
   }
@@ -331,10 +334,14 @@ export class Room extends RoomEvents {
       case "pong": {
         const nowMs = performance.now();
         if (!this.link.onPong(message.nonce, nowMs)) break;
-        this.prediction.run((self) => self.onRoundTrip(this.roundTripMs, nowMs));
-        this.lockstep.onRoundTrip(this.roundTripMs, nowMs);
+        const [span, at] = [this.time.span(this.roundTripMs), this.time.at(nowMs)];
+        this.prediction.run((self) => self.onRoundTrip(span, at));
+        this.lockstep.onRoundTrip(span, at);
         break;
       }
+      case "pace":
+        this.time.setPace(message.percent, performance.now());
+        break;
       case "goodbye":
         this.link.note(message.code, message.reason, message.retryAfterMs);
         break;
@@ -347,6 +354,7 @@ export class Room extends RoomEvents {
     const sameConnection = this.link.welcomed();
     this.greeting = false;
     this.welcome = welcome;
+    this.time.setPace(NORMAL_PACE_PERCENT, performance.now());
     if (welcome.reconnectToken.length > 0) this.token = welcome.reconnectToken;
     this.state = new StateDecoder(welcome.schema, welcome.eventNames, welcome.tick);
     if (!welcome.resumed) this.nextCommand = 1;

@@ -32,17 +32,24 @@ class Overload : public testing::GatewayStage {
     overload_.rung.store(rung);
     frame(BattleId{1}, {}, {});
   }
-  /// A frame of the battle that shows state, be it of nobody.
-  void state_frame(bool outdated = false) {
+  /// A frame of the battle that shows state, be it of no entity: players by how calm it is around them.
+  void state_frame(bool outdated = false, std::array<u8, 4> calm = {}) {
+    constexpr std::size_t kPlaces = 4 * sizeof(broadcast::PlayerPlace);
     broadcast::BattleFrameHeader head;
     head.battle = 1;
     head.tick = ++tick_;
     head.columns = head.rows = 1;
     head.instance = 1;
     head.stream_limit = 1;
-    head.size = sizeof head;
-    alignas(8) std::array<std::byte, sizeof head> memory;
+    head.place_count = 4;
+    alignas(8) std::array<std::byte, sizeof head + kPlaces> memory;
+    head.size = sizeof memory;
     std::memcpy(memory.data(), &head, sizeof head);
+    for (u32 i = 0; i < 4; ++i) {
+      broadcast::PlayerPlace place;
+      place.calm = calm[i];
+      std::memcpy(memory.data() + sizeof head + i * sizeof place, &place, sizeof place);
+    }
     shard_->deliver(memory, outdated);
   }
 };
@@ -109,6 +116,32 @@ TEST_F(Overload, with_smaller_interest_players_take_turns_at_being_sent_to) {
   sent();
   for (int i = 0; i < 8; ++i) state_frame();
   EXPECT_EQ(sent(), (std::array<std::size_t, 4>{8, 8, 8, 8}));
+}
+
+TEST_F(Overload, with_lower_tiers_those_with_nobody_near_are_sent_to_less_often_until_somebody_comes) {
+  std::array<FakeSession, 4> sessions;
+  for (u32 i = 0; i < 4; ++i) play(sessions[i], i);
+  const auto sent = [&] {
+    std::array<std::size_t, 4> counts{};
+    for (u32 i = 0; i < 4; ++i) counts[i] = std::exchange(sessions[i].datagrams, {}).size();
+    return counts;
+  };
+  constexpr std::array<u8, 4> kCalm{0, 1, 2, 2};
+  for (int i = 0; i < 8; ++i) state_frame(false, kCalm);
+  EXPECT_EQ(sent(), (std::array<std::size_t, 4>{8, 8, 8, 8})) << "each time, when there is time";
+  stand_on(battle::Rung::lower_tiers);
+  for (int i = 0; i < 8; ++i) state_frame(false, kCalm);
+  sent();
+  for (int i = 0; i < 32; ++i) state_frame(false, kCalm);
+  EXPECT_EQ(sent(), (std::array<std::size_t, 4>{32, 16, 8, 8}));
+  // Wherever in his turns somebody comes near: he is sent to at once, and each time from then on.
+  for (int wait = 0; wait < 4; ++wait) {
+    for (int i = 0; i < 4 + wait; ++i) state_frame(false, kCalm);
+    sent();
+    state_frame(false, {0, 0, 0, 0});
+    state_frame(false, {0, 0, 0, 0});
+    EXPECT_EQ(sent()[2], 2U);
+  }
 }
 
 TEST_F(Overload, of_a_backlog_of_frames_clients_are_sent_the_newest) {
