@@ -44,7 +44,7 @@ class Battle {
     for (u32 i = 0; i < load_->players(); ++i)
       views_.push_back(std::make_unique<ClientView>(plan_, PlayerSlot{i}));
     for (u32 i = 0; i < std::min(kDecodingClients, load_->players()); ++i) {
-      sharing_.push_back(std::make_unique<StateDecoder>(store_));
+      sharing_.push_back(std::make_unique<StateDecoder>(store_, BattleId{1}));
       alone_.push_back(std::make_unique<StateDecoder>(encoder_->schema()));
     }
     seats_.resize(load_->players());

@@ -49,8 +49,8 @@ struct ClientOptions {
   i64 ping_interval_ns = kSecondNs;
   i64 silence_ns = 10 * kSecondNs;  ///< nothing heard for so long: the connection is dead
   broadcast::DecoderLimits decoder{};
-  /// When set, what clients of a battle are sent alike is decoded once, there. Shared by the clients of one
-  /// thread, and outlives them.
+  /// When set, what the clients of a battle are sent alike is decoded once, there. Shared by the clients of
+  /// one thread, and outlives them.
   broadcast::BodyStores* bodies = nullptr;
   /// When set, the time between state frames goes there (ns). Shared by the clients of one thread.
   Histogram* interarrival_ns = nullptr;

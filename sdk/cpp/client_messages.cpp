@@ -72,7 +72,7 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
     return false;
   }
   if (options_.bodies != nullptr)
-    decoder_.emplace(options_.bodies->of(welcome.battle, std::move(schema)), options_.decoder);
+    decoder_.emplace(options_.bodies->of(std::move(schema)), welcome.battle, options_.decoder);
   else
     decoder_.emplace(std::move(schema), options_.decoder);
   commands_.clear();

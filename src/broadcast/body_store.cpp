@@ -40,8 +40,8 @@ BodyStore::Ref BodyStore::share(Ref known, Bytes bytes) {
   return hold_again(known);
 }
 
-BodyStore::Ref BodyStore::hold_key(u32 stream, u8 number, u32 tick, Bytes body) {
-  const u32 name = (stream << 8) | number;
+BodyStore::Ref BodyStore::hold_key(BattleId battle, u32 stream, u8 number, u32 tick, Bytes body) {
+  const KeyName name(battle, (stream << 8) | number);
   const auto listed = newest_keys_.find(name);
   const bool known = listed != newest_keys_.end() && heads_[listed->second].tick == tick;
   if (known) {
@@ -56,9 +56,10 @@ BodyStore::Ref BodyStore::hold_key(u32 stream, u8 number, u32 tick, Bytes body) 
   Head& head = heads_[made];
   head.tick = tick;
   head.holders = 1;
-  head.stream = stream;
-  head.number = number;
+  head.name = name.second;
   head.is_key = true;
+  decoded_[made].battle = battle;
+  decoded_[made].events.clear();
   keep_bytes(made, body);
   if (!known) newest_keys_[name] = made;
   return made;
@@ -97,39 +98,36 @@ BodyStore::Ref BodyStore::take() {
   return ref;
 }
 
-/// The memory of what was decoded is kept for the next one.
+/// What was decoded stays for the next one to replace.
 void BodyStore::forget(Ref ref) {
-  const Head& head = heads_[ref];
+  Head& head = heads_[ref];
   if (head.is_key) {
-    const auto listed = newest_keys_.find((head.stream << 8) | head.number);
+    const auto listed = newest_keys_.find({decoded_[ref].battle, head.name});
     if (listed != newest_keys_.end() && listed->second == ref) newest_keys_.erase(listed);
+    head.is_key = false;
+    head.chunks = {};
   } else if (Ref& listed = heads_[head.key].chunks[head.tick % kTicks]; listed == ref) {
     listed = kNone;
   }
-  heads_[ref] = Head{};
-  decoded_[ref].columns.clear();
-  decoded_[ref].events.clear();
   free_.push_back(ref);
 }
 
 std::size_t BodyStore::memory_bytes() const {
   std::size_t bytes = sizeof(*this) + heads_.capacity() * (sizeof(Head) + sizeof(Decoded)) +
-                      free_.capacity() * sizeof(Ref) + newest_keys_.size() * 4 * sizeof(u64);
+                      free_.capacity() * sizeof(Ref) + newest_keys_.size() * 6 * sizeof(u64);
   for (const Decoded& each : decoded_) {
     bytes += each.columns.memory_bytes() + each.events.capacity() * sizeof(ToldEvent) + each.rest.capacity();
   }
   return bytes;
 }
 
-std::shared_ptr<BodyStore> BodyStores::of(BattleId battle, Schema schema) {
-  std::weak_ptr<BodyStore>& known = stores_[battle];
-  if (auto store = known.lock()) {
-    if (store->schema() == schema) return store;
-    return std::make_shared<BodyStore>(std::move(schema), &counters_);
+std::shared_ptr<BodyStore> BodyStores::of(Schema schema) {
+  std::erase_if(stores_, [](const auto& each) { return each.expired(); });
+  for (const std::weak_ptr<BodyStore>& each : stores_) {
+    if (auto store = each.lock(); store && store->schema() == schema) return store;
   }
-  std::erase_if(stores_, [&](const auto& each) { return each.first != battle && each.second.expired(); });
   auto store = std::make_shared<BodyStore>(std::move(schema), &counters_);
-  stores_[battle] = store;
+  stores_.push_back(store);
   return store;
 }
 

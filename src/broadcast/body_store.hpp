@@ -1,12 +1,12 @@
-// Decoded bodies of a battle's key frames and chunks, each kept once however many decoders hold it.
+// Decoded bodies of battles' key frames and chunks, each kept once however many decoders hold it.
 // A server encodes once for all its clients, so clients in one process need not decode more often
 // either: what a further one is sent is compared byte for byte with what was decoded.
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -47,8 +47,8 @@ class BodyStore {
   const Schema& schema() const { return schema_; }
 
   /// The key frame with this body, decoded; the caller holds it once more. kNone when the body makes no
-  /// sense.
-  Ref hold_key(u32 stream, u8 number, u32 tick, Bytes body);
+  /// sense. Streams of different battles are different ones.
+  Ref hold_key(BattleId battle, u32 stream, u8 number, u32 tick, Bytes body);
   /// The same for a chunk relative to the key frame `key`, of a datagram of `tick`.
   Ref hold_chunk(Ref key, u32 tick, Bytes body);
   /// What is held already is held once more.
@@ -91,10 +91,9 @@ class BodyStore {
   struct alignas(128) Head {
     u32 tick = 0;
     u32 holders = 0;
-    u32 stream = 0;   ///< of a key frame
+    u32 name = 0;     ///< of a key frame: stream << 8 | number
     Ref key = kNone;  ///< of a chunk
     u16 bytes = 0;
-    u8 number = 0;  ///< of a key frame
     bool is_key = false;
     std::array<Ref, kTicks> chunks{};            ///< of a key frame: relative to it, by tick modulo kTicks
     std::array<std::byte, kStartBytes> start{};  ///< of its bytes
@@ -104,6 +103,13 @@ class BodyStore {
     Columns columns;
     std::vector<ToldEvent> events;
     std::vector<std::byte> rest;  ///< of its bytes
+    BattleId battle{};            ///< of a key frame
+  };
+  using KeyName = std::pair<BattleId, u32>;
+  struct HashKeyName {
+    std::size_t operator()(const KeyName& name) const {
+      return static_cast<std::size_t>((name.first.value << 32 ^ name.second) * 0x9E37'79B9'7F4A'7C15U);
+    }
   };
 
   bool equal(Ref held, Bytes bytes) const;
@@ -117,23 +123,23 @@ class BodyStore {
   TablesByIndex tables_;
   BodyCounters own_counters_;
   BodyCounters* counters_;
-  std::vector<Head> heads_;                   // the first is nobody's: kNone
-  std::vector<Decoded> decoded_;              // as heads_
-  std::vector<Ref> free_;                     // places in heads_
-  std::unordered_map<u32, Ref> newest_keys_;  // by stream << 8 | number
+  std::vector<Head> heads_;       // the first is nobody's: kNone
+  std::vector<Decoded> decoded_;  // as heads_
+  std::vector<Ref> free_;         // places in heads_
+  std::unordered_map<KeyName, Ref, HashKeyName> newest_keys_;
 };
 
-/// The stores of the battles that the decoders of one thread are in.
+/// The stores that the decoders of one thread share: one for all battles that tell of the same fields,
+/// so that what serves one client is in the caches when the next one's frame comes.
 class BodyStores {
  public:
-  /// The battle's; one of its own for who was told another schema than those before.
-  /// Shared by its decoders alone: with the last of a battle its store goes.
-  std::shared_ptr<BodyStore> of(BattleId battle, Schema schema);
+  /// Shared by its decoders alone: with the last of them it goes.
+  std::shared_ptr<BodyStore> of(Schema schema);
   const BodyCounters& counters() const { return counters_; }
 
  private:
   BodyCounters counters_;
-  std::map<BattleId, std::weak_ptr<BodyStore>> stores_;
+  std::vector<std::weak_ptr<BodyStore>> stores_;
 };
 
 }  // namespace drumline::broadcast

@@ -30,10 +30,10 @@ u32 mix(u64 value) {
 }  // namespace
 
 StateDecoder::StateDecoder(Schema schema, const DecoderLimits& limits)
-    : StateDecoder(std::make_shared<BodyStore>(std::move(schema)), limits) {}
+    : StateDecoder(std::make_shared<BodyStore>(std::move(schema)), BattleId{}, limits) {}
 
-StateDecoder::StateDecoder(std::shared_ptr<BodyStore> store, const DecoderLimits& limits)
-    : store_(std::move(store)), index_(kLeastIndex, 0), limits_(limits) {
+StateDecoder::StateDecoder(std::shared_ptr<BodyStore> store, BattleId battle, const DecoderLimits& limits)
+    : store_(std::move(store)), index_(kLeastIndex, 0), battle_(battle), limits_(limits) {
   limits_.streams = std::clamp<u32>(limits_.streams, 1, 0xFFFE);
 }
 
@@ -166,7 +166,7 @@ bool StateDecoder::take_key(Stream& stream, const Chunk& chunk, u32 frame_tick) 
     }
     // When late: there are newer ones.
     if (keys[place] != BodyStore::kNone && newer(store.tick(keys[place]), key_tick)) return true;
-    const BodyStore::Ref key = store.hold_key(stream.number, chunk.key, key_tick, chunk.body);
+    const BodyStore::Ref key = store.hold_key(battle_, stream.number, chunk.key, key_tick, chunk.body);
     if (key == BodyStore::kNone) return false;
     store.release(stream.keys[place]);
     stream.keys[place] = key;

@@ -63,8 +63,9 @@ class StateDecoder {
 
   /// `schema` has passed check_schema().
   explicit StateDecoder(Schema schema, const DecoderLimits& limits = {});
-  /// With other decoders on `store`, which is used by all of them alone and so goes with the last.
-  explicit StateDecoder(std::shared_ptr<BodyStore> store, const DecoderLimits& limits = {});
+  /// Of `battle`, with other decoders on `store`, which is used by all of them alone and so goes with
+  /// the last.
+  StateDecoder(std::shared_ptr<BodyStore> store, BattleId battle, const DecoderLimits& limits = {});
   ~StateDecoder();
   StateDecoder(const StateDecoder&) = delete;
   StateDecoder& operator=(const StateDecoder&) = delete;
@@ -217,6 +218,7 @@ class StateDecoder {
   std::vector<Stream> streams_;
   Counters counters_;
   std::array<u16, 64> told_{};  ///< places of its first streams
+  BattleId battle_;
   DecoderLimits limits_;
   std::vector<u32> free_;  // places in streams_
   std::vector<Ack> acks_;  ///< a new one before those that are repeated

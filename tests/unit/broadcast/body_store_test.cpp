@@ -48,7 +48,7 @@ class Twin {
  public:
   Twin(const InterestPlan& plan, PlayerSlot player, const std::shared_ptr<BodyStore>& store,
        DecoderLimits limits = {})
-      : view(plan, player), sharing(store, limits), alone(store->schema(), limits) {}
+      : view(plan, player), sharing(store, BattleId{1}, limits), alone(store->schema(), limits) {}
 
   void apply(Bytes datagram) { ASSERT_EQ(sharing.apply(datagram), alone.apply(datagram)); }
   void expect_same() { ASSERT_TRUE(knowledge_of(sharing) == knowledge_of(alone)); }
@@ -164,8 +164,8 @@ struct Recorded {
   std::vector<Bytestring> datagrams;
 };
 
-Recorded record() {
-  MovingWorld world(40, 0, 100, 46);
+Recorded record(u32 seed = 46) {
+  MovingWorld world(40, 0, 100, seed);
   Server server(world);
   Recorded all{server.encoder->schema(), {}};
   const InterestPlan plan{InterestSettings{}};
@@ -220,12 +220,12 @@ TEST(SharedBodies, each_is_decoded_once_and_kept_while_somebody_holds_it) {
   const Recorded recorded = record();
   BodyCounters counters;
   auto store = std::make_shared<BodyStore>(recorded.schema, &counters);
-  StateDecoder first(store);
+  StateDecoder first(store, BattleId{1});
   for (const Bytestring& datagram : recorded.datagrams) first.apply(datagram);
   const u64 decoded = counters.decoded;
   EXPECT_EQ(counters.equal, 0U);
   {
-    StateDecoder second(store);
+    StateDecoder second(store, BattleId{1});
     second.apply(recorded.datagrams.front());
     for (const Bytestring& datagram : recorded.datagrams) second.apply(datagram);
     EXPECT_EQ(knowledge_of(first).entities, knowledge_of(second).entities);
@@ -242,7 +242,7 @@ TEST(SharedBodies, each_is_decoded_once_and_kept_while_somebody_holds_it) {
 TEST(SharedBodies, who_does_not_hold_the_key_frame_is_not_shown_what_others_made_of_it) {
   const Recorded recorded = record();
   auto store = std::make_shared<BodyStore>(recorded.schema);
-  StateDecoder first(store), late(store);
+  StateDecoder first(store, BattleId{1}), late(store, BattleId{1});
   for (const Bytestring& datagram : recorded.datagrams) first.apply(datagram);
   ASSERT_FALSE(knowledge_of(first).entities.empty());
   late.apply(recorded.datagrams.back());
@@ -250,16 +250,30 @@ TEST(SharedBodies, who_does_not_hold_the_key_frame_is_not_shown_what_others_made
   EXPECT_GT(late.counters().unusable_chunks, 0U);
 }
 
-TEST(SharedBodies, are_of_one_battle_and_one_schema_and_go_with_their_last_decoder) {
+TEST(SharedBodies, of_two_battles_are_two) {
+  const Recorded one = record(46), other = record(47);
+  BodyCounters counters;
+  auto store = std::make_shared<BodyStore>(one.schema, &counters);
+  StateDecoder first(store, BattleId{1}), second(store, BattleId{2}), alone(other.schema);
+  for (std::size_t i = 0; i < one.datagrams.size(); ++i) {
+    first.apply(one.datagrams[i]);
+    second.apply(other.datagrams[i]);
+    alone.apply(other.datagrams[i]);
+  }
+  EXPECT_EQ(counters.different, 0U) << "the same streams and ticks, but not of the same battle";
+  EXPECT_EQ(counters.equal, 0U);
+  EXPECT_TRUE(knowledge_of(second) == knowledge_of(alone));
+}
+
+TEST(SharedBodies, are_of_one_schema_and_go_with_their_last_decoder) {
   const Recorded recorded = record();
   BodyStores stores;
-  auto one = stores.of(BattleId{1}, recorded.schema);
-  EXPECT_EQ(stores.of(BattleId{1}, recorded.schema), one);
-  EXPECT_NE(stores.of(BattleId{2}, recorded.schema), one);
+  auto one = stores.of(recorded.schema);
+  EXPECT_EQ(stores.of(recorded.schema), one);
   Schema other = recorded.schema;
   other[0].fields[0].bits -= 1;
-  EXPECT_NE(stores.of(BattleId{1}, other), one);
-  EXPECT_EQ(stores.of(BattleId{1}, recorded.schema), one);
+  EXPECT_NE(stores.of(other), one);
+  EXPECT_EQ(stores.of(recorded.schema), one);
   const std::weak_ptr<BodyStore> known = one;
   one.reset();
   EXPECT_TRUE(known.expired());

@@ -235,7 +235,7 @@ class Client {
       : Client(plan, player, std::make_shared<BodyStore>(schema), seed, limits) {}
   Client(const InterestPlan& plan, PlayerSlot player, std::shared_ptr<BodyStore> store, u32 seed,
          DecoderLimits limits = {})
-      : view(plan, player), decoder(std::move(store), limits), random_(seed) {}
+      : view(plan, player), decoder(std::move(store), BattleId{1}, limits), random_(seed) {}
 
   /// One tick: the server sends, the link delivers, the client answers. Calls
   /// received(datagram) after each datagram that was applied.

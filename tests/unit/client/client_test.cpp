@@ -492,6 +492,46 @@ TEST(client, a_server_that_talks_nonsense_is_left) {
   EXPECT_EQ(stage.drops.at(0), CloseCode::bad_frame);
 }
 
+TEST(client, that_shares_what_it_decodes_sees_what_it_was_sent_itself) {
+  broadcast::BodyStores bodies;
+  Stage first({.bodies = &bodies}), second({.bodies = &bodies});
+  first.start_and_seat();
+  second.start_and_seat();
+  // Stream 1: key frame 1, made in tick 1001, of one entity with x = 5 and y = 1.
+  std::vector<std::byte> datagram(12);
+  datagram[0] = std::byte{1};
+  datagram[2] = std::byte{0xE9};
+  datagram[3] = std::byte{0x03};
+  for (const int byte : {1, 1, 1, 0, 9, 0, 1, 4, 1, 5, 0, 0x10, 0, 0}) datagram.push_back(std::byte(byte));
+  const auto show = [&](Stage& stage) {
+    stage.server().send_datagram(datagram);
+    stage.deliver();
+  };
+  const auto sees = [](Stage& stage) {
+    broadcast::StateDecoder::Entity self;
+    return stage.client().world().find(stage.client().entity(), self) && self.value(0) == 5 &&
+           self.value(1) == 1;
+  };
+  show(first);
+  EXPECT_TRUE(sees(first));
+  EXPECT_FALSE(sees(second));
+  show(second);
+  EXPECT_TRUE(sees(second));
+  EXPECT_TRUE(second.client().world().has_new_acks());
+  EXPECT_EQ(bodies.counters().decoded, 1U);
+  EXPECT_EQ(bodies.counters().equal, 1U);
+  EXPECT_EQ(bodies.counters().different, 0U);
+  Stage third({.bodies = &bodies});
+  third.start_and_seat();
+  datagram[21] = std::byte{6};  // x
+  show(third);
+  EXPECT_FALSE(sees(third));
+  EXPECT_EQ(bodies.counters().different, 1U);
+  EXPECT_TRUE(sees(first));
+  second.send(Stage::next_welcome(0));
+  EXPECT_FALSE(sees(second)) << "a new session begins with nothing";
+}
+
 TEST(client, leaving_says_so_and_is_no_loss) {
   Stage stage;
   stage.start_and_seat();
