@@ -1,6 +1,7 @@
 #include "crowd.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 #include <nlohmann/json.hpp>
 
@@ -149,6 +150,10 @@ std::optional<std::pair<double, double>> CrowdStage::memory() const {
   return std::pair{more / 1024, static_cast<double>(now->resident_bytes) / (1 << 20)};
 }
 
+void CrowdStage::end_bots() {
+  for (const ChildProcess& bots : bots_) bots.signal(SIGINT);
+}
+
 std::vector<BotFigures> CrowdStage::finish() {
   std::vector<BotFigures> figures;
   for (ChildProcess& bots : bots_) {
@@ -211,6 +216,8 @@ Result<Crowd> measure_crowd(const Options& options, u32 players) {
                                     kRawSockets, crowd.frames_per_s(), std::min(options.seconds, 3.0));
   if (!raw) return raw.error();
   crowd.raw_send_us = raw->sender_us;
+  // Those who were there while others came would play on for as long as that may take.
+  if (joins) stage.end_bots();
   crowd.bots = stage.finish().front();
   return crowd;
 }

@@ -42,6 +42,8 @@ class CrowdStage {
   server::Server& server() { return *server_; }
   /// Each KiB that the server has more than before anybody came, and all of it in MiB.
   std::optional<std::pair<double, double>> memory() const;
+  /// Tells the bots to end.
+  void end_bots();
   /// Waits for the bots' ends; of each process of them.
   std::vector<BotFigures> finish();
 
