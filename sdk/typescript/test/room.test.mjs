@@ -220,3 +220,17 @@ test("a name is cut to 23 bytes, never inside a character", () => {
   assert.equal(fitName("a".repeat(40)).length, 23);
   assert.equal(fitName("雪".repeat(9)), "雪".repeat(7));
 });
+
+test("a room's time follows the pace, and is the clock's again after the next welcome", async () => {
+  const mock = await server();
+  const room = await enter(mock, { seat: "spectator" });
+  assert.equal(room.time.pacePercent, 100);
+  mock.setPace(250);
+  await until("the pace", () => room.time.pacePercent === 250);
+  const [clock, battle] = [performance.now(), room.time.at(performance.now())];
+  assert.ok(Math.abs(room.time.at(clock + 1000) - battle - 400) < 1, "a second of the clock is 400 ms of the battle");
+  assert.equal(room.time.span(50), 20);
+  mock.sessions.forEach((session) => session.socket.terminate());
+  await until("the room is back", () => room.reconnects === 1);
+  assert.equal(room.time.pacePercent, 100);
+});

@@ -158,6 +158,14 @@ export class MockServer {
     this.arena.order(() => this.arena.command(player, { action, skill, x, y, target }));
   }
 
+  /** Says that ticks take `percent` of their time from here on, and lets them. */
+  setPace(percent) {
+    for (const session of this.sessions) {
+      if (session.welcomed)
+        this.send(session, wire.ServerBody.Pace, (b) => wire.Pace.createPace(b, BigInt(this.arena.tick), percent));
+    }
+  }
+
   /** The battle ends; the next one is of the same arena. */
   endBattle() {
     for (const session of this.sessions) {
@@ -178,7 +186,7 @@ export class MockServer {
     this.hellos = [...(this.hellos ?? []), { battle: hello.battle(), keeps: hello.keepsSession(), follow: hello.follow() }];
     if (this.refuses) {
       const reason = this.refuses;
-      this.send(session, wire.ServerBody.Refused, (b) => wire.Refused.createRefused(b, 10, b.createString(reason), 0));
+      this.send(session, wire.ServerBody.Refused, (b) => wire.Refused.createRefused(b, 10, b.createString(reason), 0, 0));
       return;
     }
     if (session.welcomed) {
