@@ -48,6 +48,7 @@ struct Options {
   bool tiered() const { return send_hz == "tiered"; }
   u32 clients_per_port = 128;      ///< bots that share a UDP port; 1: each has its own
   Layout layout = Layout::spread;  ///< density
+  u32 step = 500;                  ///< density: so many players more each time
   u32 busy = 4;                    ///< overload: processes that want a processor each
   bool quick = false;              ///< sync: one condition only, to see that it works
   std::string write;   ///< sync, density: the documentation's folder, whose plots (and tables) are written;

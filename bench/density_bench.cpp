@@ -14,7 +14,6 @@
 namespace drumline::bench {
 namespace {
 
-constexpr u32 kStep = 500;
 constexpr u32 kDefaultMost = 3000;
 constexpr u32 kDefaultMostTiered = 10'000;
 
@@ -93,7 +92,8 @@ Result<void> run_density(const Options& options, const Report& report) {
                                         : kDefaultMost;
   std::vector<Crowd> crowds;
   std::string missed;
-  for (u32 players = std::min(kStep, most); missed.empty(); players = std::min(players + kStep, most)) {
+  const u32 step = options.step;
+  for (u32 players = std::min(step, most); missed.empty(); players = std::min(players + step, most)) {
     auto crowd = measure_crowd(options, players);
     if (!crowd) return std::move(crowd).error();
     if (options.stopped()) return {};

@@ -144,6 +144,11 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
           ->check(CLI::Range(1, 62) | CLI::IsMember({"tiered"}))
           ->capture_default_str();
       command
+          ->add_option("--step", options->step,
+                       "So many players more each time, up to --players; as many measures only those")
+          ->check(CLI::Range(1, 16'384))
+          ->capture_default_str();
+      command
           ->add_option("--layout", options->layout,
                        "spread: all over the map; boss: in one spot; teleport, death: each second or second "
                        "second, all of them; join: half of them while it is measured")

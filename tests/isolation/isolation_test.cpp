@@ -295,5 +295,36 @@ TEST_F(Isolation, whatever_a_groups_process_says_the_node_lives) {
   EXPECT_TRUE(played) << "what it said reached gateways and clients";
 }
 
+TEST_F(Isolation, a_group_whose_ticks_take_too_long_is_told_the_pace_and_journals_it) {
+  start({{"test", "battle.max_ticks_behind", "4"},
+         {"test", "overload.enabled", "true"},
+         {"test", "overload.lateness_bound_ms", "1000"},
+         {"test", "overload.delivery_bound_ms", "1000"},
+         {"test", "overload.descend_after_s", "1"}});
+  seat_two();
+  EXPECT_EQ(tell(bad_, "slow 40"), "");
+  EXPECT_TRUE(run_until([&] { return clients_->client(0).battle_time().pace_percent() >= 300; }));
+  EXPECT_EQ(tell(bad_, "slow 0"), "");
+  EXPECT_TRUE(run_until([&] { return clients_->client(0).battle_time().pace_percent() == 100; }));
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(clients_->heard(i).drops.empty());
+  const std::vector<u32> told = clients_->heard(0).paces;
+  const u32 group = shard_of(bad_);
+  server_->stop(kSecondNs);
+  server_.reset();
+
+  const auto files = env::make_system_files();
+  auto history = recovery::FolderHistory::open(*files, recovery::group_folder(data_.path(), group), bad_);
+  ASSERT_TRUE(history.ok()) << history.error().message;
+  std::vector<u32> journaled;
+  battle::TickRecord record;
+  for (Tick tick = (*history)->first_tick() + 1; tick <= (*history)->last_tick(); ++tick) {
+    ASSERT_TRUE((*history)->read_tick(tick, record).ok());
+    for (const battle::Input& input : record.inputs) {
+      if (input.kind == battle::InputKind::pace) journaled.push_back(input.pace_percent);
+    }
+  }
+  EXPECT_EQ(journaled, told);
+}
+
 }  // namespace
 }  // namespace drumline
