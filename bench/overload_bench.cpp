@@ -15,6 +15,8 @@ namespace {
 constexpr u32 kDefaultPlayers = 1000;
 constexpr double kCalmSeconds = 5;
 constexpr double kRecoverySeconds = 120;
+/// The bots outlast it all.
+constexpr double kSpareSeconds = 60;
 constexpr i64 kLookNs = 100 * kMillisecondNs;
 
 /// What was seen in a phase.
@@ -85,7 +87,8 @@ Result<void> run_overload(const Options& options, const Report& report) {
   auto started = CrowdStage::start(options, players);
   if (!started) return std::move(started).error();
   CrowdStage& stage = **started;
-  if (auto added = stage.add_bots(players, kCalmSeconds * 2 + busy_s + kRecoverySeconds); !added)
+  if (auto added = stage.add_bots(players, kCalmSeconds * 2 + busy_s + kRecoverySeconds + kSpareSeconds);
+      !added)
     return added;
   auto all = stage.wait_until_seated(players);
   if (!all) return std::move(all).error();

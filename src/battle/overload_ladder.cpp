@@ -16,8 +16,10 @@ constexpr i64 kMaxPatienceNs = 60 * kSecondNs;
 bool overloaded(const Punctuality& of) {
   return of.late != 0 && of.late * 4 >= of.count;
 }
+// A late one now and then is nothing; but most have to be well within the bound, or what is given
+// back would be missed at once.
 bool calm(const Punctuality& of) {
-  return of.near * 20 <= of.count;
+  return of.late * 10 <= of.count && of.near * 2 <= of.count;
 }
 
 std::string late_share(const char* what, const Punctuality& of, i64 bound_ns, const char* after) {
@@ -94,8 +96,12 @@ void OverloadLadder::climb(const LoadSample& sample, TimeNs now) {
     reason_ = late_share("frames left", sample.frames, settings_.delivery_bound_ns, "their tick");
   // What was given back was still needed: next time it takes longer. A load that just fits
   // would otherwise be felt as a change every few seconds.
-  const bool too_early = descended_at_ != 0 && now - descended_at_ < 2 * patience_ns_;
-  patience_ns_ = too_early ? std::min(2 * patience_ns_, kMaxPatienceNs) : settings_.descend_after_ns;
+  // However many steps this climb has, it answers one step down.
+  if (descended_at_ != 0) {
+    const bool too_early = now - descended_at_ < 2 * patience_ns_;
+    patience_ns_ = too_early ? std::min(2 * patience_ns_, kMaxPatienceNs) : settings_.descend_after_ns;
+    descended_at_ = 0;
+  }
   ++place_;
   // The next step is to show first what it does.
   overloaded_since_ = now;

@@ -25,6 +25,9 @@ constexpr i64 kIdleWaitNs = 100 * kMillisecondNs;
 /// own timer granularity is as much (RFC 9002, section 6.1.2), and a command waits
 /// for the next tick anyway.
 constexpr i64 kRoundNs = kMillisecondNs;
+/// After so long with frames the sockets have their turn: where sending a frame takes as long as a
+/// tick there is always a further one, and what clients say would never be heard.
+constexpr i64 kFramesInARowNs = kTickNs / 2;
 /// Handshakes get so much time at most before frames have their turn again.
 constexpr i64 kHandshakeSliceNs = kMillisecondNs;
 /// A frame so old, with newer ones behind it, is a sign of a backlog; up to one so recent all but
@@ -64,7 +67,9 @@ struct GatewayThread::Impl {
     bool catches_up = false;
   };
   std::vector<Progress> progress;  ///< by source
-  TimeNs shown_since = 0;          ///< when the oldest frame shown in this cycle could have been; 0: none was
+  bool frames_left = false;        ///< there may be more to show: no time to sleep
+  std::atomic<TimeNs> shown_since{
+      0};  ///< when the oldest frame shown in this cycle could have been; 0: none was
   env::Wakeup wakeup;
   gateway::GatewayShard shard;
   env::SystemRandom random;
@@ -159,6 +164,9 @@ const gateway::GatewayCounters& GatewayThread::gateway_counters() const {
 const transport::WebSocketCounters* GatewayThread::websocket_counters() const {
   return impl_->websocket ? &impl_->websocket->counters() : nullptr;
 }
+TimeNs GatewayThread::delivering_since() const {
+  return impl_->shown_since.load(std::memory_order_relaxed);
+}
 TransportCounters GatewayThread::transport_counters() const {
   const std::lock_guard lock(impl_->counters_mutex);
   return impl_->published_counters;
@@ -198,6 +206,7 @@ void GatewayThread::Impl::show_frames(Histogram& schedule_ns) {
 // The one place where "durable before visible" is decided.
 void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns) {
   BroadcastRing::Consumer& frames = *sources[source].frames;
+  const TimeNs begun = clock.now();
   while (const auto bytes = frames.peek()) {
     DRUM_ASSERT(bytes->size() > sizeof(FrameEnvelope));
     FrameEnvelope envelope;
@@ -219,13 +228,18 @@ void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns
     const TimeNs now = clock.now();
     const bool outdated = is_outdated(source, envelope, now);
     const TimeNs since = std::exchange(progress[source].disk_works, false) ? now : envelope.published_at;
-    shown_since = shown_since == 0 ? since : std::min(shown_since, since);
+    if (shown_since.load(std::memory_order_relaxed) == 0) shown_since.store(since, std::memory_order_relaxed);
     quic->advance(now);
     const bool whole = for_each_packed(bytes->subspan(sizeof envelope),
                                        [&](Bytes frame) { shard.deliver(frame, outdated); });
     DRUM_ASSERT(whole);
     schedule_ns.record(static_cast<u64>(now - envelope.published_at));
     frames.release();
+    // Those that are passed over take no time.
+    if (!outdated && clock.now() - begun >= kFramesInARowNs) {
+      frames_left = true;
+      break;
+    }
   }
 }
 
@@ -240,6 +254,7 @@ bool GatewayThread::Impl::is_outdated(std::size_t source, const FrameEnvelope& e
 }
 
 void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns, Histogram& delivery_ns) {
+  frames_left = false;
   show_frames(schedule_ns);
   shard.on_battles_changed();
   const TimeNs now = clock.now();
@@ -252,7 +267,10 @@ void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns, Histogram& delivery
   }
   quic->flush(now);
   socket->batch().flush();
-  if (shown_since != 0) delivery_ns.record(static_cast<u64>(clock.now() - std::exchange(shown_since, 0)));
+  if (const TimeNs since = shown_since.load(std::memory_order_relaxed); since != 0) {
+    delivery_ns.record(static_cast<u64>(clock.now() - since));
+    shown_since.store(0, std::memory_order_relaxed);
+  }
   work_on_handshakes();
   if (now - published_counters_at >= kPublishCountersNs) publish_counters();
 }
@@ -298,7 +316,7 @@ void GatewayThread::run() {
     }
     const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);
     const TimeNs deadline = std::min(impl.socket_armed ? due : impl.next_round, now + kIdleWaitNs);
-    if (deadline > now && impl.quic->waiting() == 0) {
+    if (deadline > now && impl.quic->waiting() == 0 && !impl.frames_left) {
       impl.io.run_one_for(std::chrono::nanoseconds(deadline - now));
     }
     if (impl.clock.now() >= impl.next_round) impl.arm_socket();

@@ -67,6 +67,8 @@ class GatewayThread {
   const Histogram& schedule_ns() const { return schedule_ns_; }
   /// … to its last one.
   const Histogram& delivery_ns() const { return delivery_ns_; }
+  /// Any thread: since when frames are under way to clients (monotonic); 0: none are.
+  TimeNs delivering_since() const;
 
  private:
   struct Impl;

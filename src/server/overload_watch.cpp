@@ -62,6 +62,12 @@ void OverloadWatch::look() {
   battle::LoadSample sample;
   sample.ticks = punctuality(figures.lateness_ns.since(before_.lateness_ns), settings_.lateness_bound_ns);
   sample.frames = punctuality(figures.delivery_ns.since(before_.delivery_ns), settings_.delivery_bound_ns);
+  // One that takes longer than from look to look would be seen only when it is over.
+  if (figures.longest_under_way_ns > settings_.delivery_bound_ns) {
+    ++sample.frames.count;
+    ++sample.frames.late;
+    ++sample.frames.near;
+  }
   sample.time_lost = figures.schedule_shifts > before_.schedule_shifts;
   before_ = std::move(figures);
 

@@ -20,6 +20,7 @@ struct LoadFigures {
   Histogram lateness_ns;  ///< of ticks
   Histogram delivery_ns;  ///< of frames, to their last datagram
   u64 schedule_shifts = 0;
+  i64 longest_under_way_ns = 0;  ///< of frames that have not reached all their clients yet
 };
 
 class OverloadWatch {

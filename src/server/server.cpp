@@ -1,5 +1,7 @@
 #include "server/server.hpp"
 
+#include <algorithm>
+
 #include "env/thread.hpp"
 #include "recovery/data_folders.hpp"
 #include "server/battle_host.hpp"
@@ -151,7 +153,11 @@ LoadFigures Server::load() const {
     figures.lateness_ns.merge(shard.ticks->lateness_ns);
     figures.schedule_shifts += shard.ticks->schedule_shifts.value();
   }
-  for (const auto& gateway : gateways_) figures.delivery_ns.merge(gateway->delivery_ns());
+  for (const auto& gateway : gateways_) {
+    figures.delivery_ns.merge(gateway->delivery_ns());
+    if (const TimeNs since = gateway->delivering_since(); since != 0)
+      figures.longest_under_way_ns = std::max(figures.longest_under_way_ns, clock_.now() - since);
+  }
   return figures;
 }
 

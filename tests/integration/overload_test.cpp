@@ -2,6 +2,7 @@
 // what it did to time is in the journal.
 #include <gtest/gtest.h>
 
+#include "env/thread.hpp"
 #include "recovery/folder_history.hpp"
 #include "recovery/verify.hpp"
 #include "support/live_clients.hpp"
@@ -99,6 +100,30 @@ TEST_F(Overload, time_is_dilated_as_far_as_needed_told_journaled_and_given_back)
   ASSERT_GE(told.size(), 2U);
   stop_and_verify();
   EXPECT_EQ(journaled_paces(), told);
+}
+
+TEST(OverloadWatch, frames_that_never_reach_all_their_clients_are_overload_though_none_is_late_yet) {
+  const env::SystemClock clock;
+  battle::OverloadState state;
+  std::atomic<i64> under_way_ns{0};
+  Histogram lateness;
+  server::OverloadWatch watch(
+      {}, state,
+      [&] {
+        lateness.record(1000);
+        return server::LoadFigures{lateness, {}, 0, under_way_ns.load()};
+      },
+      clock);
+  watch.start();
+  const auto rung_within = [&](double seconds) {
+    const TimeNs end = clock.now() + static_cast<TimeNs>(seconds * 1e9);
+    while (state.rung.load() == battle::Rung::normal && clock.now() < end)
+      env::sleep_until(clock.now() + 10 * kMillisecondNs);
+    return state.rung.load();
+  };
+  EXPECT_EQ(rung_within(1.5), battle::Rung::normal);
+  under_way_ns.store(kSecondNs);
+  EXPECT_NE(rung_within(30), battle::Rung::normal);
 }
 
 }  // namespace

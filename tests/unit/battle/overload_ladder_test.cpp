@@ -105,6 +105,14 @@ TEST_F(Ladder, a_rung_that_is_needed_again_at_once_is_kept_longer_each_time) {
   EXPECT_EQ(until_change(kCalm), 3.25);
 }
 
+TEST_F(Ladder, a_climb_of_many_steps_makes_the_way_down_longer_once) {
+  ASSERT_GT(until_change(kSlowFrames), 0);
+  ASSERT_EQ(until_change(kCalm), 3.25);
+  pass(5, kSlowFrames);
+  ASSERT_EQ(ladder_.rung(), Rung::dilation);
+  EXPECT_EQ(until_change(kCalm), 6.25 + 3 * 6) << "from 300 percent in four steps of 6 s to the rung below";
+}
+
 TEST_F(Ladder, without_a_single_tick_nothing_is_calm) {
   pass(2, kSlowFrames);
   const Rung up = ladder_.rung();
