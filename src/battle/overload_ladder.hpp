@@ -88,8 +88,8 @@ class OverloadLadder {
   std::string reason_;
   TimeNs overloaded_since_ = 0;  ///< 0: it is not
   TimeNs calm_since_ = 0;        ///< 0: it is not
-  TimeNs descended_at_ = 0;  ///< and did not climb since; 0: otherwise
-  i64 patience_ns_;  ///< of calm before the next step down
+  TimeNs descended_at_ = 0;      ///< and did not climb since; 0: otherwise
+  i64 patience_ns_;              ///< of calm before the next step down
 };
 
 }  // namespace drumline::battle

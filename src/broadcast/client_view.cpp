@@ -172,8 +172,9 @@ void ClientView::rebuild(const CellCache& cache, u32 cell, u16 own_stream, world
   const bool spectator = player_ == kNoPlayer;
   const RelevantStreams* const relevant = cache.relevant(player_);
   // When only streams have opened or closed, nothing leaves the interest that could come back.
-  const bool looks_elsewhere = !spectator && (!built_ || cell != cell_ || team != team_ || built_plan_ != plan_ ||
-                                              (relevant != nullptr && *relevant != relevant_));
+  const bool looks_elsewhere =
+      !spectator && (!built_ || cell != cell_ || team != team_ || built_plan_ != plan_ ||
+                     (relevant != nullptr && *relevant != relevant_));
   // Entries' ticks have 16 bits: what waited unseen for too long would look like of today.
   if (looks_elsewhere && tick - remembered_at_ > kForgetTicks) remembered_.clear();
   Former former(entries_, looks_elsewhere ? remembered_ : std::span<const Entry>{}, spectator);
