@@ -47,8 +47,6 @@ BotFigures read_report(const nlohmann::json& json) {
   take("delivered", bots.delivered);
   take("entities_per_frame", bots.entities_per_frame);
   take("cpu_us_per_frame", bots.cpu_us);
-  bots.lost_for_good = json.value("sessions_lost_for_good", 0U);
-  bots.session_losses = json.value("connections_lost", u64{0});
   if (!json.contains("interarrival_ms")) return bots;
   const auto& times = json["interarrival_ms"];
   Figure& figure = bots.interarrival.emplace(plain("", times.value("mean", 0.0), "ms"));

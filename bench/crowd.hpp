@@ -19,8 +19,6 @@ struct BotFigures {
   std::optional<double> delivered;     ///< share of the frames that were due
   std::optional<double> entities_per_frame;
   std::optional<double> cpu_us;  ///< for each frame
-  u32 lost_for_good = 0;         ///< sessions that did not come back
-  u64 session_losses = 0;        ///< times that one was lost
 };
 
 /// A server in this process and its bots in others. Stops both when it goes.

@@ -7,7 +7,6 @@
 
 #include "bench/bench.hpp"
 #include "crowd.hpp"
-#include "env/thread.hpp"
 
 namespace drumline::bench {
 namespace {

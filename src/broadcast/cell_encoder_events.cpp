@@ -107,6 +107,4 @@ std::size_t CellEncoder::put_events(u16 number, std::byte* out, std::size_t room
   return static_cast<std::size_t>(end - out);
 }
 
-// --- the frame's other sections --------------------------------------------
-
 }  // namespace drumline::broadcast

@@ -19,6 +19,7 @@ void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
     positions_.resize(count);
     calm_.resize(count);
   }
+  const bool looks_around = nearness_ && ++since_nearness_ >= kNearnessPeriod;
   for (std::size_t i = 0; i < count; ++i) {
     const SeatState& seat = input.seats[i];
     PlayerPlace& place = places_[i];
@@ -36,9 +37,9 @@ void CellEncoder::put_places(const EncodeInput& input, ByteWriter& out) {
       place.x = grid_.share_of_width(position.x);
       place.y = grid_.share_of_height(position.y);
     }
-    if (nearness_) positions_[i] = position;
+    if (looks_around) positions_[i] = position;
   }
-  if (nearness_ && ++since_nearness_ >= kNearnessPeriod) {
+  if (looks_around) {
     since_nearness_ = 0;
     nearness_->update(std::span(positions_).first(count), std::span(calm_).first(count));
     for (std::size_t i = 0; i < count; ++i) places_[i].calm = calm_[i];

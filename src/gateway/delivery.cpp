@@ -193,6 +193,14 @@ void GatewayShard::send_large_ticks(GatewaySession& session, std::size_t budget)
 
 // ---- notices
 
+/// The same to all who are in the battle.
+void GatewayShard::tell_members(const BattleFeed& feed, const wire::ServerMessage& message) {
+  message_.clear();
+  wire::encode_message(message, message_);
+  for (const Members::Member& member : feed.members)
+    sessions_[member.session]->transport->send_reliable(message_);
+}
+
 void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notice& notice, Tick tick) {
   if (const auto* change = std::get_if<battle::RosterChange>(&notice)) {
     if (change->player.value >= feed.descriptor().max_players)
@@ -207,17 +215,13 @@ void GatewayShard::on_notice(BattleFeed& feed, SessionId to, const battle::Notic
       message.entries.push_back({board->entries[i].player, board->entries[i].score});
     if (message.entries == feed.scoreboard.entries) return;
     feed.scoreboard = message;
-    message_.clear();
-    wire::encode_message(wire::ServerMessage(std::move(message)), message_);
-    for (const Members::Member& member : feed.members)
-      sessions_[member.session]->transport->send_reliable(message_);
+    tell_members(feed, std::move(message));
     return;
   }
   if (const auto* pace = std::get_if<battle::PaceChange>(&notice)) {
     if (pace->percent == feed.pace_percent) return;
     feed.pace_percent = pace->percent;
-    for (const Members::Member& member : feed.members)
-      send(*sessions_[member.session], wire::Pace{tick, pace->percent});
+    tell_members(feed, wire::Pace{tick, pace->percent});
     return;
   }
   if (const auto* granted = std::get_if<battle::SeatGranted>(&notice)) {

@@ -210,12 +210,7 @@ void GatewayShard::on_timer(TimeNs now) {
     }
   }
   for (const auto& [id, feed] : feeds_) {
-    for (const wire::Roster& changes : feed->roster.take_changes()) {
-      message_.clear();
-      wire::encode_message(wire::ServerMessage(changes), message_);
-      for (const Members::Member& member : feed->members)
-        sessions_[member.session]->transport->send_reliable(message_);
-    }
+    for (wire::Roster& changes : feed->roster.take_changes()) tell_members(*feed, std::move(changes));
   }
 }
 

@@ -155,6 +155,7 @@ class GatewayShard final : public transport::SessionHandler {
 
   // delivery.cpp
   void on_notice(BattleFeed& feed, SessionId to, const battle::Notice& notice, Tick tick);
+  void tell_members(const BattleFeed& feed, const wire::ServerMessage& message);
   void on_granted(BattleFeed& feed, SessionId to, const battle::SeatGranted& granted, Tick tick);
   void on_state(GatewaySession& session, const battle::StatePart& part);
   void send_to_members(BattleFeed& feed);

@@ -278,14 +278,13 @@ void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const s
     log_warning("a session from {} is refused: {} ({} more like it)", session.transport->peer().to_string(),
                 reason, pass->suppressed);
   }
-  if (code == CloseCode::battle_full) retry_after_ms = kFullRetryMs;
   send(session, wire::Refused{static_cast<u16>(code), reason, 0, retry_after_ms});
   if (session.outlives_battle) {
     take_out(session, Departure::drop);
     step_outside(session);
     return;
   }
-  say_goodbye(session, code, reason, retry_after_ms);
+  say_goodbye(session, code, reason, code == CloseCode::battle_full ? kFullRetryMs : retry_after_ms);
 }
 
 /// The session is playing or watching from here on.

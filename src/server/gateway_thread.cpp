@@ -68,8 +68,8 @@ struct GatewayThread::Impl {
   };
   std::vector<Progress> progress;  ///< by source
   bool frames_left = false;        ///< there may be more to show: no time to sleep
-  std::atomic<TimeNs> shown_since{
-      0};  ///< when the oldest frame shown in this cycle could have been; 0: none was
+  /// When the oldest frame shown in this cycle could have been; 0: none was.
+  std::atomic<TimeNs> shown_since{0};
   env::Wakeup wakeup;
   gateway::GatewayShard shard;
   env::SystemRandom random;
@@ -228,7 +228,8 @@ void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns
     const TimeNs now = clock.now();
     const bool outdated = is_outdated(source, envelope, now);
     const TimeNs since = std::exchange(progress[source].disk_works, false) ? now : envelope.published_at;
-    if (shown_since.load(std::memory_order_relaxed) == 0) shown_since.store(since, std::memory_order_relaxed);
+    const TimeNs oldest = shown_since.load(std::memory_order_relaxed);
+    if (oldest == 0 || since < oldest) shown_since.store(since, std::memory_order_relaxed);
     quic->advance(now);
     const bool whole = for_each_packed(bytes->subspan(sizeof envelope),
                                        [&](Bytes frame) { shard.deliver(frame, outdated); });

@@ -1,7 +1,8 @@
 // What a QUIC server and a set of QUIC clients share: connections, their ids and
 // timers, and the writing of packets. Sans-I/O: packets and `now` come in by
 // calls, packets go out into an env::PacketBatch, and deadline() says when
-// on_timer() is due. One thread.
+// on_timer() is due. One thread. quic_endpoint.cpp: packets and timers;
+// quic_endpoint_ends.cpp: how connections end.
 #pragma once
 
 #include <array>

@@ -28,6 +28,15 @@ class Overload : public testing::GatewayStage {
     frame(BattleId{1}, id, {battle::SeatGranted{PlayerSlot{player}, make_entity_id(0, 1, player), 1, false}});
     ASSERT_NE(session.heard<wire::Welcome>(), nullptr);
   }
+  void seat_four() {
+    for (u32 i = 0; i < 4; ++i) play(four_[i], i);
+  }
+  /// How many datagrams each of the four was sent since the last call.
+  std::array<std::size_t, 4> sent() {
+    std::array<std::size_t, 4> counts{};
+    for (u32 i = 0; i < 4; ++i) counts[i] = std::exchange(four_[i].datagrams, {}).size();
+    return counts;
+  }
   void stand_on(battle::Rung rung) {
     overload_.rung.store(rung);
     frame(BattleId{1}, {}, {});
@@ -52,6 +61,8 @@ class Overload : public testing::GatewayStage {
     }
     shard_->deliver(memory, outdated);
   }
+
+  std::array<FakeSession, 4> four_;
 };
 
 TEST_F(Overload, nobody_new_is_let_in_and_who_had_a_seat_comes_back) {
@@ -94,13 +105,7 @@ TEST_F(Overload, a_rung_that_is_not_allowed_has_no_effect_when_one_above_it_is_r
 }
 
 TEST_F(Overload, with_smaller_interest_players_take_turns_at_being_sent_to) {
-  std::array<FakeSession, 4> sessions;
-  for (u32 i = 0; i < 4; ++i) play(sessions[i], i);
-  const auto sent = [&] {
-    std::array<std::size_t, 4> counts{};
-    for (u32 i = 0; i < 4; ++i) counts[i] = std::exchange(sessions[i].datagrams, {}).size();
-    return counts;
-  };
+  seat_four();
   for (int i = 0; i < 8; ++i) state_frame();
   EXPECT_EQ(sent(), (std::array<std::size_t, 4>{8, 8, 8, 8}));
   stand_on(battle::Rung::smaller_interest);
@@ -119,13 +124,7 @@ TEST_F(Overload, with_smaller_interest_players_take_turns_at_being_sent_to) {
 }
 
 TEST_F(Overload, with_lower_tiers_those_with_nobody_near_are_sent_to_less_often_until_somebody_comes) {
-  std::array<FakeSession, 4> sessions;
-  for (u32 i = 0; i < 4; ++i) play(sessions[i], i);
-  const auto sent = [&] {
-    std::array<std::size_t, 4> counts{};
-    for (u32 i = 0; i < 4; ++i) counts[i] = std::exchange(sessions[i].datagrams, {}).size();
-    return counts;
-  };
+  seat_four();
   constexpr std::array<u8, 4> kCalm{0, 1, 2, 2};
   for (int i = 0; i < 8; ++i) state_frame(false, kCalm);
   EXPECT_EQ(sent(), (std::array<std::size_t, 4>{8, 8, 8, 8})) << "each time, when there is time";
