@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "bench/raw_send.hpp"
@@ -246,6 +247,11 @@ void report_crowd(const std::string& prefix, const Crowd& crowd, const Report& r
   Figure cpu = plain("", crowd.passed.cpu_us_per_frame(), "us");
   cpu.rival = Figure::Rival{"sendmmsg", crowd.raw_send_us};
   tell("server_cpu", cpu);
+  for (std::size_t i = 0; i < env::kPhases; ++i) {
+    const auto phase = static_cast<env::Phase>(i);
+    if (phase == env::Phase::wait) continue;
+    number(fmt::format("gateway_{}", env::phase_name(phase)).c_str(), passed.phase_us_per_frame(phase), "us");
+  }
   if (crowd.resident_mib > 0) {
     number("memory", crowd.memory_kib, "KiB");
     number("resident", crowd.resident_mib, "MiB");

@@ -51,6 +51,7 @@ Moment Moment::since(const Moment& before) const {
   passed.dropped = dropped - before.dropped;
   passed.skipped = skipped - before.skipped;
   passed.closed = closed - before.closed;
+  for (std::size_t i = 0; i < env::kPhases; ++i) passed.phase_ns[i] = phase_ns[i] - before.phase_ns[i];
   passed.cpu_s = cpu_s - before.cpu_s;
   return passed;
 }
@@ -61,6 +62,11 @@ double Moment::bytes_per_frame() const {
 
 double Moment::cpu_us_per_frame() const {
   return frames > 0 ? cpu_s * 1e6 / static_cast<double>(frames) : 0;
+}
+
+double Moment::phase_us_per_frame(env::Phase phase) const {
+  const auto ns = static_cast<double>(phase_ns[static_cast<std::size_t>(phase)]);
+  return frames > 0 ? ns * 1e-3 / static_cast<double>(frames) : 0;
 }
 
 Moment look(const server::Server& server) {
@@ -77,6 +83,8 @@ Moment look(const server::Server& server) {
   for (const auto& gateway : server.gateways()) {
     at.schedule_ns.merge(gateway->schedule_ns());
     at.delivery_ns.merge(gateway->delivery_ns());
+    for (std::size_t i = 0; i < env::kPhases; ++i)
+      at.phase_ns[i] += gateway->phases().total_ns(static_cast<env::Phase>(i));
     at.frames += gateway->gateway_counters().client_frames_sent.value();
     at.frame_bytes += gateway->gateway_counters().client_frame_bytes.value();
     at.dropped += gateway->gateway_counters().client_frames_dropped.value();

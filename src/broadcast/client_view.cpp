@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/prefetch.hpp"
 #include "broadcast/bits.hpp"
 
 namespace drumline::broadcast {
@@ -75,6 +76,11 @@ void ClientView::reset() {
   entries_.clear();
   remembered_.clear();
   built_ = false;
+}
+
+void ClientView::prefetch() const {
+  prefetch_range(this, sizeof *this);
+  prefetch_range(entries_.data(), entries_.size() * sizeof(Entry));
 }
 
 void ClientView::adopt(const CellCache& cache) {

@@ -69,6 +69,9 @@ class ClientView {
   /// Forgets all that the client holds: it starts anew.
   void reset();
 
+  /// assemble() comes soon: asks for the memory that it reads, and does not wait for it.
+  void prefetch() const;
+
   PlayerSlot player() const { return player_; }
   std::size_t memory_bytes() const {
     return sizeof(*this) + (entries_.capacity() + remembered_.capacity()) * sizeof(Entry);

@@ -11,6 +11,7 @@
 
 #include "base/assert.hpp"
 #include "env/kernel_address.hpp"
+#include "env/phase_clock.hpp"
 
 namespace drumline::env {
 
@@ -93,6 +94,7 @@ void SystemBatch::flush() {
 }
 
 void SystemBatch::send_trains(std::size_t trains) {
+  const PhaseScope phase(Phase::kernel_send);
   bool waited = false;
   std::size_t sent = 0;
   const auto skip = [&] {

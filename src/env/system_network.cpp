@@ -11,6 +11,7 @@
 
 #include "env/kernel_address.hpp"
 #include "env/network.hpp"
+#include "env/phase_clock.hpp"
 #include "env/system_batch.hpp"
 
 namespace drumline::env {
@@ -81,6 +82,7 @@ class SystemSocket final : public DatagramSocket {
       message.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
       message.msg_hdr.msg_controllen = kControlBytes;
     }
+    const PhaseScope phase(Phase::kernel_receive);
     int count = 0;
     do {
       count = ::recvmmsg(descriptor_, messages_.data(), static_cast<unsigned>(messages_.size()), MSG_DONTWAIT,

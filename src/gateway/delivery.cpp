@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/prefetch.hpp"
 #include "broadcast/nearness.hpp"
 #include "gateway/gateway_shard.hpp"
 
@@ -110,7 +111,19 @@ const broadcast::InterestPlan& GatewayShard::plan_of_rung() const {
 
 void GatewayShard::send_to_members(BattleFeed& feed) {
   const Tick tick = feed.cache.tick();
+  // A client's own memory has left the caches since it was sent to last: that of the next ones
+  // comes while this one is dealt with.
+  const auto end = feed.members.end();
+  auto soon = feed.members.begin();
+  auto next = soon;
+  if (soon != end) ++soon;
   for (const Members::Member& member : feed.members) {
+    if (soon != end && ++soon != end) prefetch_range(&sessions_[soon->session], sizeof sessions_[0]);
+    if (++next != end) {
+      const GatewaySession& session_after = *sessions_[next->session];
+      if (session_after.view != nullptr) session_after.view->prefetch();
+      session_after.transport->prefetch();
+    }
     GatewaySession& session = *sessions_[member.session];
     const std::size_t size = assemble(session, tick);
     if (size == 0) continue;

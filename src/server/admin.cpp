@@ -13,9 +13,9 @@ double per_thousand(u64 ns) {
 
 void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, const std::string& shard) {
   const telemetry::Labels labels{{"shard", shard}};
-  const auto with = [&](const char* key, const char* value) {
+  const auto with = [&](const char* key, std::string_view value) {
     telemetry::Labels more = labels;
-    more.push_back({key, value});
+    more.push_back({key, std::string(value)});
     return more;
   };
   const gateway::GatewayCounters& c = thread.gateway_counters();
@@ -80,6 +80,14 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
       "From a frame's encoding to its last datagram in the kernel; what the journal's write took "
       "longer is left out",
       thread.delivery_ns(), telemetry::tick_time_bounds_s(), labels);
+
+  for (std::size_t i = 0; i < env::kPhases; ++i) {
+    const auto phase = static_cast<env::Phase>(i);
+    sink.counter("drumline_gateway_phase_seconds_total",
+                 "What the gateway thread's time goes to, estimated from one round in sixteen",
+                 static_cast<double>(thread.phases().total_ns(phase)) * 1e-9,
+                 with("phase", env::phase_name(phase)));
+  }
 
   const TransportCounters transport = thread.transport_counters();
   const auto count = [](u64 value) { return static_cast<double>(value); };

@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/log.hpp"
+#include "env/phase_clock.hpp"
 #include "env/random.hpp"
 #include "env/thread.hpp"
 #include "server/frame_packer.hpp"
@@ -231,6 +232,7 @@ void GatewayThread::Impl::show_frames(std::size_t source, Histogram& schedule_ns
     const TimeNs oldest = shown_since.load(std::memory_order_relaxed);
     if (oldest == 0 || since < oldest) shown_since.store(since, std::memory_order_relaxed);
     quic->advance(now);
+    const env::PhaseScope phase(env::Phase::assemble);
     const bool whole = for_each_packed(bytes->subspan(sizeof envelope),
                                        [&](Bytes frame) { shard.deliver(frame, outdated); });
     DRUM_ASSERT(whole);
@@ -279,6 +281,7 @@ void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns, Histogram& delivery
 // Whoever comes waits for those who play, who have had their frames by now; but never for ever.
 void GatewayThread::Impl::work_on_handshakes() {
   if (quic->waiting() == 0) return;
+  const env::PhaseScope phase(env::Phase::handshakes);
   TimeNs now = clock.now();
   const TimeNs end = now + kHandshakeSliceNs;
   while (now < end && quic->handshake_one(now)) now = clock.now();
@@ -317,13 +320,16 @@ void GatewayThread::run() {
     }
     const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);
     const TimeNs deadline = std::min(impl.socket_armed ? due : impl.next_round, now + kIdleWaitNs);
+    phases_.begin_round();
     if (deadline > now && impl.quic->waiting() == 0 && !impl.frames_left) {
+      const env::PhaseScope phase(env::Phase::wait);
       impl.io.run_one_for(std::chrono::nanoseconds(deadline - now));
     }
     if (impl.clock.now() >= impl.next_round) impl.arm_socket();
     impl.io.poll();
     impl.duty_cycle(schedule_ns_, delivery_ns_);
   }
+  phases_.end_round();
   impl.quic->close_all(transport::CloseCode::server_stopping, "the server is stopping");
   impl.quic->flush(impl.clock.now());
   impl.socket->batch().flush();

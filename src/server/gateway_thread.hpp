@@ -11,6 +11,7 @@
 #include "base/broadcast_ring.hpp"
 #include "base/histogram.hpp"
 #include "env/network.hpp"
+#include "env/phase_clock.hpp"
 #include "env/wakeup.hpp"
 #include "gateway/gateway_shard.hpp"
 #include "server/battles.hpp"
@@ -67,6 +68,8 @@ class GatewayThread {
   const Histogram& schedule_ns() const { return schedule_ns_; }
   /// … to its last one.
   const Histogram& delivery_ns() const { return delivery_ns_; }
+  /// What its time goes to.
+  const env::PhaseClock& phases() const { return phases_; }
   /// Any thread: since when frames are under way to clients (monotonic); 0: none are.
   TimeNs delivering_since() const;
 
@@ -77,6 +80,7 @@ class GatewayThread {
 
   Histogram schedule_ns_;
   Histogram delivery_ns_;
+  env::PhaseClock phases_;
   std::unique_ptr<Impl> impl_;
   std::thread thread_;
 };

@@ -68,6 +68,9 @@ class Session {
   /// Closes after what was queued has had a fair chance to go out. on_close follows.
   virtual void close(CloseCode code, std::string_view reason) = 0;
 
+  /// It is about to be sent to: asks for memory that this will touch, and does not wait for it.
+  virtual void prefetch() const {}
+
   /// The owner's number for this session (its index in the gateway's table).
   u64 context = 0;
 };

@@ -5,6 +5,8 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "base/prefetch.hpp"
+#include "env/phase_clock.hpp"
 #include "transport/quic/quic_endpoint.hpp"
 
 namespace drumline::transport {
@@ -44,9 +46,25 @@ Result<void> QuicConnection::start_tls(const std::shared_ptr<const TlsCredential
 ngtcp2_callbacks QuicConnection::server_callbacks() {
   ngtcp2_callbacks table{};
   table.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
-  table.encrypt = ngtcp2_crypto_encrypt_cb;
-  table.decrypt = ngtcp2_crypto_decrypt_cb;
-  table.hp_mask = ngtcp2_crypto_hp_mask_cb;
+  table.encrypt = [](u8* to, const ngtcp2_crypto_aead* aead, const ngtcp2_crypto_aead_ctx* key,
+                     const u8* text, std::size_t text_bytes, const u8* nonce, std::size_t nonce_bytes,
+                     const u8* header, std::size_t header_bytes) {
+    const env::PhaseScope phase(env::Phase::seal);
+    return ngtcp2_crypto_encrypt_cb(to, aead, key, text, text_bytes, nonce, nonce_bytes, header,
+                                    header_bytes);
+  };
+  table.decrypt = [](u8* to, const ngtcp2_crypto_aead* aead, const ngtcp2_crypto_aead_ctx* key,
+                     const u8* sealed, std::size_t sealed_bytes, const u8* nonce, std::size_t nonce_bytes,
+                     const u8* header, std::size_t header_bytes) {
+    const env::PhaseScope phase(env::Phase::open);
+    return ngtcp2_crypto_decrypt_cb(to, aead, key, sealed, sealed_bytes, nonce, nonce_bytes, header,
+                                    header_bytes);
+  };
+  table.hp_mask = [](u8* to, const ngtcp2_crypto_cipher* cipher, const ngtcp2_crypto_cipher_ctx* key,
+                     const u8* sample) {
+    const env::PhaseScope phase(env::Phase::header_protection);
+    return ngtcp2_crypto_hp_mask_cb(to, cipher, key, sample);
+  };
   table.update_key = ngtcp2_crypto_update_key_cb;
   table.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
   table.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
@@ -147,9 +165,7 @@ ngtcp2_callbacks QuicConnection::client_callbacks() {
 }
 
 void QuicConnection::prefetch() const {
-  constexpr std::size_t kLineBytes = 64;
-  for (std::size_t at = 0; at < sizeof *this; at += kLineBytes)
-    __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  prefetch_range(this, sizeof *this);
   // ngtcp2's own is larger; it begins with what each packet needs.
   __builtin_prefetch(conn_);
 }
@@ -247,6 +263,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
     const MutableBytes room = owner_.out_.space();
     int accepted = 0;
     ngtcp2_pkt_info info{};
+    const env::PhaseScope phase(env::Phase::write_packet);
     const ngtcp2_ssize written =
         ngtcp2_conn_writev_datagram(conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
                                     room.size(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, now);

@@ -38,6 +38,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   bool send_reliable(Bytes bytes) override;
   /// Takes effect in the next flush() or on_timer() of the endpoint.
   void close(CloseCode code, std::string_view reason) override;
+  void prefetch() const override;
 
   bool is_open() const { return state_ == State::open && !closing_; }
 
@@ -67,8 +68,6 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_datagram(Bytes data);
   bool open();
   bool write_datagram(Bytes payload);
-  /// Asks for what reading a packet is going to touch.
-  void prefetch() const;
   /// Writes whatever ngtcp2 and the reliable stream have; false on a fatal error in `error_`.
   bool write_pending();
 

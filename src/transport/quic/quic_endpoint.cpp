@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "env/phase_clock.hpp"
+
 namespace drumline::transport {
 
 namespace {
@@ -82,6 +84,7 @@ void QuicEndpoint::opened(QuicConnection&) {
 
 void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const env::Address& local,
                            TimeNs now) {
+  const env::PhaseScope phase(env::Phase::read_packet);
   advance(now);
   ++depth_;
   forget_remains();
@@ -198,6 +201,7 @@ void QuicEndpoint::settle(QuicConnection& connection) {
 }
 
 void QuicEndpoint::on_timer(TimeNs now) {
+  const env::PhaseScope phase(env::Phase::timers);
   advance(now);
   ++depth_;
   forget_remains();
@@ -234,6 +238,7 @@ TimeNs QuicEndpoint::deadline() const {
 }
 
 void QuicEndpoint::flush(TimeNs now) {
+  const env::PhaseScope phase(env::Phase::timers);
   advance(now);
   ++depth_;
   // Handlers that are told of a close may dirty others: those go round again.
