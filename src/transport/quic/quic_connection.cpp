@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <malloc.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 
 #include "base/prefetch.hpp"
@@ -164,10 +165,16 @@ ngtcp2_callbacks QuicConnection::client_callbacks() {
   return table;
 }
 
-void QuicConnection::prefetch() const {
+void QuicConnection::prefetch_head() const {
   prefetch_range(this, sizeof *this);
   // ngtcp2's own is larger; it begins with what each packet needs.
   __builtin_prefetch(conn_);
+}
+
+void QuicConnection::prefetch() const {
+  prefetch_range(this, sizeof *this);
+  // Sending reads and writes all over it, one line after another: nine kilobytes at once come sooner.
+  prefetch_range(conn_, conn_bytes_);
 }
 
 int QuicConnection::on_handshake_completed() {
@@ -200,6 +207,7 @@ bool QuicConnection::open() {
   const QuicSettings& settings = owner_.settings();
   if (server_ && owner_.requires_peer_certificate() && !identity_.authenticated) return false;
   state_ = State::open;
+  conn_bytes_ = ::malloc_usable_size(conn_);
   if (settings.keep_alive_ns > 0) {
     ngtcp2_conn_set_keep_alive_timeout(conn_, static_cast<ngtcp2_duration>(settings.keep_alive_ns));
   }

@@ -68,11 +68,14 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_datagram(Bytes data);
   bool open();
   bool write_datagram(Bytes payload);
+  /// Asks for what reading a packet is going to touch first.
+  void prefetch_head() const;
   /// Writes whatever ngtcp2 and the reliable stream have; false on a fatal error in `error_`.
   bool write_pending();
 
   QuicEndpoint& owner_;
   ngtcp2_conn* conn_ = nullptr;
+  std::size_t conn_bytes_ = 0;  ///< its size, as the allocator tells it: ngtcp2 does not
   std::unique_ptr<TlsHandshake> tls_;
   PeerIdentity identity_;
   env::Address peer_;

@@ -97,7 +97,7 @@ void QuicEndpoint::receive(std::span<const env::ReceivedPacket> packets, const e
     packets = packets.subspan(some.size());
     for (std::size_t i = 0; i < some.size(); ++i) known[i] = find_established(some[i].bytes);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      if (known[i] != nullptr) known[i]->prefetch();
+      if (known[i] != nullptr) known[i]->prefetch_head();
     }
     for (std::size_t i = 0; i < some.size(); ++i) {
       ++counters_.packets_received;
