@@ -74,6 +74,7 @@ Result<void> run_rollback(const Options& options, const Report& report);
 Result<void> run_verify(const Options& options, const Report& report);
 Result<void> run_recovery(const Options& options, const Report& report);
 Result<void> run_battles(const Options& options, const Report& report);
+Result<void> run_gateway(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);
 Result<void> run_sync(const Options& options, const Report& report);
 

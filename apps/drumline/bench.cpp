@@ -39,6 +39,8 @@ constexpr std::array kFamilies{
     Family{"battles", "thousands of duels with two bots each; making and ending battles", bench::run_battles},
     Family{"sync", "what each synchronisation model costs, and how long inputs take, under bad networks",
            bench::run_sync},
+    Family{"gateway", "frames and bulk against the kernel's limit; io_uring; QUIC's settings one by one",
+           bench::run_gateway},
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
 };
 
