@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: help demo test build setup format lint asan tsan campaigns clean
+.PHONY: help demo test build setup format lint asan tsan fuzz campaigns clean
 
 help:
 	@echo "make demo [SECONDS=n] [BOTS=n]  set up, build, run a live battle and print its address"
@@ -11,6 +11,7 @@ help:
 	@echo "make build                      the release build; leaves build/drumline"
 	@echo "make lint | format              clang-tidy and formatting check | format in place"
 	@echo "make asan | tsan                unit tests under sanitizers"
+	@echo "make fuzz [SECONDS=n]           every parser under libFuzzer, n seconds each"
 	@echo "make campaigns                  the long fault campaigns (hours)"
 
 setup:
@@ -32,6 +33,11 @@ asan tsan: setup
 	@cmake --preset $@ --log-level=WARNING
 	@cmake --build --preset $@ -j $(JOBS) --target unit_tests
 	@ctest --test-dir build/$@ -L unit --output-on-failure
+
+fuzz: setup
+	@cmake --preset fuzz --log-level=WARNING
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
+	@SECONDS_EACH="$(SECONDS)" tools/fuzz
 
 format:
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i

@@ -14,7 +14,7 @@ namespace drumline::transport {
 /// a server, on_close also comes for a session that never opened: it says why
 /// (unauthenticated: a certificate was refused, by them or by us; version: no
 /// protocol in common; idle: no answer; flood: the server is full).
-class QuicClients final : public QuicEndpoint {
+class QuicClients : public QuicEndpoint {
  public:
   QuicClients(const QuicSettings& settings, env::Random& random, SessionHandler& handler,
               env::PacketBatch& out);
@@ -29,13 +29,14 @@ class QuicClients final : public QuicEndpoint {
   Result<Session*> connect(const env::Address& server, const env::Address& local,
                            const ClientOptions& options, TimeNs now);
 
+ protected:
+  ngtcp2_callbacks callbacks_;
+
  private:
   void receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
                        const ngtcp2_version_cid& header) override;
   void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
   void reset_token(const ngtcp2_cid& id, u8* token) override;
-
-  ngtcp2_callbacks callbacks_;
 };
 
 }  // namespace drumline::transport
