@@ -236,6 +236,11 @@ std::vector<Key> make_keys() {
   SectionKeys<&Configuration::gateway>(all, "gateway")
       .integer<&Gateway::shards>("shards", 1, 64, "threads",
                                  "Gateway threads, each with its own sockets and sessions.")
+      .choice<&Gateway::steering>(
+          "steering", {"auto", "off"},
+          "With several shards: auto has the kernel hand each QUIC packet to the shard that has its "
+          "connection, by an eBPF program, so that a client whose address changes keeps its session; "
+          "off, or without the capabilities for it, the address alone decides.")
       .integer<&Gateway::max_sessions>("max_sessions", 1, 100000, "sessions",
                                        "Sessions of a shard, all transports together. One more is refused.")
       .integer<&Gateway::commands_per_second>(

@@ -297,6 +297,9 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
   collect_overload(sink, *overload_watch_);
   for (const JournalFigures& journal : battles_->journals()) collect_journal(sink, journal);
   for (const GroupFigures& group : battles_->groups()) collect_group(sink, group);
+  sink.gauge("drumline_gateway_steered",
+             "1: the kernel hands QUIC packets to the shard that their connection id names",
+             steers_packets_ ? 1 : 0);
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
     collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+#include "ebpf/steering.hpp"
 #include "env/thread.hpp"
 #include "recovery/data_folders.hpp"
 #include "server/battle_host.hpp"
@@ -262,9 +264,24 @@ Result<void> Server::open_gateways() {
     // Port 0 was free for the first shard; the others share what it got.
     address->port = gateways_.front()->quic_local().port;
   }
+  steer_packets();
   report_.quic = gateways_.front()->quic_local();
   report_.websocket = gateways_.front()->websocket_local();
   return {};
+}
+
+// Without it all works but that a client whose address changes may be heard by another shard, which
+// knows nothing of it: its session is lost and resumed.
+void Server::steer_packets() {
+  if (gateways_.size() < 2 || options_.configuration.values.gateway.steering == "off") return;
+  std::vector<int> sockets;
+  for (const auto& gateway : gateways_) sockets.push_back(gateway->quic_descriptor());
+  const auto steered = ebpf::steer_by_connection_id(sockets);
+  steers_packets_ = steered.ok();
+  if (!steered) {
+    log_warning("gateway: {}; until then a client whose address changes may lose its session",
+                steered.error().message);
+  }
 }
 
 std::optional<Error> Server::failure() const {
