@@ -52,8 +52,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
   auto lock = env::FolderLock::take(server->options_.data);
   if (!lock) return std::move(lock).error();
   server->lock_ = std::move(*lock);
-  for (const auto step : {&Server::prepare_identity, &Server::open_battles, &Server::open_gateways,
-                          &Server::begin_battles, &Server::open_admin, &Server::start_threads}) {
+  for (const auto step :
+       {&Server::prepare_identity, &Server::open_battles, &Server::open_gateways, &Server::open_shaping,
+        &Server::begin_battles, &Server::open_admin, &Server::start_threads}) {
     if (auto done = (server.get()->*step)(); !done) return std::move(done).error();
   }
   return server;
@@ -295,6 +296,7 @@ void Server::stop(i64 grace_ns) {
   // The battles tick on while the players hear the goodbye; their leaving is not
   // journaled as such: who comes back after the restart has his seat.
   for (const auto& gateway : gateways_) gateway->stop(grace_ns);
+  shaping_.reset();
   if (battles_) battles_->stop();
 }
 

@@ -95,7 +95,7 @@ TEST(Rebinding, a_client_whose_address_changes_keeps_its_session_on_its_gateway_
 TEST(Rebinding, without_the_capabilities_the_node_works_as_it_did) {
   const TemporaryFolder data;
   Result<std::unique_ptr<server::Server>> server = [&] {
-    const testing::WithoutCapabilities without{CAP_BPF, CAP_SYS_ADMIN, CAP_NET_ADMIN};
+    const testing::WithoutCapabilities without({CAP_BPF, CAP_SYS_ADMIN, CAP_NET_ADMIN});
     ::testing::internal::CaptureStderr();
     auto started = start_server(data.path(), {{"test", "gateway.shards", "2"}});
     const std::string log = ::testing::internal::GetCapturedStderr();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -15,7 +16,7 @@ namespace drumline::testing {
 /// The calling thread is without some capabilities for the object's life; new threads are too.
 class WithoutCapabilities {
  public:
-  explicit WithoutCapabilities(std::initializer_list<int> capabilities) {
+  explicit WithoutCapabilities(const std::vector<int>& capabilities) {
     get(before_);
     Sets after = before_;
     for (const int capability : capabilities)

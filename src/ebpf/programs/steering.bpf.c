@@ -5,9 +5,13 @@
 // Only ids as long as ours count. A client invents the id of its first packets; one that is as long as
 // ours and happens to name a shard is simply taken there, where its connection then is. For all others
 // no socket is chosen, and the kernel goes by its hash of the addresses.
+
+// libbpf wants the kernel's types before it.
+// clang-format off
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
+// clang-format on
 
 #define UDP_HEADER_BYTES 8
 #define LONG_HEADER 0x80
@@ -23,7 +27,7 @@ struct {
 } sockets SEC(".maps");
 
 SEC("sk_reuseport")
-int steer(struct sk_reuseport_md *packet) {
+int steer(struct sk_reuseport_md* packet) {
   // The smallest long header that holds an id as long as ours ends with its first byte.
   __u8 head[LONG_HEADER_LENGTH_AT + 2];
   if (bpf_skb_load_bytes(packet, UDP_HEADER_BYTES, head, sizeof head) != 0) return SK_PASS;

@@ -81,11 +81,13 @@ class Steering : public ::testing::Test {
   std::vector<int> descriptors;
 };
 
-#define STEER_OR_SKIP()                                                    \
-  if (const auto steered = steer(); !steered) {                            \
-    ASSERT_EQ(steered.error().code, ErrorCode::permission)                 \
-        << steered.error().message; /* anything else is a fault of ours */ \
-    GTEST_SKIP() << steered.error().message;                               \
+// Anything but a kernel that does not permit it is a fault of ours.
+#define STEER_OR_SKIP()                                          \
+  if (const auto steered = steer(); !steered) {                  \
+    ASSERT_TRUE(steered.error().code == ErrorCode::permission || \
+                steered.error().code == ErrorCode::unavailable)  \
+        << steered.error().message;                              \
+    GTEST_SKIP() << steered.error().message;                     \
   }
 
 TEST_F(Steering, a_packet_for_an_id_of_ours_goes_to_its_shard_from_whatever_address) {
@@ -124,7 +126,7 @@ TEST_F(Steering, what_is_no_quic_at_all_still_arrives) {
 
 TEST_F(Steering, without_the_capabilities_it_says_what_to_do_and_changes_nothing) {
   {
-    const drumline::testing::WithoutCapabilities without{CAP_BPF, CAP_SYS_ADMIN, CAP_NET_ADMIN};
+    const drumline::testing::WithoutCapabilities without({CAP_BPF, CAP_SYS_ADMIN, CAP_NET_ADMIN});
     const auto steered = steer();
     ASSERT_FALSE(steered.ok());
     EXPECT_EQ(steered.error().code, ErrorCode::permission);
