@@ -50,6 +50,7 @@ void add_replay(CLI::App& app, const GlobalOptions& global, int& status);
 void add_inspect(CLI::App& app, const GlobalOptions& global, int& status);
 void add_desync(CLI::App& app, const GlobalOptions& global, int& status);
 void add_bench(CLI::App& app, const GlobalOptions& global, int& status);
+void add_shape(CLI::App& app, const GlobalOptions& global, int& status);
 void add_token(CLI::App& app, const GlobalOptions& global, int& status);
 void add_cert(CLI::App& app, const GlobalOptions& global, int& status);
 

@@ -104,6 +104,7 @@ int main(int argc, char** argv) {
     app::add_inspect(app, global, status);
     app::add_desync(app, global, status);
     app::add_bench(app, global, status);
+    app::add_shape(app, global, status);
     app::add_token(app, global, status);
     app::add_cert(app, global, status);
     try {

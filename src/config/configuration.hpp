@@ -60,6 +60,7 @@ struct Broadcast {
 
 struct Gateway {
   u32 shards = 1;
+  std::string steering = "auto";
   u32 max_sessions = 4096;
   u32 commands_per_second = 125;
   u32 commands_burst = 64;
@@ -90,6 +91,22 @@ struct Overload {
   u32 max_pace_percent = 400;
 };
 
+struct Shaping {
+  std::vector<std::string> interfaces;
+  std::string mode = "auto";
+  u32 packets_per_second = 4000;
+  u32 packets_burst = 8000;
+  u32 bytes_per_second = 4'000'000;
+  u32 bytes_burst = 4'000'000;
+  u32 client_bytes_per_second = 0;
+  u32 client_bytes_burst = 4'000'000;
+  std::vector<std::string> block;
+  std::vector<std::string> allow;
+  std::string unknown_versions = "answer";
+  u32 max_sources = 65536;
+  std::string pin_folder;
+};
+
 struct Security {
   bool require_client_certificate = true;
   std::string pki_folder;
@@ -113,6 +130,7 @@ struct Configuration {
   Broadcast broadcast;
   Gateway gateway;
   Overload overload;
+  Shaping shaping;
   Security security;
   Threads threads;
   Log log;

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <type_traits>
 
+#include "env/address_prefix.hpp"
 #include "env/network.hpp"
 
 namespace drumline::config {
@@ -101,6 +102,10 @@ constexpr std::string_view kAddress = "an address in numbers";
 constexpr std::string_view kToken = "at least 24 characters";
 constexpr std::string_view kUrlPath = "a path that begins with /";
 constexpr std::string_view kFile = "a path";
+constexpr std::string_view kInterface = "names of network interfaces, at most 8";
+constexpr std::size_t kMaxInterfaces = 8;
+constexpr std::size_t kMaxInterfaceName = 15;
+constexpr std::string_view kPrefix = "ranges of addresses such as 10.0.0.0/8";
 constexpr std::string_view kOrigin = "origins as browsers send them";
 
 std::vector<Key> make_keys() {
@@ -236,6 +241,11 @@ std::vector<Key> make_keys() {
   SectionKeys<&Configuration::gateway>(all, "gateway")
       .integer<&Gateway::shards>("shards", 1, 64, "threads",
                                  "Gateway threads, each with its own sockets and sessions.")
+      .choice<&Gateway::steering>(
+          "steering", {"auto", "off"},
+          "With several shards: auto has the kernel hand each QUIC packet to the shard that has its "
+          "connection, by an eBPF program, so that a client whose address changes keeps its session; "
+          "off, or without the capabilities for it, the address alone decides.")
       .integer<&Gateway::max_sessions>("max_sessions", 1, 100000, "sessions",
                                        "Sessions of a shard, all transports together. One more is refused.")
       .integer<&Gateway::commands_per_second>(
@@ -304,6 +314,47 @@ std::vector<Key> make_keys() {
       .integer<&Overload::max_pace_percent>("max_pace_percent", 100, 1000, "%",
                                             "The longest that a tick may take, of 16 ms.");
 
+  SectionKeys<&Configuration::shaping>(all, "shaping")
+      .list<&Shaping::interfaces>(
+          "interfaces", kInterface,
+          "Where the kernel looks at packets of listen.port (UDP), by eBPF programs. Empty: nowhere. Needs "
+          "CAP_BPF and CAP_NET_ADMIN.")
+      .choice<&Shaping::mode>(
+          "mode", {"auto", "native", "generic"},
+          "Where packets that come are looked at: native is in the interface's driver, generic behind it, "
+          "which any driver can; auto takes the first that works.")
+      .integer<&Shaping::packets_per_second>(
+          "packets_per_second", 0, 100000000, "1/s",
+          "Packets of a source (an IPv4 address, an IPv6 /64) in the long run; more are dropped. 0 is no "
+          "limit. Many players may share an address.")
+      .integer<&Shaping::packets_burst>("packets_burst", 1, 1000000000, "packets",
+                                        "Packets of a source at once.")
+      .integer<&Shaping::bytes_per_second>(
+          "bytes_per_second", 0, 4000000000, "bytes/s",
+          "Bytes of a source in the long run, with IP headers. 0 is no limit.")
+      .integer<&Shaping::bytes_burst>("bytes_burst", 1, 1000000000, "bytes", "Bytes of a source at once.")
+      .integer<&Shaping::client_bytes_per_second>(
+          "client_bytes_per_second", 0, 4000000000, "bytes/s",
+          "Bytes to a client (an address and port) in the long run; more are dropped, which its congestion "
+          "control then sees as loss. 0 is no limit.")
+      .integer<&Shaping::client_bytes_burst>("client_bytes_burst", 1, 1000000000, "bytes",
+                                             "Bytes to a client at once; key frames come in bursts.")
+      .list<&Shaping::block>("block", kPrefix,
+                             "Sources whose packets are dropped. Of block and allow the longest range that "
+                             "holds an address decides.")
+      .list<&Shaping::allow>("allow", kPrefix, "Sources that no rate is kept of.")
+      .choice<&Shaping::unknown_versions>(
+          "unknown_versions", {"answer", "drop"},
+          "What becomes of first packets of QUIC versions that are not spoken here: answer lets them to the "
+          "node, which names those that are.")
+      .integer<&Shaping::max_sources>("max_sources", 1024, 16777216, "sources",
+                                      "Sources, and clients, that rates are kept of, each about 100 bytes of "
+                                      "kernel memory. Those longest unheard are forgotten first.")
+      .text<&Shaping::pin_folder>("pin_folder", kFile,
+                                  "The folder, made by the node in a BPF file system, that `drumline shape` "
+                                  "finds its maps in. Empty is "
+                                  "/sys/fs/bpf/drumline-PORT.");
+
   SectionKeys<&Configuration::security>(all, "security")
       .boolean<&Security::require_client_certificate>(
           "require_client_certificate",
@@ -341,6 +392,9 @@ constexpr Section kSections[] = {
     {"overload",
      "What is given up, and when, under more load than there is processor time "
      "(docs/operations.md)."},
+    {"shaping",
+     "Packets refused in the kernel, before they cost anything, by eBPF programs (docs/operations.md); "
+     "`drumline shape` changes rates and ranges of a node that runs."},
     {"security", "Certificates and tokens."},
     {"threads", "How threads run."},
     {"log", "What is logged."},
@@ -456,6 +510,18 @@ std::optional<std::string> Key::objection(const Value& value) const {
       break;
     }
     case ValueType::list:
+      if (unit == kInterface) {
+        const auto& names = std::get<std::vector<std::string>>(value);
+        if (names.size() > kMaxInterfaces) return "too many";
+        for (const std::string& item : names) {
+          if (item.empty() || item.size() > kMaxInterfaceName) return quoted(item) + " is no such name";
+        }
+      }
+      if (unit == kPrefix) {
+        for (const std::string& item : std::get<std::vector<std::string>>(value)) {
+          if (auto prefix = env::parse_address_prefix(item); !prefix) return prefix.error().message;
+        }
+      }
       for (const std::string& item : std::get<std::vector<std::string>>(value)) {
         if (unit != kOrigin || item == "*") continue;
         const std::size_t scheme = item.find("://");

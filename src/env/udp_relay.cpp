@@ -90,7 +90,17 @@ void UdpRelay::forward(const Waiting& packet) {
   counters.forwarded_bytes.add(packet.bytes.size());
 }
 
+void UdpRelay::rebind_flows() {
+  Address any = options_.server;
+  any.port = 0;
+  for (Flow& flow : flows_) {
+    // Bound before the old one goes, so that it cannot be the same port.
+    if (auto socket = network_.bind(any, {})) flow.socket = std::move(*socket);
+  }
+}
+
 void UdpRelay::poll() {
+  if (rebind_.exchange(false)) rebind_flows();
   for (int i = 0; i < kReceiveCallsInARow; ++i) {
     const auto packets = listener_->receive();
     if (packets.empty()) break;

@@ -56,6 +56,10 @@ class UdpRelay {
   /// Where clients connect to instead of the server.
   Address address() const { return listener_->local(); }
 
+  /// At the next round each flow goes on from another port, as behind a NAT that has forgotten it;
+  /// what is on its way to the old one is lost. Any thread.
+  void rebind() { rebind_.store(true); }
+
   /// One round: takes what has come, lets through what is due.
   void poll();
   /// When the next packet is due; INT64_MAX when none is on its way.
@@ -96,6 +100,7 @@ class UdpRelay {
 
   /// Nothing when there is no room for one more.
   Flow* flow_of(const Address& client, std::size_t& index);
+  void rebind_flows();
   void take(std::size_t flow, Way way, const ReceivedPacket& packet);
   void forward(const Waiting& packet);
 
@@ -108,6 +113,7 @@ class UdpRelay {
   std::map<Address, std::size_t> flow_numbers_;
   std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> on_the_way_;
   u64 next_number_ = 0;
+  std::atomic<bool> rebind_{false};
   Counters to_server_, to_clients_;
 };
 

@@ -155,6 +155,21 @@ Result<T> answer_in_time(std::future<Result<T>> future) {
   return future.get();
 }
 
+void collect_shaping(telemetry::MetricSink& sink, const ebpf::ShapingMaps& maps) {
+  const auto counts = maps.counts();
+  if (!counts) return;
+  for (u32 i = 0; i < SHAPING_VERDICTS; ++i) {
+    const auto verdict = static_cast<shaping_verdict>(i);
+    const telemetry::Labels labels{{"direction", ebpf::is_outgoing(verdict) ? "out" : "in"},
+                                   {"verdict", std::string(ebpf::verdict_name(verdict))}};
+    sink.counter("drumline_shaping_packets_total",
+                 "Packets that the kernel looked at, by what became of them",
+                 static_cast<double>((*counts)[i].packets), labels);
+    sink.counter("drumline_shaping_bytes_total", "Their bytes, IP headers included",
+                 static_cast<double>((*counts)[i].bytes), labels);
+  }
+}
+
 /// Per-battle series up to so many battles; beyond, a scrape would be mostly them.
 constexpr std::size_t kMaxBattlesInMetrics = 64;
 
@@ -297,6 +312,10 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
   collect_overload(sink, *overload_watch_);
   for (const JournalFigures& journal : battles_->journals()) collect_journal(sink, journal);
   for (const GroupFigures& group : battles_->groups()) collect_group(sink, group);
+  if (shaping_) collect_shaping(sink, shaping_->maps());
+  sink.gauge("drumline_gateway_steered",
+             "1: the kernel hands QUIC packets to the shard that their connection id names",
+             steers_packets_ ? 1 : 0);
   for (std::size_t shard_number = 0; shard_number < gateways_.size(); ++shard_number) {
     collect_gateway(sink, *gateways_[shard_number], std::to_string(shard_number));
   }

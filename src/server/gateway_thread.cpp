@@ -156,6 +156,9 @@ void GatewayThread::stop(i64 grace_ns) {
 env::Address GatewayThread::quic_local() const {
   return impl_->socket->local();
 }
+int GatewayThread::quic_descriptor() const {
+  return impl_->socket->descriptor();
+}
 env::Address GatewayThread::websocket_local() const {
   return impl_->websocket ? impl_->websocket->local() : env::Address{};
 }

@@ -59,6 +59,8 @@ class GatewayThread {
   void stop(i64 grace_ns);
 
   env::Address quic_local() const;
+  /// Of the UDP socket, which lives as long as this.
+  int quic_descriptor() const;
   env::Address websocket_local() const;
   const gateway::GatewayCounters& gateway_counters() const;
   /// Any thread.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+#include "ebpf/steering.hpp"
 #include "env/thread.hpp"
 #include "recovery/data_folders.hpp"
 #include "server/battle_host.hpp"
@@ -50,8 +52,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
   auto lock = env::FolderLock::take(server->options_.data);
   if (!lock) return std::move(lock).error();
   server->lock_ = std::move(*lock);
-  for (const auto step : {&Server::prepare_identity, &Server::open_battles, &Server::open_gateways,
-                          &Server::begin_battles, &Server::open_admin, &Server::start_threads}) {
+  for (const auto step :
+       {&Server::prepare_identity, &Server::open_battles, &Server::open_gateways, &Server::open_shaping,
+        &Server::begin_battles, &Server::open_admin, &Server::start_threads}) {
     if (auto done = (server.get()->*step)(); !done) return std::move(done).error();
   }
   return server;
@@ -262,9 +265,24 @@ Result<void> Server::open_gateways() {
     // Port 0 was free for the first shard; the others share what it got.
     address->port = gateways_.front()->quic_local().port;
   }
+  steer_packets();
   report_.quic = gateways_.front()->quic_local();
   report_.websocket = gateways_.front()->websocket_local();
   return {};
+}
+
+// Without it all works but that a client whose address changes may be heard by another shard, which
+// knows nothing of it: its session is lost and resumed.
+void Server::steer_packets() {
+  if (gateways_.size() < 2 || options_.configuration.values.gateway.steering == "off") return;
+  std::vector<int> sockets;
+  for (const auto& gateway : gateways_) sockets.push_back(gateway->quic_descriptor());
+  const auto steered = ebpf::steer_by_connection_id(sockets);
+  steers_packets_ = steered.ok();
+  if (!steered) {
+    log_warning("gateway: {}; until then a client whose address changes may lose its session",
+                steered.error().message);
+  }
 }
 
 std::optional<Error> Server::failure() const {
@@ -278,6 +296,7 @@ void Server::stop(i64 grace_ns) {
   // The battles tick on while the players hear the goodbye; their leaving is not
   // journaled as such: who comes back after the restart has his seat.
   for (const auto& gateway : gateways_) gateway->stop(grace_ns);
+  shaping_.reset();
   if (battles_) battles_->stop();
 }
 

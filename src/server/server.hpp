@@ -11,6 +11,7 @@
 #include "auth/ticket.hpp"
 #include "auth/token.hpp"
 #include "config/load.hpp"
+#include "ebpf/shaping.hpp"
 #include "env/clock.hpp"
 #include "env/file.hpp"
 #include "env/folder_lock.hpp"
@@ -59,6 +60,10 @@ class Server {
   /// To make battles, end them and speak to them.
   BattleControl& control() { return battles_->control(); }
   std::span<const std::unique_ptr<GatewayThread>> gateways() const { return gateways_; }
+  /// Whether the kernel hands packets to the gateway that has their connection.
+  bool steers_packets() const { return steers_packets_; }
+  /// Null when packets are not shaped.
+  ebpf::Shaping* shaping() { return shaping_.get(); }
   const OverloadWatch& overload() const { return *overload_watch_; }
 
   /// Tells the players, stops the battles at a tick, makes everything durable.
@@ -71,6 +76,8 @@ class Server {
   Result<void> check_game() const;
   Result<void> open_battles();
   Result<void> open_gateways();
+  void steer_packets();
+  Result<void> open_shaping();
   Result<void> begin_battles();
   void open_overload_watch();
   LoadFigures load() const;
@@ -98,6 +105,8 @@ class Server {
   battle::OverloadState overload_;
   std::unique_ptr<Battles> battles_;
   std::vector<std::unique_ptr<GatewayThread>> gateways_;
+  bool steers_packets_ = false;
+  std::unique_ptr<ebpf::Shaping> shaping_;  ///< null: packets are not shaped
   std::unique_ptr<OverloadWatch> overload_watch_;
   std::atomic<bool> gateways_ready_{false};  ///< for notify_gateways, which may be called before
   telemetry::MetricsRegistry metrics_;

@@ -9,8 +9,6 @@ namespace drumline::transport {
 
 namespace {
 
-constexpr std::array<u32, 2> kVersions = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
-
 const u8* data_of(Bytes bytes) {
   return reinterpret_cast<const u8*>(bytes.data());
 }
@@ -79,7 +77,7 @@ void QuicServer::receive_other_version(const env::ReceivedPacket& packet, const 
   const MutableBytes room = out_.space();
   const ngtcp2_ssize written = ngtcp2_pkt_write_version_negotiation(
       data_of(room), room.size(), static_cast<u8>(random_.next_u64()), header.scid, header.scidlen,
-      header.dcid, header.dcidlen, kVersions.data(), kVersions.size());
+      header.dcid, header.dcidlen, kQuicVersions.data(), kQuicVersions.size());
   if (written <= 0) return;
   send_alone(packet.from, static_cast<std::size_t>(written));
   ++counters_.version_negotiations_sent;

@@ -11,6 +11,9 @@
 
 namespace drumline::transport {
 
+/// Spoken here: version 1 (RFC 9000) and version 2 (RFC 9369).
+inline constexpr std::array<u32, 2> kQuicVersions{NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
+
 struct QuicServerOptions {
   TlsFiles tls;
   bool require_client_certificate = true;

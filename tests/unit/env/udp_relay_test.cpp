@@ -201,6 +201,26 @@ TEST_F(udp_relay, flows_are_bounded) {
   EXPECT_EQ(relay->to_server().refused.value(), 1U);
 }
 
+TEST_F(udp_relay, a_rebound_flow_comes_from_another_port_and_is_answered_there) {
+  relay_with({});
+  send_text(*a, relay->address(), "before");
+  pass(kMillisecondNs);
+  const auto before = heard(*server);
+  ASSERT_EQ(before.size(), 1U);
+  relay->rebind();
+  send_text(*a, relay->address(), "after");
+  pass(kMillisecondNs);
+  const auto after = heard(*server);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_NE(after[0].from, before[0].from);
+  send_text(*server, before[0].from, "too late");
+  send_text(*server, after[0].from, "answer");
+  pass(kMillisecondNs);
+  const auto answers = heard(*a);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].text, "answer");
+}
+
 TEST_F(udp_relay, stays_on_this_machine) {
   UdpRelay::Options options;
   options.server = *parse_address("10.0.0.1:7777");
