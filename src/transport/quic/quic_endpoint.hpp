@@ -24,6 +24,8 @@
 
 namespace drumline::transport {
 
+class Http3Link;
+
 class QuicEndpoint {
  public:
   virtual ~QuicEndpoint();
@@ -53,6 +55,7 @@ class QuicEndpoint {
 
  protected:
   friend class QuicConnection;
+  friend class Http3Link;
 
   QuicEndpoint(QuicSettings settings, u8 shard, bool require_peer_certificate, env::Random& random,
                SessionHandler& handler, env::PacketBatch& out);

@@ -4,14 +4,18 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "base/result.hpp"
 #include "transport/quic/quic_endpoint.hpp"
 #include "transport/quic/tls_credentials.hpp"
+#include "transport/webtransport/connect.hpp"
 
 namespace drumline::transport {
 
 struct QuicServerOptions {
+  /// Browsers are served too, on the same port: told apart by ALPN, let in by token.
+  std::optional<WebTransportOptions> webtransport;
   TlsFiles tls;
   bool require_client_certificate = true;
   QuicSettings settings;
