@@ -76,10 +76,9 @@ void Http3Link::on_answered(unsigned status) {
   }
   const std::size_t prefix = datagram_prefix().size();
   connection_.max_datagram_bytes_ -= std::min(prefix, connection_.max_datagram_bytes_);
-  connection_.told_open_ = true;
   ++owner.counters_.webtransport.opened;
   ++owner.counters_.webtransport.sessions;
-  owner.handler_.on_open(connection_);
+  connection_.tell_open();
 }
 
 void Http3Link::on_reliable_stream(i64 stream) {

@@ -238,12 +238,16 @@ bool QuicConnection::open() {
   const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
   max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
   shortest_probe_ns_ = static_cast<i64>(remote->max_ack_delay);
-  owner_.opened(*this);
-  // A browser's session is yet to be asked for.
+  // A browser's session is yet to be asked for; until then it counts as under way.
   if (http3_) return http3_->begin();
-  told_open_ = true;
-  owner_.handler_.on_open(*this);
+  tell_open();
   return true;
+}
+
+void QuicConnection::tell_open() {
+  told_open_ = true;
+  owner_.opened(*this);
+  owner_.handler_.on_open(*this);
 }
 
 void QuicConnection::speak_http3(const WebTransportOptions& options) {

@@ -69,6 +69,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_stream_data(i64 stream, Bytes data, bool end);
   int on_datagram(Bytes data);
   bool open();
+  void tell_open();
   /// Of a server's connection in its handshake: the peer is a browser. Its limits are sent in
   /// this handshake yet.
   void speak_http3(const WebTransportOptions& options);

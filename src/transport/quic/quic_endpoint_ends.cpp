@@ -134,7 +134,7 @@ void QuicEndpoint::close_now(QuicConnection& connection, const ngtcp2_ccerr& err
 
 void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell, bool keep_remains) {
   if (connection.state_ == QuicConnection::State::closed) return;
-  const bool was_open = connection.state_ == QuicConnection::State::open;
+  const bool was_open = connection.told_open_;
   connection.state_ = QuicConnection::State::closed;
   deadlines_.remove(connection);
   if (connection.dirty_) {
@@ -144,7 +144,7 @@ void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell
   if (!was_open) {
     --half_open_;
     ++counters_.handshakes_failed[static_cast<std::size_t>(ending.failure)];
-  } else if (connection.told_open_) {
+  } else {
     ++counters_.closed[static_cast<std::size_t>(ending.code)];
     if (connection.http3_) --counters_.webtransport.sessions;
   }
@@ -184,7 +184,6 @@ void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell
     }
     return;
   }
-  if (connection.server_ && !connection.told_open_) return;  // a browser without a session
   handler_.on_close(connection, ending.code, ending.reason);
 }
 

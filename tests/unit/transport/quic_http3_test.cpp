@@ -165,6 +165,7 @@ TEST(quic_http3, a_connection_that_asks_for_no_session_does_not_stay) {
   Session& client = world.reach();
   world.run_for(2 * kSecondNs);
   EXPECT_FALSE(world.at_clients.seen(client).closed);
+  EXPECT_EQ(world.server->half_open(), 1U);
   // Half a request is none.
   client.send_reliable(octets({0x01}));
   client.send_datagram(octets({0x00, 0x01}));
@@ -173,6 +174,23 @@ TEST(quic_http3, a_connection_that_asks_for_no_session_does_not_stay) {
   EXPECT_EQ(world.server->connections(), 0U);
   EXPECT_EQ(world.counted().stray_datagrams, 1U);
   EXPECT_EQ(world.at_server.closes, 0U);
+  EXPECT_EQ(world.server->half_open(), 0U);
+}
+
+TEST(quic_http3, who_has_no_session_yet_takes_no_room_from_others_than_those) {
+  QuicServerOptions options = with_webtransport();
+  options.max_half_open = 4;
+  WebWorld world(std::move(options));
+  Session& player = world.in_session();
+  for (int i = 0; i < 4; ++i) world.reach();
+  Session& fifth = world.connect(anonymous_files());
+  world.run_for(kSecondNs);
+  EXPECT_FALSE(world.at_clients.seen(fifth).opened);
+  EXPECT_GT(world.server->counters().dropped(PacketDrop::half_open_limit), 0U);
+  EXPECT_FALSE(world.at_clients.seen(player).closed);
+  // Those who wait are sent away in time, and then there is room.
+  EXPECT_TRUE(world.run_until([&] { return world.server->half_open() == 0; }));
+  world.reach();
 }
 
 TEST(quic_http3, a_session_outlives_the_time_for_asking) {
