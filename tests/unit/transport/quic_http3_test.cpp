@@ -1,6 +1,8 @@
 // Browsers and native clients on one port: HTTP/3 over real QUIC and TLS handshakes.
 // The client is QuicClients with the browser's protocol: what it sends reliably goes out
 // on stream 0, where a browser asks for its session.
+#include <stdexcept>
+
 #include "quic_world.hpp"
 #include "unit/webtransport/http3_bytes.hpp"
 
@@ -39,14 +41,22 @@ struct WebWorld : QuicWorld {
   /// A client with a connection and no session yet.
   Session& reach() {
     Session& client = connect(anonymous_files());
-    EXPECT_TRUE(run_until([&] { return at_clients.seen(client).opened; })) << at_clients.last_reason;
+    // Who did not get in is gone, and must not be used any more.
+    if (!run_until([&] { return at_clients.seen(client).opened; }))
+      throw std::runtime_error(at_clients.last_reason);
     return client;
   }
   Session& in_session() {
     Session& client = reach();
     client.send_reliable(test::headers(test::connect_fields()));
-    EXPECT_TRUE(run_until([&] { return at_server.open().size() == 1; })) << at_clients.last_reason;
+    if (!run_until([&] { return at_server.open().size() == 1; }))
+      throw std::runtime_error(at_clients.last_reason);
     return client;
+  }
+  /// The newest session of the server's.
+  Session& served() {
+    if (at_server.open().empty()) throw std::runtime_error("the server has no session");
+    return *at_server.open().back();
   }
   const WebTransportCounters& counted() const { return server->counters().webtransport; }
 };
@@ -54,8 +64,7 @@ struct WebWorld : QuicWorld {
 TEST(quic_http3, a_browser_is_let_in_by_its_token_without_a_certificate) {
   WebWorld world;
   Session& client = world.in_session();
-  ASSERT_EQ(world.at_server.open().size(), 1U);
-  Session& session = *world.at_server.open().front();
+  Session& session = world.served();
   EXPECT_EQ(session.kind(), TransportKind::webtransport);
   EXPECT_EQ(session.identity().name, "Ada");
   EXPECT_TRUE(session.identity().authenticated);
@@ -70,6 +79,8 @@ TEST(quic_http3, a_browser_is_let_in_by_its_token_without_a_certificate) {
   EXPECT_EQ(world.at_server.seen(session).datagrams.front(), "command");
   EXPECT_EQ(world.at_clients.seen(client).datagrams.front(), std::string("\0state", 6));
 
+  // Both ends have the same packets; the session's id takes a byte of the server's.
+  EXPECT_EQ(session.max_datagram_bytes() + 1, client.max_datagram_bytes());
   const std::vector<std::byte> largest(session.max_datagram_bytes());
   EXPECT_TRUE(session.send_datagram(largest));
   EXPECT_FALSE(session.send_datagram(std::vector<std::byte>(largest.size() + 1)));
@@ -85,6 +96,7 @@ TEST(quic_http3, a_native_client_needs_its_certificate_all_the_same) {
   EXPECT_EQ(world.at_clients.seen(nobody).code, CloseCode::unauthenticated);
   EXPECT_EQ(world.server->counters().failed(HandshakeFailure::certificate_missing), 1U);
   Session& native = world.connected();
+  ASSERT_EQ(world.at_server.open().size(), 1U);
   EXPECT_EQ(world.at_server.open().front()->kind(), TransportKind::quic);
   EXPECT_TRUE(native.send_reliable(bytes_of("hello")));
   EXPECT_TRUE(world.run_until(
@@ -119,7 +131,7 @@ TEST(quic_http3, a_refused_browser_is_told_why_and_never_becomes_a_session) {
 TEST(quic_http3, a_session_that_is_closed_here_is_told_by_a_capsule) {
   WebWorld world;
   Session& client = world.in_session();
-  world.at_server.open().front()->close(CloseCode::battle_over, "it came to its end");
+  world.served().close(CloseCode::battle_over, "it came to its end");
   EXPECT_TRUE(world.run_until([&] { return world.at_clients.seen(client).closed; }));
   const std::string& said = world.at_clients.seen(client).reliable;
   const Octets capsule = test::close_capsule(15, "it came to its end");
