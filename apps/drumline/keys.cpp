@@ -1,9 +1,11 @@
 // drumline token and drumline cert: development keys, certificates and tokens.
 #include <cstdio>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
 #include "auth/token.hpp"
+#include "base/hex.hpp"
 #include "command.hpp"
 #include "env/clock.hpp"
 #include "transport/credentials/development_pki.hpp"
@@ -78,6 +80,13 @@ int init_certificates(const CertArguments& arguments) {
   const auto made = transport::make_development_pki(arguments.pki);
   if (!made) return fail(made.error());
   std::printf("%s: %s\n", arguments.pki.c_str(), *made ? "made what was missing" : "all there already");
+  const std::string web = transport::pki_paths(arguments.pki).web_certificate;
+  if (const auto facts = transport::certificate_facts(web)) {
+    const i64 left_s = facts->expires_at_s - env::SystemClock().wall_now() / kSecondNs;
+    std::printf("for browsers (serverCertificateHashes): %s, SHA-256 %s, good for %lld more days\n",
+                web.c_str(), to_hex(std::as_bytes(std::span(facts->sha256))).c_str(),
+                static_cast<long long>(left_s / 86'400));
+  }
   return kDone;
 }
 
@@ -121,7 +130,7 @@ void add_cert(CLI::App& app, const GlobalOptions&, int& status) {
   CLI::App* cert = app.add_subcommand("cert", "Makes development certificates");
   cert->require_subcommand(1);
   CLI::App* init =
-      cert->add_subcommand("init", "An authority, a server and a client certificate, a token key");
+      cert->add_subcommand("init", "An authority, certificates for server, client and browsers, a token key");
   init->add_option("--pki", arguments->pki, "Folder")->capture_default_str();
   init->footer("Example:\n  drumline cert init --pki ./data/pki");
   init->callback([arguments, &status] { status = init_certificates(*arguments); });

@@ -177,7 +177,9 @@ void add_serve(CLI::App& app, const GlobalOptions& global, int& status) {
       ->capture_default_str();
   command->add_option("--link", options->link, "The node's end of a battle group's link")->group("");
   command->add_option("--game", options->game, "Game of a new battle (battle.game)");
-  command->add_option("--port", options->port, "UDP (QUIC) and TCP (WebSocket) port; 0 picks free ones")
+  command
+      ->add_option("--port", options->port,
+                   "UDP (QUIC, WebTransport) and TCP (WebSocket) port; 0 picks free ones")
       ->check(CLI::Range(0, 65535));
   command->add_option("--admin-port", options->admin_port, "Admin and console port; 0 picks a free one")
       ->check(CLI::Range(0, 65535));

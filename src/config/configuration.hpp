@@ -72,6 +72,7 @@ struct Gateway {
   u32 keep_alive_s = 15;
   std::string congestion = "cubic";
   std::string websocket_path = "/play";
+  bool webtransport = true;
   std::vector<std::string> allowed_origins;
 };
 

@@ -274,10 +274,15 @@ std::vector<Key> make_keys() {
           "congestion", {"cubic", "bbr"},
           "How much a QUIC session may have on its way. cubic takes each loss for a full link; bbr "
           "bears loss on long ways, and holds back some frames every few seconds to measure the way.")
-      .text<&Gateway::websocket_path>("websocket_path", kUrlPath, "Where WebSocket clients connect.")
+      .text<&Gateway::websocket_path>("websocket_path", kUrlPath,
+                                      "Where browsers connect, by WebTransport and by WebSocket.")
+      .boolean<&Gateway::webtransport>(
+          "webtransport",
+          "Browsers are served by WebTransport too, on the UDP port of QUIC; without it they take the "
+          "WebSocket.")
       .list<&Gateway::allowed_origins>(
           "allowed_origins", kOrigin,
-          "Web pages that may open a WebSocket, as \"https://play.example\"; \"*\" is any. "
+          "Web pages that may connect, as \"https://play.example\"; \"*\" is any. "
           "Empty allows pages from loopback and from this server's own host.");
 
   SectionKeys<&Configuration::overload>(all, "overload")

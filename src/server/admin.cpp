@@ -128,6 +128,23 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                count(transport.udp.messages_sent), labels);
   sink.counter("drumline_udp_packets_send_dropped_total", "UDP packets that the kernel did not take",
                count(transport.udp.send_dropped), labels);
+  const transport::WebTransportCounters& web = q.webtransport;
+  sink.gauge("drumline_webtransport_sessions", "WebTransport sessions", count(web.sessions), labels);
+  sink.counter("drumline_webtransport_opened_total", "WebTransport sessions opened", count(web.opened),
+               labels);
+  const char* const web_refused = "WebTransport sessions refused, by reason";
+  sink.counter("drumline_webtransport_refused_total", web_refused, count(web.refused_token),
+               with("reason", "token"));
+  sink.counter("drumline_webtransport_refused_total", web_refused, count(web.refused_origin),
+               with("reason", "origin"));
+  sink.counter("drumline_webtransport_refused_total", web_refused, count(web.refused_request),
+               with("reason", "request"));
+  sink.counter("drumline_webtransport_protocol_errors_total",
+               "Connections ended as HTTP/3 was spoken wrongly", count(web.protocol_errors), labels);
+  sink.counter("drumline_webtransport_streams_refused_total", "Streams that no session here has",
+               count(web.streams_refused), labels);
+  sink.counter("drumline_webtransport_datagrams_stray_total", "Datagrams of sessions that are not there",
+               count(web.stray_datagrams), labels);
   if (const transport::WebSocketCounters* const w = thread.websocket_counters()) {
     sink.gauge("drumline_websocket_sessions", "WebSocket sessions", w->sessions, labels);
     sink.counter("drumline_websocket_opened_total", "WebSocket handshakes done", w->opened, labels);
@@ -381,8 +398,15 @@ Result<void> Server::open_admin() {
   sources.configuration_json = [this] { return config::print_json(options_.configuration); };
   sources.stats = [this] { return stats(); };
   sources.console = [this]() -> telemetry::ConsoleInfo {
-    return {report_.websocket.port, options_.configuration.values.gateway.websocket_path, "/token",
-            options_.configuration.values.battle.game, battle::version()};
+    const config::Configuration& all = options_.configuration.values;
+    telemetry::ConsoleInfo info;
+    info.websocket_port = report_.websocket.port;
+    info.websocket_path = all.gateway.websocket_path;
+    if (all.gateway.webtransport) info.webtransport_port = report_.quic.port;
+    if (web_certificate_) info.webtransport_hash = web_certificate_->hash();
+    info.game = all.battle.game;
+    info.version = battle::version();
+    return info;
   };
   sources.battles = [this] {
     std::vector<telemetry::BattleInfo> battles;

@@ -84,6 +84,11 @@ Result<void> Server::prepare_identity() {
   auto tokens = auth::TokenKey::load(transport::pki_paths(pki_folder_).token_key);
   if (!tokens) return std::move(tokens).error();
   tokens_.emplace(std::move(*tokens));
+  if (values.gateway.webtransport) {
+    auto certificate = WebCertificate::open(pki_folder_, clock_);
+    if (!certificate) return std::move(certificate).error();
+    web_certificate_ = std::move(*certificate);
+  }
   return {};
 }
 
@@ -242,6 +247,13 @@ Result<void> Server::open_gateways() {
     options.quic.settings.keep_alive_ns = seconds(values.gateway.keep_alive_s);
     if (values.gateway.congestion == "bbr") options.quic.settings.congestion = transport::Congestion::bbr;
     options.quic.settings.handshake_timeout_ns = seconds(values.gateway.handshake_timeout_s);
+    if (values.gateway.webtransport) {
+      transport::WebTransportOptions& web = options.quic.webtransport.emplace();
+      web.path = values.gateway.websocket_path;
+      web.allowed_origins = values.gateway.allowed_origins;
+      web.verify = verify;
+      if (web_certificate_) web.credentials = [this] { return web_certificate_->credentials(); };
+    }
     options.serve_websocket = shard == 0;
     options.websocket.address = values.listen.address;
     // QUIC took the port's UDP half; the TCP half is the WebSocket's.

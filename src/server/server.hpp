@@ -19,6 +19,7 @@
 #include "server/battles.hpp"
 #include "server/gateway_thread.hpp"
 #include "server/overload_watch.hpp"
+#include "server/web_certificate.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
 
@@ -97,6 +98,7 @@ class Server {
   std::string pki_folder_;
   std::optional<auth::TicketSealer> tickets_;
   std::optional<auth::TokenKey> tokens_;
+  std::unique_ptr<WebCertificate> web_certificate_;  ///< null: browsers are shown server.pem
   recovery::GameLookup lookup_;
   TimeNs started_at_ = 0;
 

@@ -146,6 +146,8 @@ std::string to_json(const ServerStats& stats) {
 std::string to_json(const ConsoleInfo& info) {
   return dump({{"websocket_port", info.websocket_port},
                {"websocket_path", info.websocket_path},
+               {"webtransport_port", info.webtransport_port},
+               {"webtransport_hash", info.webtransport_hash},
                {"token_url", info.token_url},
                {"game", info.game},
                {"version", info.version}});

@@ -41,6 +41,8 @@ std::string to_json(const ServerStats& stats);
 struct ConsoleInfo {
   u16 websocket_port = 0;
   std::string websocket_path;
+  u16 webtransport_port = 0;      ///< UDP; 0: it is not served
+  std::string webtransport_hash;  ///< SHA-256 of its certificate, hexadecimal; empty: one that browsers trust
   std::string token_url = "/token";
   std::string game;
   std::string version;

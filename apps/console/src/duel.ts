@@ -8,7 +8,7 @@ import { DuelHud } from "./duel-hud";
 import { DuelPainter } from "./duel-painter";
 import { DuelMap, DuelStage } from "./duel-stage";
 import { rememberedName, rememberName } from "./remembered";
-import { fetchConfig, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
+import { fetchConfig, fetchToken, webSocketUrl, webTransportAddress, type ConsoleConfig } from "./server-api";
 
 const painter = new DuelPainter(document.getElementById("stage") as HTMLCanvasElement);
 const hud = new DuelHud();
@@ -27,7 +27,11 @@ const config = (): Promise<ConsoleConfig> =>
 async function enter(name: string): Promise<void> {
   const client = new Client(
     async () => webSocketUrl(await config()),
-    { token: async () => fetchToken(await config(), "player", name), reconnect: { nextBattle: false } },
+    {
+      token: async () => fetchToken(await config(), "player", name),
+      webTransport: async () => webTransportAddress(await config()),
+      reconnect: { nextBattle: false },
+    },
   );
   const entered = await client.joinOrCreate("duel", { name, simulation: simulation! });
   const { welcome } = entered;

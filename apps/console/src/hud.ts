@@ -50,7 +50,7 @@ export class Hud {
     this.lateness = new Plot(plots, { label: "tick lateness, p99", unit: "µs", color: "#63b3ff", limit: 1000 });
     this.frames = new Plot(plots, { label: "client-frames a second", unit: "/s", color: "#5fd38d" });
     this.journal = new Plot(plots, { label: "journal commit, p99", unit: "µs", color: "#e58bff", limit: 1000 });
-    this.makeFacts(plots, "facts", ["skipped ticks", "sessions", "server memory", "page: fps · round trip"]);
+    this.makeFacts(plots, "facts", ["skipped ticks", "sessions", "server memory", "page: fps · round trip", "connected by"]);
     // Of the player's own doing, and only while he plays.
     const own = this.makeFacts(plots, "facts own", [INPUT_FACT, CORRECTIONS_FACT]);
     own.title =
@@ -163,9 +163,10 @@ export class Hud {
     this.fact("server memory", memory === undefined ? "–" : `${format(memory / 2 ** 20)} MiB`);
   }
 
-  showPage(fps: number, roundTripMs: number): void {
+  showPage(fps: number, roundTripMs: number, transport: string): void {
     const trip = Number.isFinite(roundTripMs) ? `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms` : "–";
     this.fact("page: fps · round trip", `${Math.round(fps)} · ${trip}`);
+    this.fact("connected by", transport || "–");
   }
 
   showInput({ predicted, shownMs, countedMs, correction, corrections, longest }: InputFigures): void {

@@ -12,7 +12,7 @@ import { Painter } from "./painter";
 import { InputMeter, predictIn, type InputFigures } from "./prediction";
 import { rememberedName, rememberName } from "./remembered";
 import type { Actor } from "./scene";
-import { fetchConfig, fetchStats, fetchToken, webSocketUrl, type ConsoleConfig } from "./server-api";
+import { fetchConfig, fetchStats, fetchToken, transportName, webSocketUrl, webTransportAddress, type ConsoleConfig } from "./server-api";
 import { Spectating } from "./spectating";
 import { tintOf } from "./tiers";
 
@@ -73,7 +73,11 @@ async function enter(wishes: BattleWishes): Promise<void> {
       return webSocketUrl(config);
     },
     // Another battle has another map: this page begins anew then.
-    { token: () => fetchToken(config!, seat, name), reconnect: { nextBattle: false } },
+    {
+      token: () => fetchToken(config!, seat, name),
+      webTransport: async () => webTransportAddress(config!),
+      reconnect: { nextBattle: false },
+    },
   );
   const next = await Battle.enter(client, config?.game ?? "", wishes, {
     onScoreboard: showScores,
@@ -251,7 +255,7 @@ async function poll(): Promise<void> {
     const now = performance.now();
     fps = ((framesDrawn - framesCounted) * 1000) / (now - countedMs);
     [framesCounted, countedMs] = [framesDrawn, now];
-    hud.showPage(fps, battle?.room.roundTripMs ?? NaN);
+    hud.showPage(fps, battle?.room.roundTripMs ?? NaN, transportName(battle?.room.transport ?? ""));
     input = battle && isPlaying() ? meter.take(battle.scene, battle.room) : null;
     if (input) hud.showInput(input);
     spectating.poll(now);
@@ -303,6 +307,10 @@ Object.defineProperty(window, "drumline", {
   value: {
     get connection() {
       return battle?.room.connection ?? "unreachable";
+    },
+    /** "webtransport" or "websocket"; "" while there is none. */
+    get transport() {
+      return battle?.room.transport ?? "";
     },
     get seat() {
       return battle?.seat ?? null;

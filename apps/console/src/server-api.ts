@@ -1,9 +1,13 @@
 // What the admin port tells the page: how to connect, a development token, and
 // figures for the plots.
+import type { WebTransportAddress } from "@drumline/client";
 
 export interface ConsoleConfig {
   websocketPort: number;
   websocketPath: string;
+  /** 0: it is not served. */
+  webTransportPort: number;
+  webTransportHash: string;
   tokenUrl: string;
   game: string;
   version: string;
@@ -47,6 +51,8 @@ export async function fetchConfig(): Promise<ConsoleConfig> {
   return {
     websocketPort: Number(json.websocket_port),
     websocketPath: String(json.websocket_path ?? "/"),
+    webTransportPort: Number(json.webtransport_port ?? 0),
+    webTransportHash: String(json.webtransport_hash ?? ""),
     tokenUrl: String(json.token_url ?? "/token"),
     game: String(json.game ?? ""),
     version: String(json.version ?? ""),
@@ -58,6 +64,19 @@ export function webSocketUrl(config: ConsoleConfig): string {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   return `${scheme}//${location.hostname}:${config.websocketPort}${config.websocketPath}`;
 }
+
+/** The same battle by WebTransport; null where the server has none. */
+export function webTransportAddress(config: ConsoleConfig): WebTransportAddress | null {
+  if (!(config.webTransportPort > 0)) return null;
+  // The server listens on one address, and a name may have others too.
+  const host = location.hostname === "localhost" ? "127.0.0.1" : location.hostname;
+  const url = `https://${host}:${config.webTransportPort}${config.websocketPath}`;
+  return { url, certificateHash: config.webTransportHash || undefined };
+}
+
+/** How the page calls what carries its connection. */
+export const transportName = (kind: string): string =>
+  ({ webtransport: "WebTransport", websocket: "WebSocket" })[kind] ?? kind;
 
 export async function fetchToken(config: ConsoleConfig, seat: "spectator" | "player", name: string): Promise<string> {
   const query = new URLSearchParams({ seat, name });

@@ -3,12 +3,18 @@ import type { ReconnectOptions } from "./room-options";
 import { webSocketConnect, type Connect, type WebSocketConstructor } from "./transport";
 import type { Seat, SyncModel } from "./messages";
 import type { SimulationModule } from "./simulation";
+import { preferWebTransport, type WebTransportAddress } from "./webtransport";
 
 export interface ClientOptions {
   /** Proves who we are; a function is asked again at every connection. */
   token?: string | (() => Promise<string>);
   /** Where the platform has no WebSocket of its own (Node before 22: the package ws). */
   webSocket?: WebSocketConstructor;
+  /**
+   * Where browsers reach the same server by WebTransport, which is preferred; a function is asked
+   * again at every connection. None: at the port of a wss:// address; null: nowhere.
+   */
+  webTransport?: WebTransportAddress | null | (() => Promise<WebTransportAddress | null>);
   /** Another transport altogether. */
   connect?: Connect;
   reconnect?: Partial<ReconnectOptions>;
@@ -46,10 +52,12 @@ export function fitName(name: string): string {
 export class Client {
   private readonly connect: Connect;
   private readonly reconnectOptions: ReconnectOptions;
+  /** As asked for last, without a token. */
+  private usualAddress = "";
 
   /** `url`: ws://host:port/ or wss://…; a function is asked again at every connection. */
   constructor(private readonly url: string | (() => Promise<string>), private readonly options: ClientOptions = {}) {
-    this.connect = options.connect ?? webSocketConnect(options.webSocket);
+    this.connect = options.connect ?? preferWebTransport(() => this.webTransportAddress(), webSocketConnect(options.webSocket));
     const usual = { maxAttempts: Infinity, firstDelayMs: 200, maxDelayMs: 3_000, nextBattle: true };
     this.reconnectOptions = { ...usual, ...options.reconnect };
   }
@@ -88,8 +96,18 @@ export class Client {
     return room;
   }
 
+  private async webTransportAddress(): Promise<WebTransportAddress | null> {
+    const { webTransport } = this.options;
+    if (typeof webTransport === "function") return webTransport();
+    if (webTransport !== undefined) return webTransport;
+    // What a browser trusts on TCP it trusts on UDP; without TLS it could trust nothing.
+    const usual = this.usualAddress;
+    return usual.startsWith("wss:") ? { url: usual.replace("wss:", "https:") } : null;
+  }
+
   private async address(): Promise<string> {
     const url = new URL(typeof this.url === "string" ? this.url : await this.url());
+    this.usualAddress = url.toString();
     const { token } = this.options;
     if (token) url.searchParams.set("token", typeof token === "string" ? token : await token());
     return url.toString();

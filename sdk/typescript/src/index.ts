@@ -39,6 +39,7 @@ export {
   type TransportHandlers,
   type WebSocketConstructor,
 } from "./transport";
+export { preferWebTransport, type WebTransportAddress } from "./webtransport";
 export { MalformedError } from "./bytes";
 export * from "./messages";
 export { crc16, encodeFrame, FrameError, FrameReader } from "./frame";

@@ -3,10 +3,8 @@
 import { encodeFrame, FrameReader } from "./frame";
 import { encodePing } from "./messages";
 import { CloseCode, type ReconnectOptions } from "./room-options";
-import type { Connect, Transport } from "./transport";
+import { CLOSE_CODE_BASE, type Connect, type Transport } from "./transport";
 
-/** WebSocket close codes of ours are 4000 + CloseCode. */
-const WEBSOCKET_CODE_BASE = 4000;
 const WELCOME_TIMEOUT_MS = 10_000;
 /** A server that says nothing for this long is not there. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -57,6 +55,11 @@ export class RoomLink {
   /** The CloseCode that the server or the transport gave since the last attempt; −1: none. */
   get code(): number {
     return this.lastCode;
+  }
+
+  /** What carries the connection; "" while there is none. */
+  get transportKind(): string {
+    return this.transport?.kind ?? "";
   }
 
   get isExhausted(): boolean {
@@ -186,8 +189,8 @@ export class RoomLink {
     this.transport = null;
     if (this.ended) return;
     clearTimeout(this.retry);
-    if (this.lastCode < 0 && code >= WEBSOCKET_CODE_BASE && code < WEBSOCKET_CODE_BASE + 100) {
-      this.lastCode = code - WEBSOCKET_CODE_BASE;
+    if (this.lastCode < 0 && code >= CLOSE_CODE_BASE && code < CLOSE_CODE_BASE + 100) {
+      this.lastCode = code - CLOSE_CODE_BASE;
     }
     this.handlers.onClose(this.lastCode, this.lastReason || reason || "the server is not reachable");
   }

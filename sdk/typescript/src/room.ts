@@ -113,6 +113,10 @@ export class Room extends RoomEvents {
   get roundTripMs(): number {
     return this.link.roundTripMs;
   }
+  /** What carries the connection: "webtransport" or "websocket"; "" while there is none. */
+  get transport(): string {
+    return this.link.transportKind;
+  }
   get stats(): { bytesIn: number; messagesIn: number; commandsOut: number } {
     const { bytesIn, messagesIn } = this.link;
     return { bytesIn, messagesIn, commandsOut: this.commandsOut };

@@ -1,6 +1,6 @@
 // What a room needs of a connection: a reliable channel of frames and an
 // unreliable one of state frames. WebSocket carries both in one ordered stream
-// of binary messages; WebTransport will carry them as a stream and datagrams
+// of binary messages; webtransport.ts carries them as a stream and datagrams
 // behind this same interface.
 
 /** First byte of a state frame (docs/formats/state-frame.md). */
@@ -8,6 +8,8 @@ export const STATE_FRAME_KIND = 0x01;
 /** Of a lockstep frame (docs/formats/lockstep-frame.md). */
 export const LOCKSTEP_FRAME_KIND = 0x02;
 export const SUBPROTOCOL = "drumline.v1";
+/** Close codes of ours are this + CloseCode, whatever the transport. */
+export const CLOSE_CODE_BASE = 4000;
 
 export interface TransportHandlers {
   onOpen(): void;
@@ -24,6 +26,8 @@ export interface Transport {
   sendReliable(bytes: Uint8Array): boolean;
   /** Bytes accepted and not yet on their way. */
   readonly bufferedBytes: number;
+  /** "webtransport", "websocket" or a name of one's own; "" while it is not decided. */
+  readonly kind?: string;
   close(): void;
 }
 
@@ -46,6 +50,7 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
 const OPEN = 1;
 
 export class WebSocketTransport implements Transport {
+  readonly kind = "websocket";
   private socket: WebSocketLike;
   private closed = false;
 

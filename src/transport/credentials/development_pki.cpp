@@ -38,6 +38,8 @@ constexpr int kLeafDays = 90;
 // A leaf is made anew when less than this is left, an authority likewise: a
 // server that starts today must be able to run for weeks.
 constexpr int kLeafRenewDays = 30;
+constexpr int kWebDays = 10;
+constexpr int kWebRenewDays = static_cast<int>(kWebRenewBeforeS / 86'400);
 constexpr int kAuthorityRenewDays = kLeafDays + kLeafRenewDays;
 
 Error crypto_error(const std::string& what) {
@@ -234,7 +236,7 @@ Result<void> issue(const Authority& authority, Use use, const std::string& commo
 
 /// True when the pair exists, belongs together, was signed by this authority and lasts.
 Result<bool> is_good(const Authority& authority, const std::string& certificate_path,
-                     const std::string& key_path) {
+                     const std::string& key_path, int renew_days) {
   if (!exists(certificate_path) || !exists(key_path)) return false;
   auto certificate = load_certificate(certificate_path);
   if (!certificate) return std::move(certificate).error();
@@ -242,9 +244,28 @@ Result<bool> is_good(const Authority& authority, const std::string& certificate_
   if (!key) return std::move(key).error();
   const bool good = X509_verify(certificate->get(), authority.key.get()) == 1 &&
                     X509_check_private_key(certificate->get(), key->get()) == 1 &&
-                    lasts(certificate->get(), kLeafRenewDays);
+                    lasts(certificate->get(), renew_days);
   ERR_clear_error();
   return good;
+}
+
+struct Leaf {
+  Use use;
+  const char* common_name;
+  const std::string& certificate;
+  const std::string& key;
+  int days;
+  int renew_days;
+};
+
+/// True when it had to be made.
+Result<bool> keep_good(const Authority& authority, const Leaf& leaf) {
+  auto good = is_good(authority, leaf.certificate, leaf.key, leaf.renew_days);
+  if (!good) return std::move(good).error();
+  if (*good) return false;
+  auto issued = issue(authority, leaf.use, leaf.common_name, leaf.days, leaf.certificate, leaf.key);
+  if (!issued) return std::move(issued).error();
+  return true;
 }
 
 Result<void> make_private_folder(const std::string& folder) {
@@ -274,6 +295,8 @@ PkiPaths pki_paths(const std::string& folder) {
           .server_key = in_folder(folder, "server.key"),
           .client_certificate = in_folder(folder, "client.pem"),
           .client_key = in_folder(folder, "client.key"),
+          .web_certificate = in_folder(folder, "web.pem"),
+          .web_key = in_folder(folder, "web.key"),
           .token_key = in_folder(folder, "token.key")};
 }
 
@@ -301,20 +324,13 @@ Result<bool> make_development_pki(const std::string& folder) {
     made_any = true;
   }
 
-  struct Leaf {
-    Use use;
-    const char* common_name;
-    const std::string& certificate;
-    const std::string& key;
-  };
-  for (const Leaf& leaf : {Leaf{Use::server, "localhost", paths.server_certificate, paths.server_key},
-                           Leaf{Use::client, "client", paths.client_certificate, paths.client_key}}) {
-    auto good = is_good(*authority, leaf.certificate, leaf.key);
-    if (!good) return std::move(good).error();
-    if (*good) continue;
-    auto issued = issue(*authority, leaf.use, leaf.common_name, kLeafDays, leaf.certificate, leaf.key);
-    if (!issued) return std::move(issued).error();
-    made_any = true;
+  for (const Leaf& leaf :
+       {Leaf{Use::server, "localhost", paths.server_certificate, paths.server_key, kLeafDays, kLeafRenewDays},
+        Leaf{Use::client, "client", paths.client_certificate, paths.client_key, kLeafDays, kLeafRenewDays},
+        Leaf{Use::server, "localhost", paths.web_certificate, paths.web_key, kWebDays, kWebRenewDays}}) {
+    auto made = keep_good(*authority, leaf);
+    if (!made) return std::move(made).error();
+    made_any = made_any || *made;
   }
 
   if (!exists(paths.token_key)) {
@@ -326,12 +342,35 @@ Result<bool> make_development_pki(const std::string& folder) {
   return made_any;
 }
 
+Result<bool> renew_web_certificate(const std::string& folder) {
+  auto authority = load_authority(folder);
+  if (!authority) return std::move(authority).error().within("cannot renew the certificate for browsers");
+  const PkiPaths paths = pki_paths(folder);
+  return keep_good(*authority,
+                   {Use::server, "localhost", paths.web_certificate, paths.web_key, kWebDays, kWebRenewDays});
+}
+
+Result<CertificateFacts> certificate_facts(const std::string& path) {
+  auto certificate = load_certificate(path);
+  if (!certificate) return std::move(certificate).error();
+  CertificateFacts facts;
+  unsigned size = 0;
+  std::tm until{};
+  if (X509_digest(certificate->get(), EVP_sha256(), facts.sha256.data(), &size) != 1 ||
+      ASN1_TIME_to_tm(X509_get0_notAfter(certificate->get()), &until) != 1) {
+    return crypto_error("reading " + path);
+  }
+  facts.expires_at_s = ::timegm(&until);
+  return facts;
+}
+
 Result<void> issue_client_certificate(const std::string& folder, const std::string& name, int days) {
-  if (!is_plain_name(name) || name == "ca" || name == "server" || name == "token" || name == "ticket") {
+  if (!is_plain_name(name) || name == "ca" || name == "server" || name == "token" || name == "ticket" ||
+      name == "web") {
     return Error{ErrorCode::invalid_argument,
                  "'" + name +
                      "' cannot name a client certificate: use 1 to 64 letters, digits, '.', '-' or '_', "
-                     "beginning with none of '.' and '-', and not ca, server, token or ticket"};
+                     "beginning with none of '.' and '-', and not ca, server, web, token or ticket"};
   }
   if (days < 1 || days > 825) {
     return Error{ErrorCode::invalid_argument,

@@ -8,6 +8,7 @@
 
 #include "base/prefetch.hpp"
 #include "env/phase_clock.hpp"
+#include "transport/quic/http3_link.hpp"
 #include "transport/quic/quic_endpoint.hpp"
 
 namespace drumline::transport {
@@ -20,6 +21,10 @@ ngtcp2_tstamp timestamp(TimeNs now) {
 
 Bytes bytes_of(const u8* data, std::size_t size) {
   return {reinterpret_cast<const std::byte*>(data), size};
+}
+
+ngtcp2_vec vec_of(Bytes bytes) {
+  return {reinterpret_cast<u8*>(const_cast<std::byte*>(bytes.data())), bytes.size()};
 }
 
 }  // namespace
@@ -85,41 +90,55 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   table.handshake_completed = [](ngtcp2_conn*, void* self) {
     return static_cast<QuicConnection*>(self)->on_handshake_completed();
   };
-  table.recv_stream_data = [](ngtcp2_conn*, u32, i64 stream, u64, const u8* data, std::size_t size,
+  table.recv_stream_data = [](ngtcp2_conn*, u32 flags, i64 stream, u64, const u8* data, std::size_t size,
                               void* self, void*) {
-    return static_cast<QuicConnection*>(self)->on_stream_data(stream, bytes_of(data, size));
+    const bool end = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
+    return static_cast<QuicConnection*>(self)->on_stream_data(stream, bytes_of(data, size), end);
   };
   table.acked_stream_data_offset = [](ngtcp2_conn*, i64 stream, u64 offset, u64 size, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
     connection.prompt_ = true;
-    if (stream == kReliableStream && size > 0) {
+    if (stream == connection.reliable_stream_ && size > 0) {
       connection.send_buffer_.acknowledge(offset + size);
       connection.owner_.counters_.reliable_bytes_acknowledged += size;
+    } else if (connection.http3_) {
+      connection.http3_->acknowledge(stream, offset + size);
     }
     return 0;
   };
   table.stream_open = [](ngtcp2_conn*, i64 stream, void* self) {
-    if (stream == kReliableStream) static_cast<QuicConnection*>(self)->stream_exists_ = true;
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (stream == connection.reliable_stream_) connection.stream_exists_ = true;
     return 0;
   };
   table.stream_close = [](ngtcp2_conn*, u32, i64 stream, u64, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
-    if (stream == kReliableStream) {
+    if (stream == connection.reliable_stream_) {
       connection.stream_exists_ = false;
       connection.close(CloseCode::bad_frame, "the reliable stream was closed");
     }
     return 0;
   };
-  table.stream_reset = [](ngtcp2_conn*, i64, u64, u64, void* self, void*) {
-    static_cast<QuicConnection*>(self)->close(CloseCode::bad_frame, "the reliable stream was reset");
+  table.stream_reset = [](ngtcp2_conn*, i64 stream, u64, u64, void* self, void*) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (connection.http3_)
+      connection.http3_->receive_reset(stream);
+    else
+      connection.close(CloseCode::bad_frame, "the reliable stream was reset");
     return 0;
   };
-  table.stream_stop_sending = [](ngtcp2_conn*, i64, u64, void* self, void*) {
-    static_cast<QuicConnection*>(self)->close(CloseCode::bad_frame, "the reliable stream was stopped");
+  table.stream_stop_sending = [](ngtcp2_conn*, i64 stream, u64, void* self, void*) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (connection.http3_)
+      connection.http3_->receive_reset(stream);
+    else
+      connection.close(CloseCode::bad_frame, "the reliable stream was stopped");
     return 0;
   };
   table.extend_max_stream_data = [](ngtcp2_conn*, i64, u64, void* self, void*) {
-    static_cast<QuicConnection*>(self)->stream_blocked_ = false;
+    auto& connection = *static_cast<QuicConnection*>(self);
+    connection.stream_blocked_ = false;
+    if (connection.http3_) connection.http3_->unblock();
     return 0;
   };
   table.recv_datagram = [](ngtcp2_conn*, u32, const u8* data, std::size_t size, void* self) {
@@ -192,7 +211,7 @@ int QuicConnection::on_handshake_completed() {
   // The server speaks first on the reliable stream if it likes, but the stream is
   // ours to open: an empty frame tells it that the stream is there.
   i64 stream = -1;
-  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == kReliableStream)
+  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == reliable_stream_)
     stream_exists_ = true;
   return 0;
 }
@@ -205,7 +224,7 @@ int QuicConnection::on_handshake_confirmed() {
 
 bool QuicConnection::open() {
   const QuicSettings& settings = owner_.settings();
-  if (server_ && owner_.requires_peer_certificate() && !identity_.authenticated) return false;
+  if (server_ && !http3_ && owner_.requires_peer_certificate() && !identity_.authenticated) return false;
   state_ = State::open;
   conn_bytes_ = ::malloc_usable_size(conn_);
   if (settings.keep_alive_ns > 0) {
@@ -219,24 +238,52 @@ bool QuicConnection::open() {
   const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
   max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
   shortest_probe_ns_ = static_cast<i64>(remote->max_ack_delay);
-  told_open_ = true;
-  owner_.opened(*this);
-  owner_.handler_.on_open(*this);
+  // A browser's session is yet to be asked for; until then it counts as under way.
+  if (http3_) return http3_->begin();
+  tell_open();
   return true;
 }
 
-int QuicConnection::on_stream_data(i64 stream, Bytes data) {
+void QuicConnection::tell_open() {
+  told_open_ = true;
+  owner_.opened(*this);
+  owner_.handler_.on_open(*this);
+}
+
+void QuicConnection::speak_http3(const WebTransportOptions& options) {
+  http3_ = std::make_unique<Http3Link>(*this, options);
+  reliable_stream_ = -1;
+  ngtcp2_transport_params params = *ngtcp2_conn_get_local_transport_params(conn_);
+  params.initial_max_streams_bidi = Http3Link::kBidirectionalStreams;
+  params.initial_max_streams_uni = Http3Link::kUnidirectionalStreams;
+  params.initial_max_stream_data_uni = Http3Link::kUnidirectionalBytes;
+  ngtcp2_conn_set_local_transport_params(conn_, &params);
+}
+
+bool QuicConnection::all_acknowledged() const {
+  return send_buffer_.all_acknowledged() && (!http3_ || http3_->all_acknowledged());
+}
+
+int QuicConnection::on_stream_data(i64 stream, Bytes data, bool end) {
   ngtcp2_conn_extend_max_offset(conn_, data.size());
   ngtcp2_conn_extend_max_stream_offset(conn_, stream, data.size());
   prompt_ = true;
   acknowledge_soon_ = true;
-  if (stream != kReliableStream || data.empty() || closing_ || !told_open_) return 0;
+  if (http3_) {
+    http3_->receive(stream, data, end);
+    return 0;
+  }
+  if (stream != reliable_stream_ || data.empty() || closing_ || !told_open_) return 0;
   owner_.counters_.reliable_bytes_received += data.size();
   owner_.handler_.on_reliable(*this, data);
   return 0;
 }
 
 int QuicConnection::on_datagram(Bytes data) {
+  if (http3_) {
+    http3_->receive_datagram(data);
+    return 0;
+  }
   if (closing_ || !told_open_) return 0;
   ++owner_.counters_.datagrams_received;
   owner_.handler_.on_datagram(*this, data);
@@ -265,16 +312,19 @@ bool QuicConnection::write_datagram(Bytes payload) {
       heap_index != DeadlineSlot::kOutside && deadline <= owner_.now_ + shortest_probe_ns_;
   if (!timer_is_near) owner_.mark_dirty(*this);
   const ngtcp2_tstamp now = timestamp(owner_.now_);
-  const ngtcp2_vec vec{reinterpret_cast<u8*>(const_cast<std::byte*>(payload.data())), payload.size()};
+  std::array<ngtcp2_vec, 2> vecs;
+  std::size_t count = 0;
+  if (http3_) vecs[count++] = vec_of(http3_->datagram_prefix());
+  vecs[count++] = vec_of(payload);
   // Acknowledgements and repeats may take a packet of their own before ours.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const MutableBytes room = owner_.out_.space();
     int accepted = 0;
     ngtcp2_pkt_info info{};
     const env::PhaseScope phase(env::Phase::write_packet);
-    const ngtcp2_ssize written =
-        ngtcp2_conn_writev_datagram(conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()),
-                                    room.size(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, now);
+    const ngtcp2_ssize written = ngtcp2_conn_writev_datagram(
+        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &accepted,
+        NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, vecs.data(), count, now);
     if (written <= 0) {
       if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0)
         error_ = static_cast<int>(written);
@@ -314,6 +364,7 @@ void QuicConnection::close(CloseCode code, std::string_view reason) {
 }
 
 bool QuicConnection::write_pending() {
+  if (http3_ && !http3_->write()) return false;
   const ngtcp2_tstamp ts = timestamp(owner_.now_);
   for (;;) {
     std::array<Bytes, 4> views;
@@ -323,11 +374,9 @@ bool QuicConnection::write_pending() {
     if (stream_exists_ && !stream_blocked_) {
       count = send_buffer_.unsent(views);
       const bool announce = !server_ && !stream_announced_;
-      if (count > 0 || announce) stream = kReliableStream;
+      if (count > 0 || announce) stream = reliable_stream_;
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      vecs[i] = {reinterpret_cast<u8*>(const_cast<std::byte*>(views[i].data())), views[i].size()};
-    }
+    for (std::size_t i = 0; i < count; ++i) vecs[i] = vec_of(views[i]);
     const MutableBytes room = owner_.out_.space();
     ngtcp2_pkt_info info{};
     ngtcp2_ssize taken = -1;

@@ -20,6 +20,8 @@
 namespace drumline::transport {
 
 class QuicEndpoint;
+class Http3Link;
+struct WebTransportOptions;
 
 class QuicConnection final : public Session, public DeadlineSlot {
  public:
@@ -28,7 +30,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   QuicConnection(const QuicConnection&) = delete;
   QuicConnection& operator=(const QuicConnection&) = delete;
 
-  TransportKind kind() const override { return TransportKind::quic; }
+  TransportKind kind() const override { return http3_ ? TransportKind::webtransport : TransportKind::quic; }
   const PeerIdentity& identity() const override { return identity_; }
   env::Address peer() const override { return peer_; }
   std::size_t max_datagram_bytes() const override { return max_datagram_bytes_; }
@@ -46,6 +48,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   friend class QuicEndpoint;
   friend class QuicServer;
   friend class QuicClients;
+  friend class Http3Link;
 
   enum class State : u8 { handshaking, open, closed };
   struct Closing {
@@ -53,7 +56,6 @@ class QuicConnection final : public Session, public DeadlineSlot {
     std::string reason;
     TimeNs until;  ///< the reliable stream has so long to be acknowledged
   };
-  static constexpr i64 kReliableStream = 0;
   static constexpr std::size_t kDeferredDatagrams = 16;
 
   Result<void> start_tls(const std::shared_ptr<const TlsCredentials>& credentials,
@@ -64,9 +66,17 @@ class QuicConnection final : public Session, public DeadlineSlot {
 
   int on_handshake_completed();
   int on_handshake_confirmed();
-  int on_stream_data(i64 stream, Bytes data);
+  int on_stream_data(i64 stream, Bytes data, bool end);
   int on_datagram(Bytes data);
   bool open();
+  void tell_open();
+  /// Of a server's connection in its handshake: the peer is a browser. Its limits are sent in
+  /// this handshake yet.
+  void speak_http3(const WebTransportOptions& options);
+  /// All that was to be sent reliably has arrived.
+  bool all_acknowledged() const;
+  /// The browser has not asked for its session, and may yet.
+  bool awaits_session() const { return http3_ && state_ == State::open && !told_open_ && !closing_; }
   bool write_datagram(Bytes payload);
   /// Asks for what reading a packet is going to touch first.
   void prefetch_head() const;
@@ -77,6 +87,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   ngtcp2_conn* conn_ = nullptr;
   std::size_t conn_bytes_ = 0;  ///< its size, as the allocator tells it: ngtcp2 does not
   std::unique_ptr<TlsHandshake> tls_;
+  std::unique_ptr<Http3Link> http3_;  ///< null: a native peer
   PeerIdentity identity_;
   env::Address peer_;
   sockaddr_in6 peer_sockaddr_{};
@@ -90,6 +101,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   std::size_t max_datagram_bytes_ = 0;
   u64 handshake_bytes_received_ = 0;
   u64 handshake_bytes_sent_ = 0;
+  i64 reliable_stream_ = 0;  ///< a native client's first; of a browser, −1 until it has one
   TimeNs last_write_ = 0;
   TimeNs open_by_ = 0;                    ///< the handshake's end, or it has failed
   u64 flow_ = 0;                          ///< its packets' order, for the batch

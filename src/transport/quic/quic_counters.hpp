@@ -41,6 +41,18 @@ const char* packet_drop_name(PacketDrop drop);
 
 inline constexpr std::size_t kCloseCodes = 17;
 
+/// Of the connections that speak HTTP/3.
+struct WebTransportCounters {
+  u64 sessions = 0;  ///< open now
+  u64 opened = 0;
+  u64 refused_token = 0;
+  u64 refused_origin = 0;
+  u64 refused_request = 0;  ///< anything else that is wrong with a request
+  u64 protocol_errors = 0;  ///< connections ended as HTTP/3 was spoken wrongly
+  u64 streams_refused = 0;
+  u64 stray_datagrams = 0;  ///< of sessions that are not there
+};
+
 struct QuicCounters {
   u64 handshakes_started = 0;
   u64 handshakes_completed = 0;
@@ -62,6 +74,7 @@ struct QuicCounters {
   u64 datagrams_dropped_size = 0;        ///< too large, or the peer takes none
   u64 reliable_bytes_received = 0;
   u64 reliable_bytes_acknowledged = 0;
+  WebTransportCounters webtransport;
 
   u64 failed(HandshakeFailure failure) const { return handshakes_failed[static_cast<std::size_t>(failure)]; }
   u64 dropped(PacketDrop drop) const { return packets_dropped[static_cast<std::size_t>(drop)]; }

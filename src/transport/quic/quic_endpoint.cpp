@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "env/phase_clock.hpp"
+#include "transport/quic/http3_link.hpp"
 
 namespace drumline::transport {
 
@@ -54,7 +55,9 @@ ngtcp2_transport_params QuicEndpoint::transport_params() const {
   params.initial_max_data = settings_.reliable_receive_bytes;
   params.initial_max_stream_data_bidi_local = settings_.reliable_receive_bytes;
   params.initial_max_stream_data_bidi_remote = settings_.reliable_receive_bytes;
-  params.initial_max_streams_uni = 0;
+  params.initial_max_streams_uni = settings_.unidirectional_streams;
+  if (settings_.unidirectional_streams > 0)
+    params.initial_max_stream_data_uni = settings_.reliable_receive_bytes;
   params.max_idle_timeout = static_cast<ngtcp2_duration>(settings_.idle_timeout_ns);
   params.max_udp_payload_size = env::kMaxPacketBytes;
   params.max_ack_delay = static_cast<ngtcp2_duration>(settings_.max_ack_delay_ns);
@@ -177,7 +180,7 @@ void QuicEndpoint::read(QuicConnection& connection, const env::ReceivedPacket& p
 
 void QuicEndpoint::settle(QuicConnection& connection) {
   // Datagrams need no answer but an acknowledgement, and that may wait for company.
-  if (connection.prompt_ || connection.closing_ || !connection.send_buffer_.all_acknowledged() ||
+  if (connection.prompt_ || connection.closing_ || !connection.all_acknowledged() ||
       ++connection.unacknowledged_packets_ >= settings_.acknowledge_every ||
       connection.unacknowledged_bytes_ >= settings_.acknowledge_bytes) {
     mark_for_writing(connection);
@@ -211,6 +214,8 @@ void QuicEndpoint::on_timer(TimeNs now) {
       deadlines_.set(connection, next);
       continue;
     }
+    if (connection.awaits_session() && connection.open_by_ <= now_)
+      connection.close(CloseCode::idle, "no session was asked for in time");
     if (connection.state_ == QuicConnection::State::handshaking && connection.open_by_ <= now_) {
       // ngtcp2's own timeout ends when the handshake is complete; ours when a client knows that it is.
       fail(connection, NGTCP2_ERR_HANDSHAKE_TIMEOUT);
@@ -268,13 +273,19 @@ void QuicEndpoint::service(QuicConnection& connection) {
     return;
   }
   if (const auto& closing = connection.closing_) {
-    if (connection.state_ != QuicConnection::State::open || now_ >= closing->until ||
-        connection.send_buffer_.all_acknowledged()) {
+    const bool is_open = connection.state_ == QuicConnection::State::open;
+    const bool is_time = now_ >= closing->until || connection.all_acknowledged();
+    // A browser is told by its session, whose end then has to arrive too.
+    if (connection.http3_ && is_open && is_time &&
+        connection.http3_->say_goodbye(closing->code, closing->reason))
+      connection.write_pending();
+    if (!is_open || now_ >= closing->until || connection.all_acknowledged()) {
       ngtcp2_ccerr error;
       ngtcp2_ccerr_default(&error);
       const std::string reason = closing->reason;
-      ngtcp2_ccerr_set_application_error(&error, static_cast<u64>(closing->code),
-                                         reinterpret_cast<const u8*>(reason.data()), reason.size());
+      const u64 code = connection.http3_ ? connection.http3_->wire_code() : static_cast<u64>(closing->code);
+      ngtcp2_ccerr_set_application_error(&error, code, reinterpret_cast<const u8*>(reason.data()),
+                                         reason.size());
       close_now(connection, error, {closing->code, reason, HandshakeFailure::closed_here});
       return;
     }
@@ -295,7 +306,7 @@ void QuicEndpoint::service(QuicConnection& connection) {
 
 bool QuicEndpoint::may_hold(const QuicConnection& connection) const {
   return connection.state_ == QuicConnection::State::open && !connection.closing_ &&
-         !connection.acknowledge_soon_ && connection.send_buffer_.all_acknowledged();
+         !connection.acknowledge_soon_ && connection.all_acknowledged() && !connection.awaits_session();
 }
 
 TimeNs QuicEndpoint::due(const QuicConnection& connection) const {
@@ -305,7 +316,8 @@ TimeNs QuicEndpoint::due(const QuicConnection& connection) const {
   if (held && hold_until > now_) return hold_until;
   const TimeNs expiry = expiry_of(connection.conn_);
   if (connection.closing_) return std::min(expiry, connection.closing_->until);
-  if (connection.state_ == QuicConnection::State::handshaking) return std::min(expiry, connection.open_by_);
+  if (connection.state_ == QuicConnection::State::handshaking || connection.awaits_session())
+    return std::min(expiry, connection.open_by_);
   return held ? std::max(expiry, hold_until) : expiry;
 }
 

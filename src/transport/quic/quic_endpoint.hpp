@@ -24,6 +24,8 @@
 
 namespace drumline::transport {
 
+class Http3Link;
+
 class QuicEndpoint {
  public:
   virtual ~QuicEndpoint();
@@ -46,13 +48,15 @@ class QuicEndpoint {
   void close_all(CloseCode code, std::string_view reason);
 
   const QuicCounters& counters() const { return counters_; }
-  /// Connections that are alive, and those of them still in their handshake.
+  /// Connections that are alive, and those of them that are no session yet: in their handshake, or a
+  /// browser's that has not asked for one.
   std::size_t connections() const { return connections_.size(); }
   std::size_t half_open() const { return half_open_; }
   const QuicSettings& settings() const { return settings_; }
 
  protected:
   friend class QuicConnection;
+  friend class Http3Link;
 
   QuicEndpoint(QuicSettings settings, u8 shard, bool require_peer_certificate, env::Random& random,
                SessionHandler& handler, env::PacketBatch& out);

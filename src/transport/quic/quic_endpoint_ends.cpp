@@ -41,6 +41,12 @@ QuicEndpoint::Ending QuicEndpoint::ending_from_peer(const QuicConnection& connec
     return {CloseCode::server_stopping, "the peer no longer knows this connection (stateless reset)",
             HandshakeFailure::closed_by_peer};
   }
+  if (connection.http3_ && connection.state_ == QuicConnection::State::open) {
+    // The codes of HTTP/3 say nothing about a player: who meant to leave has said so before.
+    if (connection.closing_)
+      return {connection.closing_->code, connection.closing_->reason, HandshakeFailure::closed_by_peer};
+    return {CloseCode::idle, "the browser closed the connection", HandshakeFailure::closed_by_peer};
+  }
   const ngtcp2_ccerr& error = *ngtcp2_conn_get_ccerr(connection.conn_);
   const std::string text = text_of(error);
   const std::string tail = text.empty() ? "" : ": " + text;
@@ -128,7 +134,7 @@ void QuicEndpoint::close_now(QuicConnection& connection, const ngtcp2_ccerr& err
 
 void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell, bool keep_remains) {
   if (connection.state_ == QuicConnection::State::closed) return;
-  const bool was_open = connection.state_ == QuicConnection::State::open;
+  const bool was_open = connection.told_open_;
   connection.state_ = QuicConnection::State::closed;
   deadlines_.remove(connection);
   if (connection.dirty_) {
@@ -140,6 +146,7 @@ void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell
     ++counters_.handshakes_failed[static_cast<std::size_t>(ending.failure)];
   } else {
     ++counters_.closed[static_cast<std::size_t>(ending.code)];
+    if (connection.http3_) --counters_.webtransport.sessions;
   }
 
   for (const auto& token : connection.reset_tokens_) by_reset_token_.erase(token);

@@ -196,6 +196,14 @@ void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& l
   tls.server = true;
   tls.require_peer_certificate = options_.require_client_certificate;
   tls.alpn = options_.settings.alpn;
+  if (options_.webtransport) {
+    tls.on_http3 = [](void* owner) {
+      auto& connection = *static_cast<QuicConnection*>(owner);
+      const WebTransportOptions& options = *static_cast<QuicServer&>(connection.owner_).options_.webtransport;
+      connection.speak_http3(options);
+      return options.credentials ? options.credentials() : nullptr;
+    };
+  }
   if (const auto started = made->start_tls(credentials_, std::move(tls)); !started) {
     log_error("quic: {}", started.error().message);
     return;

@@ -4,10 +4,12 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "base/result.hpp"
 #include "transport/quic/quic_endpoint.hpp"
 #include "transport/quic/tls_credentials.hpp"
+#include "transport/webtransport/connect.hpp"
 
 namespace drumline::transport {
 
@@ -15,6 +17,8 @@ namespace drumline::transport {
 inline constexpr std::array<u32, 2> kQuicVersions{NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
 
 struct QuicServerOptions {
+  /// Browsers are served too, on the same port: told apart by ALPN, let in by token.
+  std::optional<WebTransportOptions> webtransport;
   TlsFiles tls;
   bool require_client_certificate = true;
   QuicSettings settings;

@@ -31,6 +31,8 @@ struct QuicSettings {
   std::size_t packet_bytes = 1200;
   std::size_t reliable_send_bytes = 256 << 10;    ///< unacknowledged bytes at most; then too_slow
   std::size_t reliable_receive_bytes = 64 << 10;  ///< the peer's window on the reliable stream
+  /// Unidirectional streams that the peer may open in all; what comes on them is passed over.
+  u64 unidirectional_streams = 0;
   /// So much received must be acknowledged: seven packets of the ten that a peer's first
   /// congestion window holds, so that it does not wait for us.
   std::size_t acknowledge_bytes = 7 * 1200;

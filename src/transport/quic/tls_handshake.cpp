@@ -2,10 +2,13 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 
 #include <fmt/core.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
+
+#include "transport/webtransport/connect.hpp"
 
 namespace drumline::transport {
 
@@ -61,13 +64,20 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(
   rc = gnutls_credentials_set(made->session_, GNUTLS_CRD_CERTIFICATE, credentials->certificates());
   if (rc < 0) return failed(rc);
   std::string& alpn = made->options_.alpn;
-  const gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(alpn.data()),
-                                static_cast<unsigned>(alpn.size())};
-  rc = gnutls_alpn_set_protocols(made->session_, &protocol, 1, GNUTLS_ALPN_MANDATORY);
+  const auto datum = [](std::string_view name) {
+    return gnutls_datum_t{reinterpret_cast<unsigned char*>(const_cast<char*>(name.data())),
+                          static_cast<unsigned>(name.size())};
+  };
+  const std::array<gnutls_datum_t, 2> protocols = {datum(alpn), datum(kHttp3Alpn)};
+  rc = gnutls_alpn_set_protocols(made->session_, protocols.data(), made->options_.on_http3 != nullptr ? 2 : 1,
+                                 GNUTLS_ALPN_MANDATORY);
   if (rc < 0) return failed(rc);
   if (server) {
     gnutls_handshake_set_hook_function(made->session_, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_POST,
                                        &after_client_hello);
+    if (made->options_.on_http3 != nullptr) {
+      gnutls_handshake_set_post_client_hello_function(made->session_, &TlsHandshake::on_client_hello);
+    }
     if (made->options_.require_peer_certificate) {
       gnutls_certificate_server_set_request(made->session_, GNUTLS_CERT_REQUIRE);
     }
@@ -101,6 +111,18 @@ PeerIdentity TlsHandshake::identity() const {
 bool TlsHandshake::protocol_agreed() const {
   gnutls_datum_t chosen{};
   return gnutls_alpn_get_selected_protocol(session_, &chosen) == 0;
+}
+
+int TlsHandshake::on_client_hello(gnutls_session_t session) {
+  auto& self = *static_cast<TlsHandshake*>(gnutls_session_get_ptr(session));
+  gnutls_datum_t chosen{};
+  if (gnutls_alpn_get_selected_protocol(session, &chosen) != 0) return 0;  // after_client_hello() refuses
+  if (std::string_view(reinterpret_cast<const char*>(chosen.data), chosen.size) != kHttp3Alpn) return 0;
+  // What a browser could present is no certificate of ours: it brings a token later.
+  gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
+  self.http3_credentials_ = self.options_.on_http3(self.ref_.user_data);
+  if (self.http3_credentials_ == nullptr) return 0;
+  return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, self.http3_credentials_->certificates());
 }
 
 int TlsHandshake::verify_peer(gnutls_session_t session) {

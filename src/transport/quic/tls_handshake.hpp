@@ -22,6 +22,9 @@ class TlsHandshake {
     bool require_peer_certificate = true;
     std::string server_name;  ///< client: the DNS name or IP address that the certificate must hold
     std::string alpn;
+    /// Server: called with `owner` when a browser asks for "h3", which is served only if this is
+    /// set. No certificate is then asked of it; ours is what the call gives, or the usual one (null).
+    std::shared_ptr<const TlsCredentials> (*on_http3)(void* owner) = nullptr;
   };
   /// `conn` gives ngtcp2's connection for `owner`, as ngtcp2_crypto asks for it.
   static Result<std::unique_ptr<TlsHandshake>> start(const std::shared_ptr<const TlsCredentials>& credentials,
@@ -44,6 +47,8 @@ class TlsHandshake {
 
   /// GnuTLS's certificate callback (gnutls_certificate_verify_function).
   static int verify_peer(gnutls_session_t session);
+  /// GnuTLS's callback between a ClientHello and the choice of our certificate.
+  static int on_client_hello(gnutls_session_t session);
 
  private:
   TlsHandshake() = default;
@@ -55,6 +60,7 @@ class TlsHandshake {
   Options options_;
   std::shared_ptr<const TlsCredentials>
       credentials_;  // shared: GnuTLS looks into it until the session is gone
+  std::shared_ptr<const TlsCredentials> http3_credentials_;
   HandshakeFailure failure_ = HandshakeFailure::none;
   u8 alert_ = 0;
   std::string failure_text_;

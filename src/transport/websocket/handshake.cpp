@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/request_target.hpp"
-
 namespace drumline::transport {
 namespace {
 
@@ -63,12 +61,19 @@ UpgradeDecision decide_upgrade(const UpgradeRequest& request, std::string_view p
     return refuse(UpgradeRefusal::bad_subprotocol, 400,
                   "The client must offer the subprotocol " + std::string(kWebSocketSubprotocol) + '.');
   }
-  if (!request.origin.empty() && !origin_allowed(request.origin, request.host, allowed_origins)) {
+  return decide_visitor(*target, request.host, request.origin, request.authorization, allowed_origins,
+                        verify);
+}
+
+UpgradeDecision decide_visitor(const RequestTarget& target, std::string_view host, std::string_view origin,
+                               std::string_view authorization, std::span<const std::string> allowed_origins,
+                               const TokenVerifier& verify) {
+  if (!origin.empty() && !origin_allowed(origin, host, allowed_origins)) {
     return refuse(UpgradeRefusal::bad_origin, 403,
                   "This origin is not allowed; the server's operator adds it to gateway.allowed_origins.");
   }
-  std::string_view token = bearer_token(request.authorization);
-  if (token.empty()) token = target->query_value("token");
+  std::string_view token = bearer_token(authorization);
+  if (token.empty()) token = target.query_value("token");
   if (token.empty()) {
     return refuse(UpgradeRefusal::bad_token, 401,
                   "A token is missing: give ?token=TOKEN or \"Authorization: Bearer TOKEN\".");

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/request_target.hpp"
 #include "base/result.hpp"
 #include "transport/session.hpp"
 
@@ -46,6 +47,12 @@ struct UpgradeDecision {
 /// Origin is no browser's and passes that check.
 UpgradeDecision decide_upgrade(const UpgradeRequest& request, std::string_view path,
                                std::span<const std::string> allowed_origins, const TokenVerifier& verify);
+
+/// The part of it that WebTransport has in common: of a request that wants `path`, the
+/// origin and the token. Accepted is status 101 here too.
+UpgradeDecision decide_visitor(const RequestTarget& target, std::string_view host, std::string_view origin,
+                               std::string_view authorization, std::span<const std::string> allowed_origins,
+                               const TokenVerifier& verify);
 
 /// Is `origin` ("https://play.example:8443") allowed, as above?
 bool origin_allowed(std::string_view origin, std::string_view host,

@@ -77,6 +77,57 @@ TEST_F(development_pki, certificates_are_good_for_their_purpose_and_no_other) {
   EXPECT_EQ(X509_check_host(server.get(), "example.com", 0, 0, nullptr), 0);
 }
 
+// W3C WebTransport, section "custom certificate requirements".
+TEST_F(development_pki, the_browsers_certificate_is_one_that_they_take_by_its_hash) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  const PkiPaths paths = pki_paths(folder_);
+  const Certificate web = read(paths.web_certificate);
+  int days = 0;
+  int seconds = 0;
+  ASSERT_EQ(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(web.get()), X509_get0_notAfter(web.get())),
+            1);
+  EXPECT_LT(days, 14);
+  EXPECT_GE(days, 7);
+  EXPECT_EQ(EVP_PKEY_get_bits(X509_get0_pubkey(web.get())), 256);
+  EXPECT_EQ(EVP_PKEY_get_base_id(X509_get0_pubkey(web.get())), EVP_PKEY_EC);
+  EXPECT_EQ(X509_get_version(web.get()), X509_VERSION_3);
+  EXPECT_TRUE(is_trusted(paths.web_certificate, X509_PURPOSE_SSL_SERVER));
+  const auto facts = certificate_facts(paths.web_certificate);
+  ASSERT_TRUE(facts.ok());
+  EXPECT_NEAR(static_cast<double>(facts->expires_at_s), static_cast<double>(std::time(nullptr) + 10 * 86'400),
+              3'600);
+  EXPECT_NE(facts->sha256, certificate_facts(paths.server_certificate)->sha256);
+}
+
+TEST_F(development_pki, the_browsers_certificate_is_renewed_when_four_days_are_left_and_not_before) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  const PkiPaths paths = pki_paths(folder_);
+  const auto age_to = [&](long days) {
+    FILE* file = std::fopen((folder_ + "/ca.key").c_str(), "r");
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+        PEM_read_PrivateKey(file, nullptr, nullptr, nullptr), &EVP_PKEY_free);
+    std::fclose(file);
+    const Certificate web = read(paths.web_certificate);
+    X509_gmtime_adj(X509_getm_notAfter(web.get()), days * 86'400);
+    ASSERT_GT(X509_sign(web.get(), key.get(), EVP_sha256()), 0);
+    file = std::fopen(paths.web_certificate.c_str(), "w");
+    PEM_write_X509(file, web.get());
+    std::fclose(file);
+  };
+  age_to(5);
+  std::string before = text_of(paths.web_certificate);
+  EXPECT_FALSE(renew_web_certificate(folder_).value());
+  EXPECT_EQ(text_of(paths.web_certificate), before);
+  age_to(3);
+  before = text_of(paths.web_certificate);
+  const std::string server = text_of(paths.server_certificate);
+  EXPECT_TRUE(renew_web_certificate(folder_).value());
+  EXPECT_NE(text_of(paths.web_certificate), before);
+  EXPECT_EQ(text_of(paths.server_certificate), server) << "that of native clients stays";
+  fs::remove(folder_ + "/ca.key");
+  EXPECT_FALSE(renew_web_certificate(folder_).ok());
+}
+
 TEST_F(development_pki, keys_are_readable_by_their_owner_only) {
   ASSERT_TRUE(make_development_pki(folder_).ok());
   int keys = 0;
@@ -87,7 +138,7 @@ TEST_F(development_pki, keys_are_readable_by_their_owner_only) {
     ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << entry.path();
   }
-  EXPECT_EQ(keys, 4);
+  EXPECT_EQ(keys, 5);
 }
 
 TEST_F(development_pki, what_is_missing_is_made_again_under_the_same_authority) {

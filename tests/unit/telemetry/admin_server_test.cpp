@@ -46,7 +46,7 @@ class AdminServerTest : public ::testing::Test {
       stats.lateness_us_p99 = 12.5;
       return stats;
     };
-    sources.console = [] { return ConsoleInfo{7777, "/play", "/token", "arena", "0.1.0"}; };
+    sources.console = [] { return ConsoleInfo{7777, "/play", 7778, "c0ffee", "/token", "arena", "0.1.0"}; };
     if (dev_tokens) {
       sources.issue_token = [](Seat seat, const std::string& name) -> Result<IssuedToken> {
         if (name == "banned") return Error{ErrorCode::refused, "This name is banned."};
@@ -98,6 +98,8 @@ TEST_F(AdminServerTest, the_documents_are_json) {
   const auto console = nlohmann::json::parse(get("/console.json").body);
   EXPECT_EQ(console["websocket_port"], 7777);
   EXPECT_EQ(console["websocket_path"], "/play");
+  EXPECT_EQ(console["webtransport_port"], 7778);
+  EXPECT_EQ(console["webtransport_hash"], "c0ffee");
   EXPECT_EQ(get("/config").field("Content-Type"), "application/json");
   EXPECT_EQ(get("/config").field("Cache-Control"), "no-store");
 }
