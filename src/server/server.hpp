@@ -20,6 +20,7 @@
 #include "server/overload_watch.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
+#include "transport/credentials/development_pki.hpp"
 
 namespace drumline::server {
 
@@ -37,7 +38,8 @@ struct ServerOptions {
 /// What start() found and did, for the person who started it.
 struct StartReport : BattlesReport {
   env::Address quic;
-  env::Address websocket;
+  env::Address tcp;  ///< WebSocket and, if `tls`, TLS
+  bool tls = false;
   env::Address admin;
   bool made_certificates = false;
   std::string pki_folder;
@@ -71,6 +73,7 @@ class Server {
   Result<void> check_game() const;
   Result<void> open_battles();
   Result<void> open_gateways();
+  Result<std::shared_ptr<const transport::TlsServerContext>> open_tls(const transport::PkiPaths& pki);
   Result<void> begin_battles();
   void open_overload_watch();
   LoadFigures load() const;

@@ -1,7 +1,6 @@
 #include "transport/websocket/websocket_client.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -15,6 +14,8 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include "transport/tcp/send_queue.hpp"
+#include "transport/tcp/tcp_address.hpp"
 #include "transport/websocket/handshake.hpp"
 
 namespace drumline::transport {
@@ -85,6 +86,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       : hub_(std::move(hub)),
         ws_(io),
         peer_(target.server),
+        queue_({hub_->options.datagram_queue_bytes, hub_->options.reliable_queue_bytes}),
         timer_(io),
         inbox_(hub_->options.max_message_bytes) {
     context = target.context;
@@ -97,12 +99,9 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
   /// The hub already holds this connection.
   void start() {
-    const asio::ip::address_v6 v6(peer_.ip);
-    const tcp::endpoint endpoint =
-        peer_.is_v4() ? tcp::endpoint(asio::ip::make_address_v4(asio::ip::v4_mapped, v6), peer_.port)
-                      : tcp::endpoint(v6, peer_.port);
     lowest().expires_after(std::chrono::milliseconds(hub_->options.handshake_timeout_ms));
-    lowest().async_connect(endpoint, [self = shared_from_this()](error_code ec) { self->on_connected(ec); });
+    lowest().async_connect(to_endpoint(peer_),
+                           [self = shared_from_this()](error_code ec) { self->on_connected(ec); });
   }
 
   TransportKind kind() const override { return TransportKind::websocket; }
@@ -113,19 +112,19 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   bool send_datagram(Bytes payload) override {
     if (state_ != State::open || payload.empty()) return false;
     if (payload.size() > hub_->options.max_datagram_bytes) return false;
-    if (datagram_queued_ + payload.size() > hub_->options.datagram_queue_bytes) return false;
-    enqueue(payload, false);
+    if (!queue_.push(payload, false)) return false;
+    pump();
     return true;
   }
 
   bool send_reliable(Bytes bytes) override {
     if (state_ != State::open) return false;
     if (bytes.empty()) return true;
-    if (reliable_queued_ + bytes.size() > hub_->options.reliable_queue_bytes) {
+    if (!queue_.push(bytes, true)) {
       close(CloseCode::too_slow, "the send queue is full");
       return false;
     }
-    enqueue(bytes, true);
+    pump();
     return true;
   }
 
@@ -141,11 +140,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       asio::post(ws_.get_executor(), [self = shared_from_this()] { self->finish(); });
       return;
     }
-    // The first message may be in the kernel's hands half-way.
-    const std::size_t in_flight = writing_ ? 1 : 0;
-    while (queue_.size() > in_flight && (code == CloseCode::too_slow || !queue_.back().reliable)) {
-      queue_.pop_back();
-    }
+    queue_.drop_stale(code == CloseCode::too_slow, writing_ ? 1 : 0);
     timer_.expires_after(std::chrono::milliseconds(hub_->options.close_timeout_ms));
     timer_.async_wait([self = shared_from_this()](error_code ec) {
       if (!ec) self->finish();
@@ -162,11 +157,6 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
 
  private:
   enum class State : u8 { opening, open, closing, closed };
-
-  struct Message {
-    std::vector<std::byte> bytes;
-    bool reliable = false;
-  };
 
   beast::tcp_stream& lowest() { return beast::get_lowest_layer(ws_); }
 
@@ -278,12 +268,6 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     finish();
   }
 
-  void enqueue(Bytes bytes, bool reliable) {
-    (reliable ? reliable_queued_ : datagram_queued_) += bytes.size();
-    queue_.push_back({{bytes.begin(), bytes.end()}, reliable});
-    pump();
-  }
-
   /// Starts the next write, or the close once all is written. One of either at a time.
   void pump() {
     if (writing_ || state_ == State::closed) return;
@@ -306,9 +290,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     writing_ = false;
     if (state_ == State::closed) return;
     if (ec) return on_lost(ec);
-    const Message& sent = queue_.front();
-    (sent.reliable ? reliable_queued_ : datagram_queued_) -= sent.bytes.size();
-    queue_.pop_front();
+    queue_.pop();
     pump();
   }
 
@@ -336,11 +318,9 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   std::string target_;
   websocket::response_type answer_;
 
+  SendQueue queue_;
   asio::steady_timer timer_;
   beast::flat_buffer inbox_;
-  std::deque<Message> queue_;
-  std::size_t datagram_queued_ = 0;
-  std::size_t reliable_queued_ = 0;
   bool writing_ = false;
 
   CloseCode close_code_ = CloseCode::none;
