@@ -50,9 +50,10 @@ struct ClientGroup::Streams {
   void arm() {
     for (Packets& each : packets) {
       if (std::exchange(each.armed, true)) continue;
-      each.descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, [&each](const auto& error) {
-        if (!error) each.armed = false;
-      });
+      each.descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                 [&each](const auto& error) {
+                                   if (!error) each.armed = false;
+                                 });
     }
   }
 };
@@ -113,7 +114,8 @@ void ClientGroup::open_fallback() {
   NativeClients::Ways ways;
   ways.quic = [this](u64 context, TimeNs now) { return connect_quic(context, now); };
   ways.tls = [this](u64 context, TimeNs) -> Result<transport::Session*> {
-    return streams_->tls->connect(options_.tls_server.port != 0 ? options_.tls_server : options_.server, context);
+    return streams_->tls->connect(options_.tls_server.port != 0 ? options_.tls_server : options_.server,
+                                  context);
   };
   ways.head_start_ns = options_.quic_head_start_ns;
   transport::SessionHandler& handler = *this;
@@ -148,7 +150,8 @@ Result<void> ClientGroup::open_streams() {
   streams_->tls = std::make_unique<transport::TcpClients>(streams_->io, options, handler);
   for (const Port& port : ports_) {
     if (port.socket->descriptor() < 0) continue;
-    streams_->packets.push_back({boost::asio::posix::stream_descriptor(streams_->io, port.socket->descriptor())});
+    streams_->packets.push_back(
+        {boost::asio::posix::stream_descriptor(streams_->io, port.socket->descriptor())});
   }
   return {};
 }

@@ -26,7 +26,8 @@ struct ServerUrl {
   std::string path;       ///< of a WebSocket; "/play" unless the URL says another
 };
 /// "drumline://HOST:PORT" (QUIC, or TLS where that is blocked), "quic://HOST:PORT", "tls://HOST:PORT",
-/// "ws://HOST:PORT[/PATH]" or "wss://HOST:PORT[/PATH]", with a numeric host or localhost. Other schemes are invalid_argument and say what is spoken here.
+/// "ws://HOST:PORT[/PATH]" or "wss://HOST:PORT[/PATH]", with a numeric host or localhost. Other schemes are
+/// invalid_argument and say what is spoken here.
 Result<ServerUrl> parse_server_url(const std::string& url);
 
 struct ClientGroupOptions {

@@ -149,7 +149,8 @@ TEST_F(NativeFallback, a_server_with_a_bad_key_file_says_so_at_start) {
   start();
   server_.reset();
   const transport::PkiPaths pki = transport::pki_paths(data_.path() + "/pki");
-  std::filesystem::copy_file(pki.client_key, pki.server_key, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(pki.client_key, pki.server_key,
+                             std::filesystem::copy_options::overwrite_existing);
   auto again = start_server(data_.path(), {{"test", "security.pki_folder", data_.path() + "/pki"}});
   ASSERT_FALSE(again.ok());
   EXPECT_THAT(again.error().message, HasSubstr("is not the one of the certificate"));

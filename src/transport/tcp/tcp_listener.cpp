@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <deque>
 #include <unordered_map>
 
@@ -11,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/log.hpp"
 #include "transport/tcp/acceptor.hpp"
 #include "transport/tcp/tcp_address.hpp"
 #include "transport/tcp/tls_context.hpp"
@@ -48,8 +50,19 @@ struct Door {
   WebSocketServer* websocket = nullptr;  ///< null once the listener is gone
   std::unordered_map<Arrival*, std::shared_ptr<Arrival>> arrivals;
   std::deque<std::weak_ptr<Arrival>> waiting;  ///< for their TLS handshake to begin
+  LogLimiter log_limiter{5};
 
   TlsCounters& counters() { return hub->counters; }
+
+  void log_refusal(const env::Address& peer, std::string_view rule, std::string_view why) {
+    const TimeNs now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                           std::chrono::steady_clock::now().time_since_epoch())
+                           .count();
+    if (const auto pass = log_limiter.allow(now)) {
+      log_warning("tcp: {} refused ({}): {} ({} more not shown)", peer.to_string(), rule, why,
+                  pass->suppressed);
+    }
+  }
 };
 
 /// A connection from its accept until it is a session, or nothing.
@@ -63,7 +76,10 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
     timer_.expires_after(std::chrono::milliseconds(door_->options.handshake_timeout_ms));
     timer_.async_wait([self = shared_from_this()](error_code ec) {
       if (ec || self->over_) return;
-      if (!self->refused_) self->door_->counters().handshake_timeouts.add();
+      if (!self->refused_) {
+        self->door_->counters().handshake_timeouts.add();
+        self->door_->log_refusal(self->peer_, "timeout", "it said nothing, or too little, for too long");
+      }
       self->drop();
     });
     wait(tcp::socket::wait_read, &Arrival::on_first_byte);
@@ -79,10 +95,13 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
       case TlsStream::Step::want_write:
         return wait(tcp::socket::wait_write, &Arrival::handshake);
       case TlsStream::Step::ended:
-        count(HandshakeFailure::closed_by_peer);
+        count(HandshakeFailure::closed_by_peer, "it ended the connection during the TLS handshake");
         return drop();
       case TlsStream::Step::failed:
-        count(hello_.no_protocol ? HandshakeFailure::alpn : stream_.failure().failure);
+        if (hello_.no_protocol)
+          count(HandshakeFailure::alpn, "no application protocol in common");
+        else
+          count(stream_.failure().failure, stream_.failure().text);
         // The alert is on its way: to close with bytes unread would reset the connection and lose it.
         return linger();
     }
@@ -116,6 +135,7 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
       return door_->websocket->take(std::move(stream_.socket()), peer_);
     }
     door_->counters().refused_plain.add();
+    door_->log_refusal(peer_, "plain", "it did not begin with TLS, and listen.plain_websocket is off");
     error_code ignored;
     stream_.socket().non_blocking(true, ignored);
     stream_.socket().write_some(asio::buffer(kTlsOnly.data(), kTlsOnly.size()), ignored);
@@ -132,11 +152,11 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
     const auto session =
         std::make_shared<TlsSession>(TlsSession::Role::server, door_->hub, std::move(stream_), peer_);
     if (late) {
-      count(HandshakeFailure::certificate_expired);
+      count(HandshakeFailure::certificate_expired, "the certificate has expired since it was shown");
       return session->turn_away(CloseCode::unauthenticated, "the certificate has expired since it was shown");
     }
     if (!identity.authenticated && door_->options.tls->requires_client_certificate()) {
-      count(HandshakeFailure::certificate_unfit);
+      count(HandshakeFailure::certificate_unfit, "the certificate names nobody");
       return session->turn_away(CloseCode::unauthenticated, "the certificate names nobody");
     }
     session->let_in(std::move(identity));
@@ -155,7 +175,8 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
     wait(tcp::socket::wait_read, &Arrival::linger);
   }
 
-  void count(HandshakeFailure failure) {
+  void count(HandshakeFailure failure, std::string_view why) {
+    door_->log_refusal(peer_, handshake_failure_name(failure), why);
     door_->counters().handshakes_failed[static_cast<std::size_t>(failure)].add();
   }
 
@@ -203,6 +224,9 @@ struct TcpListener::Impl {
     const std::size_t all = door->arrivals.size() + websocket.connections() + door->hub->sessions.size();
     if (all >= options.max_connections || half_open >= options.max_handshakes) {
       door->counters().refused_full.add();
+      door->log_refusal(
+          to_address(remote), "full",
+          all >= options.max_connections ? "there are max_connections" : "there are max_handshakes");
       socket.non_blocking(true, ec);
       socket.write_some(asio::buffer(kFull.data(), kFull.size()), ec);
       return;

@@ -49,14 +49,13 @@ TicketKeys::Key TicketKeys::sealing(i64 wall_now_s) const {
   return derive(secrets_.front(), wall_now_s / period_s_);
 }
 
-bool TicketKeys::opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, Key& out, Age& age) const {
+bool TicketKeys::opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, Key& out) const {
   const i64 present = wall_now_s / period_s_;
   for (const TicketSecret& secret : secrets_) {
     for (const i64 period : {present, present - 1, present + 1}) {
       const auto expected = hmac(secret, "tls ticket name", period);
       if (std::memcmp(expected.data(), name.data(), name.size()) != 0) continue;
       out = derive(secret, period);
-      age = period == present && &secret == &secrets_.front() ? Age::present : Age::neighbour;
       return true;
     }
   }

@@ -26,7 +26,6 @@ class TicketKeys {
     std::array<u8, 32> cipher{};  ///< AES-256-CBC
     std::array<u8, 32> mac{};     ///< HMAC-SHA-256
   };
-  enum class Age : u8 { present, neighbour };
 
   /// `secrets` is not empty; `period_s` is positive.
   TicketKeys(std::vector<TicketSecret> secrets, i64 period_s);
@@ -36,7 +35,7 @@ class TicketKeys {
 
   Key sealing(i64 wall_now_s) const;
   /// False when the name is of none of our keys, or its time is over.
-  bool opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, Key& out, Age& age) const;
+  bool opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, Key& out) const;
   i64 period_s() const { return period_s_; }
 
  private:

@@ -274,14 +274,12 @@ int TlsServerContext::on_ticket_key(SSL* ssl, unsigned char* name, unsigned char
   const auto& self = *static_cast<TlsServerContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const i64 now_s = self.clock_.wall_now() / kSecondNs;
   TicketKeys::Key key;
-  TicketKeys::Age age = TicketKeys::Age::present;
   if (sealing != 0) {
     key = self.options_.ticket_keys->sealing(now_s);
     std::copy(key.name.begin(), key.name.end(), name);
     if (RAND_bytes(iv, kIvBytes) != 1) return -1;
   } else if (!self.options_.ticket_keys->opening(
-                 std::span<const u8, TicketKeys::kNameBytes>(name, TicketKeys::kNameBytes), now_s, key,
-                 age)) {
+                 std::span<const u8, TicketKeys::kNameBytes>(name, TicketKeys::kNameBytes), now_s, key)) {
     return 0;  // a full handshake follows
   }
   char digest[] = "SHA256";
@@ -293,7 +291,7 @@ int TlsServerContext::on_ticket_key(SSL* ssl, unsigned char* name, unsigned char
       EVP_MAC_CTX_set_params(mac, parameters) == 1;
   OPENSSL_cleanse(&key, sizeof key);
   if (!ready) return -1;
-  return age == TicketKeys::Age::present ? 1 : 2;
+  return sealing != 0 ? 1 : 2;  // 2: with a new ticket for the next time; each is used once
 }
 
 // --- client

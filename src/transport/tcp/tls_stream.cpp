@@ -107,6 +107,8 @@ void TlsStream::finish_sending() {
 }
 
 void TlsStream::close() {
+  // OpenSSL would give up the ticket of a connection that was cut: he who was cut off needs it most.
+  if (ssl_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   error_code ignored;
   socket_.close(ignored);
 }

@@ -21,8 +21,8 @@ class TlsClientContext;
 struct WebSocketClientOptions {
   std::shared_ptr<const TlsClientContext> tls{};  ///< null: in the clear
   std::string server_name = "localhost";          ///< over TLS: what the server's certificate must hold
-  std::size_t max_message_bytes = 1024 * 1024;  ///< received; more closes with too_large
-  std::size_t max_datagram_bytes = 16 * 1024;   ///< sent by send_datagram
+  std::size_t max_message_bytes = 1024 * 1024;    ///< received; more closes with too_large
+  std::size_t max_datagram_bytes = 16 * 1024;     ///< sent by send_datagram
   /// Datagrams that wait here, bytes; one more is dropped.
   std::size_t datagram_queue_bytes = 64 * 1024;
   /// Reliable bytes that wait here; more closes with too_slow.

@@ -125,8 +125,9 @@ TEST(server_url, names_what_it_does_not_speak) {
   EXPECT_TRUE(parse_server_url("drumline://127.0.0.1:7777/")->fallback);
   EXPECT_EQ(parse_server_url("drumline://127.0.0.1:7777")->transport, transport::TransportKind::quic);
   EXPECT_FALSE(parse_server_url("quic://127.0.0.1:7777")->fallback);
-  for (const char* bad : {"", "127.0.0.1:7777", "http://127.0.0.1:7777", "quic://", "tls://", "drumline://nowhere:1", "quic://127.0.0.1",
-                          "ws:///play", "quic://127.0.0.1:99999"}) {
+  for (const char* bad :
+       {"", "127.0.0.1:7777", "http://127.0.0.1:7777", "quic://", "tls://", "drumline://nowhere:1",
+        "quic://127.0.0.1", "ws:///play", "quic://127.0.0.1:99999"}) {
     EXPECT_FALSE(parse_server_url(bad).ok()) << bad;
   }
 }

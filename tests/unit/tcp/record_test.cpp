@@ -39,7 +39,8 @@ Read read_in_pieces(Bytes bytes, std::size_t piece) {
 
 TEST(TcpRecord, comes_out_as_it_went_in_whatever_the_pieces) {
   const std::vector<std::byte> bytes = some_records();
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{1000}, bytes.size()}) {
+  for (const std::size_t piece :
+       {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{1000}, bytes.size()}) {
     const Read read = read_in_pieces(bytes, piece);
     EXPECT_EQ(read.last, Status::more) << piece;
     ASSERT_EQ(read.records.size(), 4U) << piece;

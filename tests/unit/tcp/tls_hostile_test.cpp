@@ -52,7 +52,10 @@ TEST_F(TlsHostile, garbage_instead_of_tls_is_refused) {
   ASSERT_EQ(::send(fd, garbage.data(), garbage.size(), 0), static_cast<ssize_t>(garbage.size()));
   ASSERT_TRUE(until([&] { return counters().failed(HandshakeFailure::protocol) == 1; }));
   // An alert: record 21, level fatal.
-  const std::string answer = beside([fd] { ::shutdown(fd, SHUT_WR); return rest_of(fd); });
+  const std::string answer = beside([fd] {
+    ::shutdown(fd, SHUT_WR);
+    return rest_of(fd);
+  });
   ASSERT_EQ(answer.size(), 7U);
   EXPECT_EQ(answer[0], 21);
   EXPECT_TRUE(until([&] { return counters().arriving.value() == 0; }));
@@ -71,7 +74,8 @@ TEST_F(TlsHostile, only_tls_13_and_a_protocol_of_ours_are_spoken) {
 TEST_F(TlsHostile, openssls_client_is_served_with_p256_and_comes_back_by_a_ticket) {
   serve();
   const std::string ticket = ::testing::TempDir() + "/drumline-ticket-" + std::to_string(::getpid());
-  const std::string first = s_client("-alpn drumline/1 -groups P-256 -sess_out " + ticket + " " + as_player());
+  const std::string first =
+      s_client("-alpn drumline/1 -groups P-256 -sess_out " + ticket + " " + as_player());
   EXPECT_THAT(first, HasSubstr("ALPN protocol: drumline/1"));
   EXPECT_THAT(first, HasSubstr("New, TLSv1.3, Cipher is TLS_AES_128_GCM_SHA256"));
   EXPECT_THAT(first, HasSubstr("Server Temp Key: ECDH, prime256v1"));
@@ -193,7 +197,8 @@ TEST(TlsFilesCheck, one_sentence_names_the_file_and_the_way_out) {
   };
   TlsFiles files = server_files();
   files.certificate = "/nowhere/server.pem";
-  EXPECT_THAT(sentence(files), StartsWith("the certificate /nowhere/server.pem cannot be read: No such file"));
+  EXPECT_THAT(sentence(files),
+              StartsWith("the certificate /nowhere/server.pem cannot be read: No such file"));
   files = server_files();
   files.key = client_files().key;
   EXPECT_THAT(sentence(files), HasSubstr("is not the one of the certificate"));

@@ -76,6 +76,13 @@ TEST_F(TlsSession, a_ticket_makes_the_next_handshake_short_on_any_gateway_with_t
   EXPECT_EQ(counters().resumed.value(), 1U);
   const auto sibling = make_listener();
   again(sibling->local(), true);
+  // Whoever is cut off keeps his ticket.
+  sibling->close_all(CloseCode::server_stopping, "");
+  server.open = nullptr;
+  ASSERT_TRUE(until([&] { return clients->connections() == 0; }));
+  clients->connect(listener->local(), 43);
+  ASSERT_TRUE(until([&] { return client.open != nullptr; }));
+  EXPECT_EQ(clients->counters().resumed.value(), 3U);
   tls.ticket_keys = ticket_keys(2);
   const auto stranger = make_listener();
   again(stranger->local(), false);
@@ -97,7 +104,8 @@ TEST_F(TlsSession, who_proves_nothing_that_we_accept_is_refused_and_told_why) {
     clients = make_clients(each.files);
     clients->connect(listener->local(), 1);
     ASSERT_TRUE(until([&] { return !client.ended.empty(); })) << each.what;
-    EXPECT_EQ(client.ended[0].code, CloseCode::unauthenticated) << each.what << ": " << client.ended[0].reason;
+    EXPECT_EQ(client.ended[0].code, CloseCode::unauthenticated)
+        << each.what << ": " << client.ended[0].reason;
     EXPECT_THAT(client.ended[0].reason, HasSubstr("the peer refused us"));
     EXPECT_EQ(counters().failed(each.failure), 1U) << each.what;
     EXPECT_EQ(clients->half_open(), 0U);

@@ -118,7 +118,8 @@ class TlsWorld : public ::testing::Test {
   template <class Work>
   auto beside(Work work) {
     auto result = std::async(std::launch::async, work);
-    EXPECT_TRUE(until([&] { return result.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }, 30));
+    EXPECT_TRUE(
+        until([&] { return result.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }, 30));
     return result.get();
   }
   /// What a command prints, both ways.
@@ -127,7 +128,8 @@ class TlsWorld : public ::testing::Test {
       std::string text;
       FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
       std::array<char, 4096> part;
-      while (const std::size_t size = std::fread(part.data(), 1, part.size(), pipe)) text.append(part.data(), size);
+      while (const std::size_t size = std::fread(part.data(), 1, part.size(), pipe))
+        text.append(part.data(), size);
       ::pclose(pipe);
       return text;
     });
@@ -138,7 +140,9 @@ class TlsWorld : public ::testing::Test {
                      std::to_string(listener->local().port) + " -CAfile " + server_files().authority + " " +
                      arguments);
   }
-  static std::string as_player() { return "-cert " + client_files().certificate + " -key " + client_files().key; }
+  static std::string as_player() {
+    return "-cert " + client_files().certificate + " -key " + client_files().key;
+  }
 
   int raw_connection() const {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -156,7 +160,8 @@ class TlsWorld : public ::testing::Test {
     std::string text;
     std::array<char, 4096> part;
     ssize_t size = 0;
-    while ((size = ::recv(fd, part.data(), part.size(), 0)) > 0) text.append(part.data(), static_cast<std::size_t>(size));
+    while ((size = ::recv(fd, part.data(), part.size(), 0)) > 0)
+      text.append(part.data(), static_cast<std::size_t>(size));
     return text;
   }
   /// A peer that speaks TLS as it should, and above it whatever `talk` says. Gives what it heard.
@@ -171,7 +176,8 @@ class TlsWorld : public ::testing::Test {
         talk(ssl.get());
         std::array<char, 4096> part;
         int size = 0;
-        while ((size = SSL_read(ssl.get(), part.data(), part.size())) > 0) heard.append(part.data(), static_cast<std::size_t>(size));
+        while ((size = SSL_read(ssl.get(), part.data(), part.size())) > 0)
+          heard.append(part.data(), static_cast<std::size_t>(size));
       }
       ::close(fd);
       return heard;
