@@ -120,9 +120,12 @@ Result<BotsReport> play_bots(const BotsOptions& options,
     auto started = BadNetwork::start(options, *server);
     if (!started) return std::move(started).error();
     network = std::move(*started);
+    group.tls_server = group.server;
     group.server = network->address();
   }
   group.transport = server->transport;
+  group.fallback = server->fallback;
+  group.secure = server->secure;
   group.path = server->path;
   group.tls = {.authority = pki.ca_certificate, .certificate = pki.client_certificate, .key = pki.client_key};
   if (server->transport == transport::TransportKind::websocket) {

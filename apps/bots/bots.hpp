@@ -18,13 +18,13 @@
 namespace drumline::bots {
 
 struct BotsOptions {
-  std::string url = "quic://127.0.0.1:7777";  ///< or ws://HOST:PORT[/PATH]
+  std::string url = "quic://127.0.0.1:7777";  ///< or another that parse_server_url() takes
   u32 count = 100;
   u32 battles = 0;             ///< 0: whichever has room; otherwise bot i asks for battle 1 + i mod battles
   double seconds = 0;          ///< 0: until stopped
   double send_hz = 10;         ///< decisions a second and bot; each is at most one command
   std::string game = "arena";  ///< one of games_with_bots()
-  std::string pki = "./data/pki";  ///< certificates for QUIC, token.key for WebSocket
+  std::string pki = "./data/pki";  ///< certificates for QUIC and TLS, token.key for WebSocket
   /// They only watch. Served all the way is who was seated, was never without a
   /// frame for more than 3 s while connected, and has a session at the end.
   bool spectators = false;

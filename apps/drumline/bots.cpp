@@ -16,7 +16,11 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
   auto options = std::make_shared<bots::BotsOptions>();
   CLI::App* command = app.add_subcommand(
       "bots", "Plays with real clients over a real transport, and reports what they received");
-  command->add_option("--connect", options->url, "Server: quic://HOST:PORT or ws://HOST:PORT[/PATH]")
+  command
+      ->add_option(
+          "--connect", options->url,
+          "Server: quic://HOST:PORT, tls://HOST:PORT, drumline://HOST:PORT (QUIC, or TLS where UDP is "
+          "blocked), ws://HOST:PORT[/PATH] or wss://HOST:PORT[/PATH]")
       ->capture_default_str();
   command->add_option("--count", options->count, "How many bots")
       ->check(CLI::Range(1, 100'000))
@@ -36,7 +40,7 @@ void add_bots(CLI::App& app, const GlobalOptions& global, int& status) {
       ->capture_default_str();
   command
       ->add_option("--pki", options->pki,
-                   "Folder with ca.pem, client.pem and client.key; with token.key for ws://")
+                   "Folder with ca.pem, client.pem and client.key; with token.key for ws:// and wss://")
       ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads")
       ->check(CLI::Range(1, 64))

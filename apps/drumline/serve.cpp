@@ -76,7 +76,8 @@ void report_json(const server::StartReport& report, const std::string& url) {
   std::printf("%s\n", Json{{"event", "ready"},
                            {"version", battle::version()},
                            {"port", report.quic.port},
-                           {"websocket_port", report.websocket.port},
+                           {"websocket_port", report.tcp.port},
+                           {"tls_port", report.tls ? report.tcp.port : 0},
                            {"admin_port", report.admin.port},
                            {"url", url},
                            {"pki", report.pki_folder},
@@ -100,8 +101,8 @@ void report_text(const server::StartReport& report, const std::string& url) {
         battle.milliseconds);
   }
   if (!report.recovered.empty()) std::printf("recovery took %.1f ms\n", report.recovery_ms);
-  std::printf("ready: QUIC on %s, WebSocket on %s, console at %s\n", report.quic.to_string().c_str(),
-              report.websocket.to_string().c_str(), url.c_str());
+  std::printf("ready: QUIC on %s, %s on %s, console at %s\n", report.quic.to_string().c_str(),
+              report.tls ? "TLS and WebSocket" : "WebSocket", report.tcp.to_string().c_str(), url.c_str());
 }
 
 int serve(const ServeOptions& options, const GlobalOptions& global) {
@@ -179,7 +180,7 @@ void add_serve(CLI::App& app, const GlobalOptions& global, int& status) {
   command->add_option("--game", options->game, "Game of a new battle (battle.game)");
   command
       ->add_option("--port", options->port,
-                   "UDP (QUIC, WebTransport) and TCP (WebSocket) port; 0 picks free ones")
+                   "UDP (QUIC, WebTransport) and TCP (TLS, WebSocket) port; 0 picks free ones")
       ->check(CLI::Range(0, 65535));
   command->add_option("--admin-port", options->admin_port, "Admin and console port; 0 picks a free one")
       ->check(CLI::Range(0, 65535));

@@ -5,7 +5,11 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <poll.h>
+
+#include "transport/tcp/tcp_client.hpp"
+#include "transport/tcp/tls_context.hpp"
 
 namespace drumline::client {
 namespace {
@@ -25,34 +29,62 @@ constexpr int kReceiveCallsInARow = 16;
 
 }  // namespace
 
-struct ClientGroup::WebSockets {
-  explicit WebSockets(const ClientGroupOptions& options, transport::SessionHandler& handler)
-      : clients(io, {.handshake_timeout_ms = std::max<i64>(options.handshake_timeout_ns / kMillisecondNs, 1)},
-                handler) {}
+/// What Asio drives, and with it, where there is a fallback, the waiting for packets.
+struct ClientGroup::Streams {
+  ~Streams() {
+    // The descriptors belong to the sockets, which close them.
+    for (Packets& each : packets) each.descriptor.release();
+  }
 
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
-  transport::WebSocketClients clients;
+  std::unique_ptr<transport::WebSocketClients> web;
+  std::unique_ptr<transport::TcpClients> tls;
+
+  struct Packets {
+    boost::asio::posix::stream_descriptor descriptor;
+    bool armed = false;
+  };
+  std::deque<Packets> packets;  ///< by port; the handlers hold on to them
+
+  void arm() {
+    for (Packets& each : packets) {
+      if (std::exchange(each.armed, true)) continue;
+      each.descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                 [&each](const auto& error) {
+                                   if (!error) each.armed = false;
+                                 });
+    }
+  }
 };
 
 Result<ServerUrl> parse_server_url(const std::string& url) {
-  constexpr std::string_view kQuic = "quic://";
-  constexpr std::string_view kWebSocket = "ws://";
+  using transport::TransportKind;
+  const std::size_t colon = url.find("://");
+  const std::string scheme = url.substr(0, colon);
   ServerUrl parsed;
-  std::string rest;
-  if (url.starts_with(kQuic)) {
-    rest = url.substr(kQuic.size());
-    if (rest.ends_with('/')) rest.pop_back();
-  } else if (url.starts_with(kWebSocket)) {
-    parsed.transport = transport::TransportKind::websocket;
-    rest = url.substr(kWebSocket.size());
+  if (scheme == "drumline") {
+    parsed.fallback = true;
+  } else if (scheme == "tls") {
+    parsed.transport = TransportKind::tls;
+  } else if (scheme == "ws" || scheme == "wss") {
+    parsed.transport = TransportKind::websocket;
+    parsed.secure = scheme == "wss";
+  }
+  const bool spoken = parsed.fallback || parsed.transport != TransportKind::quic || scheme == "quic";
+  if (colon == std::string::npos || !spoken) {
+    return Error{ErrorCode::invalid_argument,
+                 "'" + url +
+                     "' is no address that this client speaks; use drumline://HOST:PORT, quic://HOST:PORT, "
+                     "tls://HOST:PORT, ws://HOST:PORT[/PATH] or wss://HOST:PORT[/PATH]"};
+  }
+  std::string rest = url.substr(colon + 3);
+  if (parsed.transport == TransportKind::websocket) {
     const std::size_t slash = std::min(rest.find('/'), rest.size());
     parsed.path = rest.size() - slash > 1 ? rest.substr(slash) : "/play";
     rest.resize(slash);
-  } else {
-    return Error{
-        ErrorCode::invalid_argument,
-        "'" + url + "' is no address that this client speaks; use quic://HOST:PORT or ws://HOST:PORT[/PATH]"};
+  } else if (rest.ends_with('/')) {
+    rest.pop_back();
   }
   auto address = env::parse_address(rest);
   if (!address) return std::move(address).error().within(url);
@@ -67,13 +99,61 @@ Result<std::unique_ptr<ClientGroup>> ClientGroup::create(const ClientGroupOption
                                                          env::Network& network, env::Random& random,
                                                          const env::Clock& clock) {
   std::unique_ptr<ClientGroup> group(new ClientGroup(options, random, clock));
-  if (options.transport == transport::TransportKind::websocket) {
-    transport::SessionHandler& handler = *group;
-    group->web_sockets_ = std::make_unique<WebSockets>(options, handler);
-  } else if (auto opened = group->open_quic(network); !opened) {
-    return std::move(opened).error();
+  const bool over_quic = options.transport == transport::TransportKind::quic;
+  if (over_quic && options.fallback) group->open_fallback();
+  if (over_quic) {
+    if (auto opened = group->open_quic(network); !opened) return std::move(opened).error();
+  }
+  if (!over_quic || options.fallback) {
+    if (auto opened = group->open_streams(); !opened) return std::move(opened).error();
   }
   return group;
+}
+
+void ClientGroup::open_fallback() {
+  NativeClients::Ways ways;
+  ways.quic = [this](u64 context, TimeNs now) { return connect_quic(context, now); };
+  ways.tls = [this](u64 context, TimeNs) -> Result<transport::Session*> {
+    return streams_->tls->connect(options_.tls_server.port != 0 ? options_.tls_server : options_.server,
+                                  context);
+  };
+  ways.head_start_ns = options_.quic_head_start_ns;
+  transport::SessionHandler& handler = *this;
+  native_ = std::make_unique<NativeClients>(std::move(ways), handler);
+}
+
+Result<void> ClientGroup::open_streams() {
+  streams_ = std::make_unique<Streams>();
+  transport::SessionHandler& handler = native_ ? static_cast<transport::SessionHandler&>(*native_) : *this;
+  const i64 timeout_ms = std::max<i64>(options_.handshake_timeout_ns / kMillisecondNs, 1);
+  const bool web = options_.transport == transport::TransportKind::websocket;
+  std::shared_ptr<const transport::TlsClientContext> tls;
+  if (!web || options_.secure) {
+    // To a WebSocket's server a token says who we are.
+    auto made = transport::TlsClientContext::create(web ? transport::TlsFiles{options_.tls.authority, {}, {}}
+                                                        : options_.tls);
+    if (!made) return std::move(made).error();
+    tls = std::move(*made);
+  }
+  if (web) {
+    transport::WebSocketClientOptions options;
+    options.handshake_timeout_ms = timeout_ms;
+    options.tls = std::move(tls);
+    options.server_name = options_.server_name;
+    streams_->web = std::make_unique<transport::WebSocketClients>(streams_->io, options, handler);
+    return {};
+  }
+  transport::TcpClientOptions options;
+  options.tls = std::move(tls);
+  options.server_name = options_.server_name;
+  options.handshake_timeout_ms = timeout_ms;
+  streams_->tls = std::make_unique<transport::TcpClients>(streams_->io, options, handler);
+  for (const Port& port : ports_) {
+    if (port.socket->descriptor() < 0) continue;
+    streams_->packets.push_back(
+        {boost::asio::posix::stream_descriptor(streams_->io, port.socket->descriptor())});
+  }
+  return {};
 }
 
 Result<void> ClientGroup::open_quic(env::Network& network) {
@@ -89,7 +169,7 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   quic.initial_rtt_ns = kInitialRttNs;
   quic.acknowledge_hold_ns = kAcknowledgeHoldNs;
   quic.max_ack_delay_ns = kMaxAckDelayNs;
-  transport::SessionHandler& handler = *this;
+  transport::SessionHandler& handler = native_ ? static_cast<transport::SessionHandler&>(*native_) : *this;
   for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
     auto socket = network.bind(*any, {.coalesce = options_.coalesce});
     if (!socket) return std::move(socket).error().within("a socket for the clients");
@@ -127,7 +207,8 @@ void ClientGroup::leave_all() {
 std::size_t ClientGroup::half_open() const {
   std::size_t sum = 0;
   for (const Port& port : ports_) sum += port.quic->half_open();
-  if (web_sockets_) sum += web_sockets_->clients.half_open();
+  if (streams_ && streams_->web) sum += streams_->web->half_open();
+  if (streams_ && streams_->tls) sum += streams_->tls->half_open();
   return sum;
 }
 
@@ -142,11 +223,12 @@ void ClientGroup::poll() {
       port.quic->receive(packets, port.socket->local(), now_);
     }
   }
-  if (web_sockets_) web_sockets_->io.poll();
+  if (streams_) streams_->io.poll();
   now_ = clock_.now();
   for (Port& port : ports_) {
     if (port.quic->deadline() <= now_) port.quic->on_timer(now_);
   }
+  if (native_) native_->poll(now_);
   if (now_ >= next_timers_) {
     next_timers_ = now_ + kTimerGrainNs;
     if (!to_start_.empty()) start();
@@ -176,10 +258,12 @@ void ClientGroup::poll_clients() {
 void ClientGroup::wait(TimeNs until) {
   TimeNs wake = std::min(until, next_timers_);
   for (const Port& port : ports_) wake = std::min(wake, port.quic->deadline());
+  if (native_) wake = std::min(wake, native_->deadline());
   const i64 left = wake - clock_.now();
   if (left <= 0) return;
-  if (web_sockets_) {
-    web_sockets_->io.run_one_for(std::chrono::nanoseconds(left));
+  if (streams_) {
+    streams_->arm();
+    streams_->io.run_one_for(std::chrono::nanoseconds(left));
     return;
   }
   std::vector<pollfd> waits;
@@ -193,7 +277,8 @@ void ClientGroup::wait(TimeNs until) {
 std::size_t ClientGroup::connections() const {
   std::size_t sum = 0;
   for (const Port& port : ports_) sum += port.quic->connections();
-  if (web_sockets_) sum += web_sockets_->clients.connections();
+  if (streams_ && streams_->web) sum += streams_->web->connections();
+  if (streams_ && streams_->tls) sum += streams_->tls->connections();
   return sum;
 }
 
@@ -203,8 +288,15 @@ u64 ClientGroup::packets_received() const {
   return sum;
 }
 
+u64 ClientGroup::fallbacks() const {
+  return native_ ? native_->won_by_tls() : 0;
+}
+
 Result<transport::Session*> ClientGroup::connect(Client&, TimeNs now) {
-  if (web_sockets_) {
+  if (native_) return native_->connect(connecting_client_, now);
+  if (options_.transport == transport::TransportKind::tls)
+    return streams_->tls->connect(options_.server, connecting_client_);
+  if (streams_) {
     transport::WebSocketClients::Target target;
     target.server = options_.server;
     target.path = options_.path;
@@ -214,31 +306,35 @@ Result<transport::Session*> ClientGroup::connect(Client&, TimeNs now) {
       if (!token) return std::move(token).error().within("a token for the connection");
       target.token = std::move(*token);
     }
-    return web_sockets_->clients.connect(target);
+    return streams_->web->connect(target);
   }
+  return connect_quic(connecting_client_, now);
+}
+
+Result<transport::Session*> ClientGroup::connect_quic(u64 context, TimeNs now) {
   Port& port = ports_[connecting_client_ % ports_.size()];
   transport::QuicClients::ClientOptions options;
   options.server_name = options_.server_name;
   options.credentials = credentials_;
-  options.context = connecting_client_;
+  options.context = context;
   return port.quic->connect(options_.server, port.socket->local(), options, now);
 }
 
-// A WebSocket's messages come one by one, whenever its context runs: each at its own time.
+// A stream's messages come one by one, whenever its context runs: each at its own time.
 void ClientGroup::on_open(transport::Session& session) {
-  if (web_sockets_) now_ = clock_.now();
+  if (streams_) now_ = clock_.now();
   client_of(session).on_open(session, now_);
 }
 void ClientGroup::on_reliable(transport::Session& session, Bytes bytes) {
-  if (web_sockets_) now_ = clock_.now();
+  if (streams_) now_ = clock_.now();
   client_of(session).on_reliable(session, bytes, now_);
 }
 void ClientGroup::on_datagram(transport::Session& session, Bytes payload) {
-  if (web_sockets_) now_ = clock_.now();
+  if (streams_) now_ = clock_.now();
   client_of(session).on_datagram(session, payload, now_);
 }
 void ClientGroup::on_close(transport::Session& session, transport::CloseCode code, std::string_view reason) {
-  if (web_sockets_) now_ = clock_.now();
+  if (streams_) now_ = clock_.now();
   client_of(session).on_close(session, code, reason, now_);
 }
 

@@ -1,4 +1,5 @@
-// Many clients over QUIC on a few shared sockets, or over a WebSocket each, driven by one thread.
+// Many clients over QUIC on a few shared sockets, or over a TLS connection or a WebSocket each, driven
+// by one thread.
 #pragma once
 
 #include <deque>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "client/client.hpp"
+#include "client/native_clients.hpp"
 #include "env/clock.hpp"
 #include "env/network.hpp"
 #include "transport/credentials/development_pki.hpp"
@@ -19,23 +21,33 @@ namespace drumline::client {
 struct ServerUrl {
   transport::TransportKind transport = transport::TransportKind::quic;
   env::Address address;
-  std::string path;  ///< of a WebSocket; "/play" unless the URL says another
+  bool fallback = false;  ///< over QUIC, and where that does not get through over TLS
+  bool secure = false;    ///< of a WebSocket: over TLS
+  std::string path;       ///< of a WebSocket; "/play" unless the URL says another
 };
-/// "quic://HOST:PORT" or "ws://HOST:PORT[/PATH]" with a numeric host or localhost.
-/// Other schemes are invalid_argument and say what is spoken here.
+/// "drumline://HOST:PORT" (QUIC, or TLS where that is blocked), "quic://HOST:PORT", "tls://HOST:PORT",
+/// "ws://HOST:PORT[/PATH]" or "wss://HOST:PORT[/PATH]", with a numeric host or localhost. Other schemes are
+/// invalid_argument and say what is spoken here.
 Result<ServerUrl> parse_server_url(const std::string& url);
 
 struct ClientGroupOptions {
   env::Address server;
   transport::TransportKind transport = transport::TransportKind::quic;
 
-  // Over QUIC.
+  // Over QUIC and TLS.
   std::string server_name = "localhost";  ///< that the server's certificate must hold
   transport::TlsFiles tls;                ///< authority, and our certificate and key
-  u32 sockets = 1;                        ///< clients are dealt to them in turn
-  bool coalesce = false;                  ///< many clients on each socket; see env::Network::BindOptions
+
+  // Over QUIC.
+  u32 sockets = 1;        ///< clients are dealt to them in turn
+  bool coalesce = false;  ///< many clients on each socket; see env::Network::BindOptions
+  /// Where QUIC does not get through the same session is had over TLS; see NativeClients.
+  bool fallback = false;
+  env::Address tls_server;  ///< where that is to be had; port 0: at `server`, too
+  i64 quic_head_start_ns = 150 * kMillisecondNs;
 
   // Over WebSocket.
+  bool secure = false;  ///< over TLS: the server's certificate is checked, ours is not shown
   std::string path = "/play";
   /// Gives the token of each connection, as they expire. Empty: none is sent.
   std::function<Result<std::string>()> token;
@@ -61,13 +73,14 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
 
   /// One round: takes what has arrived, does what is due, sends.
   void poll();
-  /// Sleeps until a packet arrives (which a WebSocket also handles), something is due, or `until`.
+  /// Sleeps until a packet arrives (which streams also handle), something is due, or `until`.
   void wait(TimeNs until);
 
   std::size_t size() const { return clients_.size(); }
   Client& client(std::size_t i) { return *clients_[i]; }
   const Client& client(std::size_t i) const { return *clients_[i]; }
   u64 packets_received() const;  ///< over QUIC
+  u64 fallbacks() const;         ///< sessions for which QUIC did not get through, and TLS did
   /// Sessions that are open, opening or still closing.
   std::size_t connections() const;
 
@@ -77,10 +90,13 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
     std::unique_ptr<transport::QuicClients> quic;
   };
 
-  struct WebSockets;
+  struct Streams;
 
   ClientGroup(const ClientGroupOptions& options, env::Random& random, const env::Clock& clock);
   Result<void> open_quic(env::Network& network);
+  Result<void> open_streams();
+  void open_fallback();
+  Result<transport::Session*> connect_quic(u64 context, TimeNs now);
 
   Result<transport::Session*> connect(Client& client, TimeNs now) override;
   void on_open(transport::Session& session) override;
@@ -97,8 +113,9 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
   std::shared_ptr<const transport::TlsCredentials> credentials_;
   // Before the ports: a dying endpoint may still name its sessions' clients.
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<Port> ports_;                  // over QUIC
-  std::unique_ptr<WebSockets> web_sockets_;  // over WebSocket
+  std::unique_ptr<NativeClients> native_;  // with fallback
+  std::vector<Port> ports_;                // over QUIC
+  std::unique_ptr<Streams> streams_;       // over TLS or WebSocket
   std::size_t connecting_client_ = 0;
   std::deque<std::size_t> to_start_;
   TimeNs now_ = 0;

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
@@ -141,6 +142,18 @@ std::vector<std::byte> TicketSealer::seal(const Ticket& ticket) const {
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, cipher + kPlainBytes) == 1;
   DRUM_ASSERT(done);
   return sealed;
+}
+
+std::vector<std::array<std::byte, 32>> TicketSealer::derive(std::string_view purpose) const {
+  std::vector<std::array<std::byte, 32>> out(keys_.size());
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    unsigned size = 0;
+    const auto* const made =
+        HMAC(EVP_sha256(), keys_[i].secret.data(), static_cast<int>(keys_[i].secret.size()),
+             reinterpret_cast<const unsigned char*>(purpose.data()), purpose.size(), u(out[i].data()), &size);
+    DRUM_ASSERT(made != nullptr && size == out[i].size());
+  }
+  return out;
 }
 
 Result<Ticket> TicketSealer::open(Bytes sealed, TimeNs wall_now) const {

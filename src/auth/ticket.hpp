@@ -46,6 +46,10 @@ class TicketSealer {
 
   std::vector<std::byte> seal(const Ticket& ticket) const;
 
+  /// A secret for another purpose from each key, in their order: who has the same keys has
+  /// the same secrets (HMAC-SHA-256 of the purpose).
+  std::vector<std::array<std::byte, 32>> derive(std::string_view purpose) const;
+
   /// The ticket, if it is ours and good at `wall_now` (ns since 1970). Errors:
   /// malformed (not of a ticket's shape), not_found (sealed with a key that is
   /// gone), corrupt (changed, or not ours), timeout (expired).

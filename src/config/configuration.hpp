@@ -12,6 +12,8 @@ namespace drumline::config {
 struct Listen {
   std::string address = "127.0.0.1";
   u16 port = 7777;
+  bool tls = true;
+  bool plain_websocket = true;
   std::string admin_address = "127.0.0.1";
   u16 admin_port = 8000;
   std::string admin_token;
@@ -112,6 +114,7 @@ struct Security {
   bool require_client_certificate = true;
   std::string pki_folder;
   u32 token_ttl_s = 300;
+  u32 tls_ticket_hours = 12;
   bool dev_tokens = true;
 };
 

@@ -112,11 +112,19 @@ std::vector<Key> make_keys() {
   std::vector<Key> all;
 
   SectionKeys<&Configuration::listen>(all, "listen")
-      .text<&Listen::address>("address", kAddress,
-                              "Where clients connect: QUIC on UDP, WebSocket on TCP. 0.0.0.0 or :: is every "
-                              "interface.")
+      .text<&Listen::address>(
+          "address", kAddress,
+          "Where clients connect: QUIC on UDP, TLS and WebSocket on TCP. 0.0.0.0 or :: is every "
+          "interface.")
       .integer<&Listen::port>("port", 0, 65535, "",
                               "The UDP and TCP port for clients. 0 picks a free one and prints it.")
+      .boolean<&Listen::tls>(
+          "tls",
+          "TLS is spoken on the TCP port: to native clients that UDP does not reach, and below "
+          "WebSockets (wss://).")
+      .boolean<&Listen::plain_websocket>(
+          "plain_websocket",
+          "WebSockets without TLS (ws://) are served too. Turn it off where tokens cross a network.")
       .text<&Listen::admin_address>(
           "admin_address", kAddress,
           "Where /metrics, /ready and the console are served. Anything but loopback "
@@ -363,13 +371,18 @@ std::vector<Key> make_keys() {
   SectionKeys<&Configuration::security>(all, "security")
       .boolean<&Security::require_client_certificate>(
           "require_client_certificate",
-          "QUIC clients must present a certificate of our authority. "
+          "Native clients, over QUIC and over TLS, must present a certificate of our authority. "
           "Browsers bring tokens instead.")
       .text<&Security::pki_folder>(
           "pki_folder", kFile,
           "Where certificates and keys are. Empty is the pki folder in the data folder; there, "
           "on loopback, development ones are made when they are missing.")
       .integer<&Security::token_ttl_s>("token_ttl_s", 10, 86400, "s", "How long an issued token is good.")
+      .integer<&Security::tls_ticket_hours>(
+          "tls_ticket_hours", 0, 168, "h",
+          "How long the key of TLS session tickets is used; the one before it is still good. Made of "
+          "ticket.key, "
+          "so every gateway with that file opens the tickets of the others. 0: no tickets.")
       .boolean<&Security::dev_tokens>(
           "dev_tokens",
           "The admin endpoint gives out tokens at /token, for development and the console. "

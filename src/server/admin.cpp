@@ -11,6 +11,39 @@ double per_thousand(u64 ns) {
   return static_cast<double>(ns) / 1000;
 }
 
+/// The TCP port, and what native clients do over TLS.
+void collect_tls(telemetry::MetricSink& sink, const transport::TlsCounters& t,
+                 const telemetry::Labels& labels) {
+  const auto with = [&](const char* key, const char* value) {
+    telemetry::Labels all = labels;
+    all.emplace_back(key, value);
+    return all;
+  };
+  sink.counter("drumline_tcp_accepted_total", "TCP connections taken", t.accepted, labels);
+  sink.gauge("drumline_tcp_arriving", "TCP connections that are no session yet", t.arriving, labels);
+  const char* const refused = "TCP connections that came to nothing before they said who they are, by reason";
+  sink.counter("drumline_tcp_refused_total", refused, t.refused_full, with("reason", "full"));
+  sink.counter("drumline_tcp_refused_total", refused, t.refused_plain, with("reason", "plain"));
+  sink.counter("drumline_tcp_refused_total", refused, t.handshake_timeouts, with("reason", "timeout"));
+  sink.counter("drumline_tcp_refused_total", refused, t.accept_errors, with("reason", "accept"));
+  sink.counter("drumline_tls_handshakes_total", "TLS handshakes over TCP done", t.handshakes, labels);
+  sink.counter("drumline_tls_resumed_total", "Of those, made short by a ticket", t.resumed, labels);
+  for (std::size_t i = 1; i < transport::kHandshakeFailures; ++i) {
+    sink.counter(
+        "drumline_tls_handshakes_failed_total", "TLS handshakes over TCP that failed, by reason",
+        t.handshakes_failed[i],
+        with("reason", transport::handshake_failure_name(static_cast<transport::HandshakeFailure>(i))));
+  }
+  sink.gauge("drumline_tls_sessions", "Native sessions over TLS", t.sessions, labels);
+  sink.counter("drumline_tls_opened_total", "Native sessions over TLS that opened", t.opened, labels);
+  const char* const ended = "Native sessions over TLS that were ended here, by reason";
+  sink.counter("drumline_tls_closed_here_total", ended, t.closed_too_slow, with("reason", "too_slow"));
+  sink.counter("drumline_tls_closed_here_total", ended, t.closed_bad_record, with("reason", "bad_record"));
+  sink.counter("drumline_tls_closed_here_total", ended, t.closed_idle, with("reason", "idle"));
+  sink.counter("drumline_tls_datagrams_dropped_total", "Datagrams dropped as the peer was behind",
+               t.datagrams_dropped, labels);
+}
+
 void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, const std::string& shard) {
   const telemetry::Labels labels{{"shard", shard}};
   const auto with = [&](const char* key, std::string_view value) {
@@ -152,12 +185,12 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
     sink.counter("drumline_websocket_refused_total", refused, w->refused_token, with("reason", "token"));
     sink.counter("drumline_websocket_refused_total", refused, w->refused_origin, with("reason", "origin"));
     sink.counter("drumline_websocket_refused_total", refused, w->refused_request, with("reason", "request"));
-    sink.counter("drumline_websocket_refused_total", refused, w->refused_full, with("reason", "full"));
     sink.counter("drumline_websocket_datagrams_dropped_total", "Datagrams dropped as the peer was behind",
                  w->datagrams_dropped, labels);
     sink.counter("drumline_websocket_closed_too_slow_total", "WebSocket sessions closed as too slow",
                  w->closed_too_slow, labels);
   }
+  if (const transport::TlsCounters* const t = thread.tls_counters()) collect_tls(sink, *t, labels);
 }
 
 constexpr i64 kAnswerTimeoutNs = kSecondNs;
@@ -400,7 +433,7 @@ Result<void> Server::open_admin() {
   sources.console = [this]() -> telemetry::ConsoleInfo {
     const config::Configuration& all = options_.configuration.values;
     telemetry::ConsoleInfo info;
-    info.websocket_port = report_.websocket.port;
+    info.websocket_port = report_.tcp.port;
     info.websocket_path = all.gateway.websocket_path;
     if (all.gateway.webtransport) info.webtransport_port = report_.quic.port;
     if (web_certificate_) info.webtransport_hash = web_certificate_->hash();

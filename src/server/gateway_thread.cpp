@@ -29,6 +29,9 @@ constexpr i64 kRoundNs = kMillisecondNs;
 /// After so long with frames the sockets have their turn: where sending a frame takes as long as a
 /// tick there is always a further one, and what clients say would never be heard.
 constexpr i64 kFramesInARowNs = kTickNs / 2;
+/// What arrives over TCP is looked at for so long at most: who sends without end must not hold
+/// up the frames of the others.
+constexpr i64 kStreamsInARowNs = kTickNs / 4;
 /// Handshakes get so much time at most before frames have their turn again.
 constexpr i64 kHandshakeSliceNs = kMillisecondNs;
 /// A frame so old, with newer ones behind it, is a sign of a backlog; up to one so recent all but
@@ -50,11 +53,13 @@ struct GatewayThread::Impl {
 
   void arm_socket();
   void arm_wakeup();
+  void poll_streams();
   void receive();
   void show_frames(Histogram& schedule_ns);
   void show_frames(std::size_t source, Histogram& schedule_ns);
   bool is_outdated(std::size_t source, const FrameEnvelope& envelope, TimeNs now);
   void duty_cycle(Histogram& schedule_ns, Histogram& delivery_ns);
+  bool handshakes_wait() const { return quic->waiting() > 0 || (tcp && tcp->waiting() > 0); }
   void work_on_handshakes();
   void publish_counters();
 
@@ -79,7 +84,7 @@ struct GatewayThread::Impl {
   std::unique_ptr<transport::QuicServer> quic;
   // The io_context outlives the listener and the descriptors on it.
   asio::io_context io{1};
-  std::unique_ptr<transport::WebSocketListener> websocket;
+  std::unique_ptr<transport::TcpListener> tcp;
   asio::posix::stream_descriptor socket_events{io};
   asio::posix::stream_descriptor wakeup_events{io};
   TimeNs next_round = 0;  ///< when packets and timers are looked at again
@@ -112,16 +117,16 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
   if (!quic) return std::move(quic).error();
   impl->quic = std::move(*quic);
 
-  if (options.serve_websocket) {
-    transport::WebSocketOptions websocket = options.websocket;
+  if (options.serve_tcp) {
+    transport::TcpListenerOptions tcp = options.tcp;
     // Free ports are one number where that is free, so that it can be given as --port again.
-    if (websocket.port == 0) websocket.port = impl->socket->local().port;
-    auto listener = transport::WebSocketListener::create(impl->io, websocket, verify_token, impl->shard);
-    if (!listener && options.websocket.port == 0) {
-      listener = transport::WebSocketListener::create(impl->io, options.websocket, verify_token, impl->shard);
+    if (tcp.port == 0) tcp.port = impl->socket->local().port;
+    auto listener = transport::TcpListener::create(impl->io, tcp, verify_token, impl->shard);
+    if (!listener && options.tcp.port == 0) {
+      listener = transport::TcpListener::create(impl->io, options.tcp, verify_token, impl->shard);
     }
     if (!listener) return std::move(listener).error();
-    impl->websocket = std::move(*listener);
+    impl->tcp = std::move(*listener);
   }
   return std::unique_ptr<GatewayThread>(new GatewayThread(std::move(impl)));
 }
@@ -159,14 +164,17 @@ env::Address GatewayThread::quic_local() const {
 int GatewayThread::quic_descriptor() const {
   return impl_->socket->descriptor();
 }
-env::Address GatewayThread::websocket_local() const {
-  return impl_->websocket ? impl_->websocket->local() : env::Address{};
+env::Address GatewayThread::tcp_local() const {
+  return impl_->tcp ? impl_->tcp->local() : env::Address{};
 }
 const gateway::GatewayCounters& GatewayThread::gateway_counters() const {
   return impl_->shard.counters();
 }
 const transport::WebSocketCounters* GatewayThread::websocket_counters() const {
-  return impl_->websocket ? &impl_->websocket->counters() : nullptr;
+  return impl_->tcp ? &impl_->tcp->websocket_counters() : nullptr;
+}
+const transport::TlsCounters* GatewayThread::tls_counters() const {
+  return impl_->tcp ? &impl_->tcp->counters() : nullptr;
 }
 TimeNs GatewayThread::delivering_since() const {
   return impl_->shown_since.load(std::memory_order_relaxed);
@@ -191,6 +199,12 @@ void GatewayThread::Impl::arm_wakeup() {
     wakeup.drain();
     arm_wakeup();
   });
+}
+
+void GatewayThread::Impl::poll_streams() {
+  const TimeNs end = clock.now() + kStreamsInARowNs;
+  while (io.poll_one() > 0 && clock.now() < end) {
+  }
 }
 
 void GatewayThread::Impl::receive() {
@@ -283,11 +297,14 @@ void GatewayThread::Impl::duty_cycle(Histogram& schedule_ns, Histogram& delivery
 
 // Whoever comes waits for those who play, who have had their frames by now; but never for ever.
 void GatewayThread::Impl::work_on_handshakes() {
-  if (quic->waiting() == 0) return;
+  if (!handshakes_wait()) return;
   const env::PhaseScope phase(env::Phase::handshakes);
   TimeNs now = clock.now();
   const TimeNs end = now + kHandshakeSliceNs;
-  while (now < end && quic->handshake_one(now)) now = clock.now();
+  for (bool more = true; more && now < end; now = clock.now()) {
+    more = quic->handshake_one(now);
+    if (tcp) more |= tcp->handshake_one();
+  }
   quic->flush(now);
   socket->batch().flush();
 }
@@ -314,29 +331,28 @@ void GatewayThread::run() {
       if (stop_at == 0) {
         stop_at = now + impl.stop_grace_ns.load();
         impl.quic->stop_accepting();
-        if (impl.websocket) impl.websocket->stop_accepting();
+        if (impl.tcp) impl.tcp->stop_accepting();
         impl.shard.close_all(transport::CloseCode::server_stopping, "the server is stopping", 1000);
       }
-      const bool all_gone =
-          impl.quic->connections() == 0 && (!impl.websocket || impl.websocket->sessions() == 0);
+      const bool all_gone = impl.quic->connections() == 0 && (!impl.tcp || impl.tcp->sessions() == 0);
       if (all_gone || now >= stop_at) break;
     }
     const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);
     const TimeNs deadline = std::min(impl.socket_armed ? due : impl.next_round, now + kIdleWaitNs);
     phases_.begin_round();
-    if (deadline > now && impl.quic->waiting() == 0 && !impl.frames_left) {
+    if (deadline > now && !impl.handshakes_wait() && !impl.frames_left) {
       const env::PhaseScope phase(env::Phase::wait);
       impl.io.run_one_for(std::chrono::nanoseconds(deadline - now));
     }
     if (impl.clock.now() >= impl.next_round) impl.arm_socket();
-    impl.io.poll();
+    impl.poll_streams();
     impl.duty_cycle(schedule_ns_, delivery_ns_);
   }
   phases_.end_round();
   impl.quic->close_all(transport::CloseCode::server_stopping, "the server is stopping");
   impl.quic->flush(impl.clock.now());
   impl.socket->batch().flush();
-  impl.websocket.reset();
+  impl.tcp.reset();
   impl.publish_counters();
 }
 

@@ -16,7 +16,7 @@
 #include "gateway/gateway_shard.hpp"
 #include "server/battles.hpp"
 #include "transport/quic/quic_server.hpp"
-#include "transport/websocket/websocket_listener.hpp"
+#include "transport/tcp/tcp_listener.hpp"
 
 namespace drumline::server {
 
@@ -25,8 +25,8 @@ struct GatewayThreadOptions {
   transport::QuicServerOptions quic;
   env::Address quic_address;
   bool share_port = false;  ///< several shards on one UDP port
-  bool serve_websocket = true;
-  transport::WebSocketOptions websocket;
+  bool serve_tcp = true;    ///< TLS and WebSocket
+  transport::TcpListenerOptions tcp;
   int cpu = -1;  ///< -1: not pinned
 };
 
@@ -61,11 +61,13 @@ class GatewayThread {
   env::Address quic_local() const;
   /// Of the UDP socket, which lives as long as this.
   int quic_descriptor() const;
-  env::Address websocket_local() const;
+  env::Address tcp_local() const;
   const gateway::GatewayCounters& gateway_counters() const;
   /// Any thread.
   TransportCounters transport_counters() const;
   const transport::WebSocketCounters* websocket_counters() const;
+  /// Of the TCP port; null where this thread has none.
+  const transport::TlsCounters* tls_counters() const;
   /// From a frame's being durable and published to its first datagram handed to the kernel, ns.
   const Histogram& schedule_ns() const { return schedule_ns_; }
   /// … to its last one.

@@ -8,7 +8,7 @@
 #include "recovery/data_folders.hpp"
 #include "server/battle_host.hpp"
 #include "server/isolated_battles.hpp"
-#include "transport/credentials/development_pki.hpp"
+#include "transport/tcp/tls_context.hpp"
 #include "world/hash.hpp"
 
 namespace drumline::server {
@@ -19,6 +19,26 @@ constexpr std::size_t kPacketsAHandshake = 8;
 
 i64 seconds(u32 value) {
   return i64{value} * kSecondNs;
+}
+
+/// QUIC takes the port's UDP half; this is its TCP half.
+transport::TcpListenerOptions tcp_options(const config::Configuration& values,
+                                          std::shared_ptr<const transport::TlsServerContext> tls) {
+  transport::TcpListenerOptions options;
+  options.address = values.listen.address;
+  options.port = values.listen.port;
+  options.max_connections = values.gateway.max_sessions;
+  options.tls = std::move(tls);
+  options.defer_handshakes = true;
+  options.plain_websocket = values.listen.plain_websocket;
+  options.handshake_timeout_ms = i64{values.gateway.handshake_timeout_s} * 1000;
+  options.idle_timeout_ms = i64{values.gateway.idle_timeout_s} * 1000;
+  options.websocket.path = values.gateway.websocket_path;
+  options.websocket.allowed_origins = values.gateway.allowed_origins;
+  options.websocket.handshake_timeout_ms = options.handshake_timeout_ms;
+  options.websocket.idle_timeout_ms = options.idle_timeout_ms;
+  options.max_datagram_bytes = options.websocket.max_datagram_bytes = values.broadcast.spectator_budget_bytes;
+  return options;
 }
 
 bool is_loopback(const std::string& address) {
@@ -198,6 +218,24 @@ Result<void> Server::start_threads() {
 
 // ---- gateways
 
+/// Null where TLS over TCP is switched off. The files are looked at here first, so that
+/// whoever starts us reads what is wrong with them in one sentence.
+Result<std::shared_ptr<const transport::TlsServerContext>> Server::open_tls(const transport::PkiPaths& pki) {
+  const config::Configuration& values = options_.configuration.values;
+  const transport::TlsFiles files{pki.ca_certificate, pki.server_certificate, pki.server_key};
+  if (auto good = transport::check_tls_files(files, clock_.wall_now() / kSecondNs); !good)
+    return std::move(good).error();
+  if (!values.listen.tls) return std::shared_ptr<const transport::TlsServerContext>();
+  transport::TlsServerContext::Options options;
+  options.files = files;
+  options.require_client_certificate = values.security.require_client_certificate;
+  if (values.security.tls_ticket_hours > 0) {
+    options.ticket_keys = std::make_shared<const transport::TicketKeys>(
+        tickets_->derive("tls session tickets"), i64{values.security.tls_ticket_hours} * 3600);
+  }
+  return transport::TlsServerContext::create(std::move(options), clock_);
+}
+
 Result<void> Server::open_gateways() {
   const config::Configuration& values = options_.configuration.values;
   const transport::PkiPaths pki = transport::pki_paths(pki_folder_);
@@ -218,6 +256,8 @@ Result<void> Server::open_gateways() {
     return identity;
   };
 
+  auto tls = open_tls(pki);
+  if (!tls) return std::move(tls).error();
   for (u32 shard = 0; shard < values.gateway.shards; ++shard) {
     GatewayThreadOptions options;
     options.gateway.shard = static_cast<u8>(shard);
@@ -254,16 +294,8 @@ Result<void> Server::open_gateways() {
       web.verify = verify;
       if (web_certificate_) web.credentials = [this] { return web_certificate_->credentials(); };
     }
-    options.serve_websocket = shard == 0;
-    options.websocket.address = values.listen.address;
-    // QUIC took the port's UDP half; the TCP half is the WebSocket's.
-    options.websocket.port = values.listen.port;
-    options.websocket.path = values.gateway.websocket_path;
-    options.websocket.allowed_origins = values.gateway.allowed_origins;
-    options.websocket.max_connections = values.gateway.max_sessions;
-    options.websocket.handshake_timeout_ms = i64{values.gateway.handshake_timeout_s} * 1000;
-    options.websocket.idle_timeout_ms = i64{values.gateway.idle_timeout_s} * 1000;
-    options.websocket.max_datagram_bytes = values.broadcast.spectator_budget_bytes;
+    options.serve_tcp = shard == 0;
+    options.tcp = tcp_options(values, *tls);
     gateway::GatewayLinks links;
     links.directory = &directory_;
     links.inbound = battles_->inbound_of(shard);
@@ -279,7 +311,8 @@ Result<void> Server::open_gateways() {
   }
   steer_packets();
   report_.quic = gateways_.front()->quic_local();
-  report_.websocket = gateways_.front()->websocket_local();
+  report_.tcp = gateways_.front()->tcp_local();
+  report_.tls = values.listen.tls;
   return {};
 }
 

@@ -22,6 +22,7 @@
 #include "server/web_certificate.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
+#include "transport/credentials/development_pki.hpp"
 
 namespace drumline::server {
 
@@ -39,7 +40,8 @@ struct ServerOptions {
 /// What start() found and did, for the person who started it.
 struct StartReport : BattlesReport {
   env::Address quic;
-  env::Address websocket;
+  env::Address tcp;  ///< WebSocket and, if `tls`, TLS
+  bool tls = false;
   env::Address admin;
   bool made_certificates = false;
   std::string pki_folder;
@@ -79,6 +81,7 @@ class Server {
   Result<void> open_gateways();
   void steer_packets();
   Result<void> open_shaping();
+  Result<std::shared_ptr<const transport::TlsServerContext>> open_tls(const transport::PkiPaths& pki);
   Result<void> begin_battles();
   void open_overload_watch();
   LoadFigures load() const;

@@ -46,7 +46,7 @@ struct PeerIdentity {
 /// The account number of a proven name; never 0.
 u64 account_of(std::string_view name);
 
-enum class TransportKind : u8 { quic, websocket, webtransport, memory };
+enum class TransportKind : u8 { quic, webtransport, tls, websocket, memory };
 
 /// One connection, alive from on_open to on_close. One thread.
 class Session {

@@ -210,7 +210,7 @@ TEST(Server, a_token_for_one_battle_does_not_open_another) {
   ASSERT_TRUE(key.ok()) << key.error().message;
   const std::unique_ptr<env::Network> network = env::make_system_network();
   client::ClientGroupOptions options;
-  options.server = report.websocket;
+  options.server = report.tcp;
   options.transport = transport::TransportKind::websocket;
   options.token = [&]() -> Result<std::string> {
     auth::TokenClaims claims;

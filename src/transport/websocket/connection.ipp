@@ -1,13 +1,10 @@
-// One WebSocket connection, from TCP accept to on_close. Included by
-// websocket_listener.cpp only, so that Beast is compiled once.
+// One WebSocket connection, from the upgrade request to on_close. Included by
+// websocket_server.cpp only, so that Beast is compiled once.
 #pragma once
 
 #include <array>
-#include <deque>
-#include <optional>
 #include <unordered_map>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,9 +14,10 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <netinet/tcp.h>
 
-#include "transport/websocket/websocket_listener.hpp"
+#include "transport/tcp/send_queue.hpp"
+#include "transport/tcp/tls_stream.hpp"
+#include "transport/websocket/websocket_server.hpp"
 
 namespace drumline::transport::websocket_detail {
 
@@ -48,31 +46,16 @@ inline void teardown(beast::role_type, PlainStream& stream, error_code& ec) {
 
 class ConnectionBase;
 
-/// What connections share with their listener. Outlives both: an asynchronous
-/// operation that is still out when the listener goes holds its connection.
+/// What connections share with their server. Outlives both: an asynchronous
+/// operation that is still out when the server goes holds its connection.
 struct Hub {
   WebSocketOptions options;
   TokenVerifier verify;
-  SessionHandler* handler = nullptr;  ///< null once the listener is gone
+  SessionHandler* handler = nullptr;  ///< null once the server is gone
   WebSocketCounters counters;
   std::unordered_map<ConnectionBase*, std::shared_ptr<ConnectionBase>> connections;
   u32 handshakes = 0;
 };
-
-inline env::Address to_address(const tcp::endpoint& endpoint) {
-  env::Address address;
-  address.port = endpoint.port();
-  const auto ip = endpoint.address();
-  address.ip =
-      (ip.is_v4() ? asio::ip::make_address_v6(asio::ip::v4_mapped, ip.to_v4()) : ip.to_v6()).to_bytes();
-  return address;
-}
-
-inline tcp::endpoint to_endpoint(const env::Address& address) {
-  const asio::ip::address_v6 v6(address.ip);
-  if (address.is_v4()) return {asio::ip::make_address_v4(asio::ip::v4_mapped, v6), address.port};
-  return {v6, address.port};
-}
 
 class ConnectionBase : public Session, public std::enable_shared_from_this<ConnectionBase> {
  public:
@@ -87,13 +70,22 @@ template <class Stream>
 class Connection final : public ConnectionBase {
  public:
   Connection(std::shared_ptr<Hub> hub, Stream stream, env::Address peer)
-      : hub_(std::move(hub)), ws_(std::move(stream)), peer_(peer), timer_(ws_.get_executor()) {
+      : hub_(std::move(hub)),
+        ws_(std::move(stream)),
+        peer_(peer),
+        queue_({hub_->options.datagram_queue_bytes, hub_->options.reliable_queue_bytes}),
+        timer_(ws_.get_executor()) {
     handshake_ = std::make_unique<Handshake>(hub_->options.max_header_bytes);
   }
 
   /// Reads the upgrade request; the hub already holds this connection.
   void start() {
-    lowest().expires_after(std::chrono::milliseconds(hub_->options.handshake_timeout_ms));
+    timer_.expires_after(std::chrono::milliseconds(hub_->options.handshake_timeout_ms));
+    timer_.async_wait([self = self()](error_code ec) {
+      if (ec || self->state_ != State::handshaking) return;
+      self->hub_->counters.handshake_timeouts.add();
+      self->drop();
+    });
     http::async_read_header(ws_.next_layer(), handshake_->buffer, handshake_->parser,
                             [self = self()](error_code ec, std::size_t) { self->on_request(ec); });
   }
@@ -109,22 +101,22 @@ class Connection final : public ConnectionBase {
       hub_->counters.datagrams_too_large.add();
       return false;
     }
-    if (datagram_queued_ + payload.size() > hub_->options.datagram_queue_bytes) {
+    if (!queue_.push(payload, false)) {
       hub_->counters.datagrams_dropped.add();
       return false;
     }
-    enqueue(payload, false);
+    pump();
     return true;
   }
 
   bool send_reliable(Bytes bytes) override {
     if (state_ != State::open) return false;
     if (bytes.empty()) return true;
-    if (reliable_queued_ + bytes.size() > hub_->options.reliable_queue_bytes) {
+    if (!queue_.push(bytes, true)) {
       close(CloseCode::too_slow, "the send queue is full");
       return false;
     }
-    enqueue(bytes, true);
+    pump();
     return true;
   }
 
@@ -133,12 +125,7 @@ class Connection final : public ConnectionBase {
     state_ = State::closing;
     close_code_ = code;
     close_reason_.assign(reason);
-    // Datagrams are stale by now, and who is too slow will not take the rest either.
-    // The first message may be in the kernel's hands half-way.
-    const std::size_t in_flight = writing_ ? 1 : 0;
-    while (queue_.size() > in_flight && (code == CloseCode::too_slow || !queue_.back().reliable)) {
-      queue_.pop_back();
-    }
+    queue_.drop_stale(code == CloseCode::too_slow, writing_ ? 1 : 0);
     timer_.expires_after(std::chrono::milliseconds(hub_->options.close_timeout_ms));
     timer_.async_wait([self = self()](error_code ec) {
       if (!ec) self->finish();
@@ -175,27 +162,17 @@ class Connection final : public ConnectionBase {
     http::response<http::string_body> answer;
   };
 
-  struct Message {
-    std::vector<std::byte> bytes;
-    bool reliable = false;
-  };
-
   static constexpr std::size_t kReadBytes = 4096;
-  static constexpr std::size_t kSpareBuffers = 4;
 
   std::shared_ptr<Connection> self() {
     return std::static_pointer_cast<Connection>(this->shared_from_this());
   }
-  beast::tcp_stream& lowest() { return beast::get_lowest_layer(ws_); }
+  Stream& lowest() { return ws_.next_layer(); }
 
   // --- handshake
 
   void on_request(error_code ec) {
     if (state_ == State::closed) return;
-    if (ec == beast::error::timeout) {
-      hub_->counters.handshake_timeouts.add();
-      return drop();
-    }
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
       hub_->counters.refused_request.add();
       return answer(431, "The request's header is larger than " +
@@ -229,7 +206,7 @@ class Connection final : public ConnectionBase {
     }
     identity_ = std::move(decision.identity);
 
-    lowest().expires_never();
+    timer_.cancel();
     websocket::stream_base::timeout timeouts{};
     timeouts.handshake_timeout = std::chrono::milliseconds(hub_->options.handshake_timeout_ms);
     timeouts.idle_timeout = std::chrono::milliseconds(hub_->options.idle_timeout_ms);
@@ -321,6 +298,7 @@ class Connection final : public ConnectionBase {
     if (state_ == State::closed) return;
     state_ = State::closed;
     leave_handshake();
+    timer_.cancel();
     close_socket();
     hub_->connections.erase(this);
   }
@@ -377,19 +355,6 @@ class Connection final : public ConnectionBase {
     finish();
   }
 
-  void enqueue(Bytes bytes, bool reliable) {
-    Message message;
-    if (!spare_.empty()) {
-      message.bytes = std::move(spare_.back());
-      spare_.pop_back();
-    }
-    message.bytes.assign(bytes.begin(), bytes.end());
-    message.reliable = reliable;
-    (reliable ? reliable_queued_ : datagram_queued_) += bytes.size();
-    queue_.push_back(std::move(message));
-    pump();
-  }
-
   /// Starts the next write, or the close once all is written. One of either at a time.
   void pump() {
     if (writing_ || state_ == State::closed) return;
@@ -412,12 +377,9 @@ class Connection final : public ConnectionBase {
     writing_ = false;
     if (state_ == State::closed) return;
     if (ec) return on_lost(ec);
-    Message& sent = queue_.front();
-    (sent.reliable ? reliable_queued_ : datagram_queued_) -= sent.bytes.size();
     hub_->counters.messages_sent.add();
-    hub_->counters.bytes_sent.add(sent.bytes.size());
-    if (spare_.size() < kSpareBuffers) spare_.push_back(std::move(sent.bytes));
-    queue_.pop_front();
+    hub_->counters.bytes_sent.add(queue_.front().bytes.size());
+    queue_.pop();
     pump();
   }
 
@@ -453,10 +415,7 @@ class Connection final : public ConnectionBase {
   std::size_t message_bytes_ = 0;
   std::size_t lingered_ = 0;
 
-  std::deque<Message> queue_;
-  std::vector<std::vector<std::byte>> spare_;
-  std::size_t datagram_queued_ = 0;
-  std::size_t reliable_queued_ = 0;
+  SendQueue queue_;
   bool writing_ = false;
 
   CloseCode close_code_ = CloseCode::none;

@@ -1,7 +1,6 @@
 #include "transport/websocket/websocket_client.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -15,6 +14,10 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include "transport/tcp/send_queue.hpp"
+#include "transport/tcp/tcp_address.hpp"
+#include "transport/tcp/tls_context.hpp"
+#include "transport/tcp/tls_stream.hpp"
 #include "transport/websocket/handshake.hpp"
 
 namespace drumline::transport {
@@ -31,14 +34,19 @@ using tcp = asio::ip::tcp;
 constexpr std::byte kStateFrame{0x01};
 constexpr std::size_t kMaxSentenceBytes = 300;
 
-class Connection;
+class ConnectionBase : public Session {
+ public:
+  virtual void start() = 0;
+  /// Ends without a word. The hub's table is the caller's to clear.
+  virtual void abandon() = 0;
+};
 
 /// What connections share with their owner. Outlives both: an asynchronous
 /// operation that is still out when the owner goes holds its connection.
 struct Hub {
   WebSocketClientOptions options;
   SessionHandler* handler = nullptr;  ///< null once the owner is gone
-  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
+  std::unordered_map<ConnectionBase*, std::shared_ptr<ConnectionBase>> connections;
   std::size_t half_open = 0;
 };
 
@@ -79,12 +87,15 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-class Connection final : public Session, public std::enable_shared_from_this<Connection> {
+/// Stream is what lies below WebSocket: a beast::tcp_stream or a TlsStream.
+template <class Stream>
+class Connection final : public ConnectionBase, public std::enable_shared_from_this<Connection<Stream>> {
  public:
   Connection(asio::io_context& io, std::shared_ptr<Hub> hub, const WebSocketClients::Target& target)
       : hub_(std::move(hub)),
-        ws_(io),
+        ws_(Stream(tcp::socket(io))),
         peer_(target.server),
+        queue_({hub_->options.datagram_queue_bytes, hub_->options.reliable_queue_bytes}),
         timer_(io),
         inbox_(hub_->options.max_message_bytes) {
     context = target.context;
@@ -96,13 +107,13 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   /// The hub already holds this connection.
-  void start() {
-    const asio::ip::address_v6 v6(peer_.ip);
-    const tcp::endpoint endpoint =
-        peer_.is_v4() ? tcp::endpoint(asio::ip::make_address_v4(asio::ip::v4_mapped, v6), peer_.port)
-                      : tcp::endpoint(v6, peer_.port);
-    lowest().expires_after(std::chrono::milliseconds(hub_->options.handshake_timeout_ms));
-    lowest().async_connect(endpoint, [self = shared_from_this()](error_code ec) { self->on_connected(ec); });
+  void start() override {
+    timer_.expires_after(std::chrono::milliseconds(hub_->options.handshake_timeout_ms));
+    timer_.async_wait([self = self()](error_code ec) {
+      if (!ec && self->state_ == State::opening) self->fail(CloseCode::idle, self->waits_for_ + " in time");
+    });
+    lowest().socket().async_connect(to_endpoint(peer_),
+                                    [self = self()](error_code ec) { self->on_connected(ec); });
   }
 
   TransportKind kind() const override { return TransportKind::websocket; }
@@ -113,19 +124,19 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   bool send_datagram(Bytes payload) override {
     if (state_ != State::open || payload.empty()) return false;
     if (payload.size() > hub_->options.max_datagram_bytes) return false;
-    if (datagram_queued_ + payload.size() > hub_->options.datagram_queue_bytes) return false;
-    enqueue(payload, false);
+    if (!queue_.push(payload, false)) return false;
+    pump();
     return true;
   }
 
   bool send_reliable(Bytes bytes) override {
     if (state_ != State::open) return false;
     if (bytes.empty()) return true;
-    if (reliable_queued_ + bytes.size() > hub_->options.reliable_queue_bytes) {
+    if (!queue_.push(bytes, true)) {
       close(CloseCode::too_slow, "the send queue is full");
       return false;
     }
-    enqueue(bytes, true);
+    pump();
     return true;
   }
 
@@ -138,23 +149,18 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     close_reason_.assign(reason);
     // Never from inside the caller: on_close follows, it does not interrupt.
     if (!was_open) {
-      asio::post(ws_.get_executor(), [self = shared_from_this()] { self->finish(); });
+      asio::post(ws_.get_executor(), [self = self()] { self->finish(); });
       return;
     }
-    // The first message may be in the kernel's hands half-way.
-    const std::size_t in_flight = writing_ ? 1 : 0;
-    while (queue_.size() > in_flight && (code == CloseCode::too_slow || !queue_.back().reliable)) {
-      queue_.pop_back();
-    }
+    queue_.drop_stale(code == CloseCode::too_slow, writing_ ? 1 : 0);
     timer_.expires_after(std::chrono::milliseconds(hub_->options.close_timeout_ms));
-    timer_.async_wait([self = shared_from_this()](error_code ec) {
+    timer_.async_wait([self = self()](error_code ec) {
       if (!ec) self->finish();
     });
-    asio::post(ws_.get_executor(), [self = shared_from_this()] { self->pump(); });
+    asio::post(ws_.get_executor(), [self = self()] { self->pump(); });
   }
 
-  /// Ends without a word. The hub's table is the caller's to clear.
-  void abandon() {
+  void abandon() override {
     state_ = State::closed;
     timer_.cancel();
     close_socket();
@@ -163,25 +169,54 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
  private:
   enum class State : u8 { opening, open, closing, closed };
 
-  struct Message {
-    std::vector<std::byte> bytes;
-    bool reliable = false;
-  };
-
-  beast::tcp_stream& lowest() { return beast::get_lowest_layer(ws_); }
+  std::shared_ptr<Connection> self() { return this->shared_from_this(); }
+  Stream& lowest() { return ws_.next_layer(); }
 
   // --- opening
 
   void on_connected(error_code ec) {
     if (state_ != State::opening) return;
     if (ec) {
-      return fail(CloseCode::idle, ec == beast::error::timeout
-                                       ? "no TCP connection to " + peer_.to_string() + " in time"
-                                       : "no TCP connection to " + peer_.to_string() + ": " + ec.message());
+      return fail(CloseCode::idle, "no TCP connection to " + peer_.to_string() + ": " + ec.message());
     }
-    lowest().expires_never();
     error_code ignored;
     lowest().socket().set_option(tcp::no_delay(true), ignored);
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      const WebSocketClientOptions& options = hub_->options;
+      lowest().begin(options.tls->new_connection(options.server_name, kWebProtocol, nullptr, nullptr));
+      waits_for_ = "the server did not finish the TLS handshake";
+      secure();
+    } else {
+      upgrade();
+    }
+  }
+
+  void secure() {
+    if (state_ != State::opening) return;
+    const auto again = [self = self()](error_code e) {
+      if (!e) self->secure();
+    };
+    switch (lowest().try_handshake()) {
+      case TlsStream::Step::done:
+        return upgrade();
+      case TlsStream::Step::want_read:
+        return lowest().socket().async_wait(tcp::socket::wait_read, again);
+      case TlsStream::Step::want_write:
+        return lowest().socket().async_wait(tcp::socket::wait_write, again);
+      case TlsStream::Step::ended:
+        return fail(CloseCode::idle, "the server ended the connection during the TLS handshake");
+      case TlsStream::Step::failed:
+        const TlsFailure& why = lowest().failure();
+        if (why.failure == HandshakeFailure::protocol) {
+          return fail(CloseCode::flood,
+                      "the server answered without TLS: it has no room, or does not speak TLS at this port");
+        }
+        return fail(why.code, why.text);
+    }
+  }
+
+  void upgrade() {
+    timer_.cancel();
     websocket::stream_base::timeout timeouts{};
     timeouts.handshake_timeout = std::chrono::milliseconds(hub_->options.handshake_timeout_ms);
     timeouts.idle_timeout = std::chrono::milliseconds(hub_->options.idle_timeout_ms);
@@ -195,7 +230,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     ws_.binary(true);
     ws_.read_message_max(hub_->options.max_message_bytes);
     ws_.async_handshake(answer_, peer_.to_string(), target_,
-                        [self = shared_from_this()](error_code e) { self->on_handshake(e); });
+                        [self = self()](error_code e) { self->on_handshake(e); });
   }
 
   void on_handshake(error_code ec) {
@@ -233,7 +268,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   // --- open
 
   void read() {
-    ws_.async_read(inbox_, [self = shared_from_this()](error_code ec, std::size_t) { self->on_read(ec); });
+    ws_.async_read(inbox_, [self = self()](error_code ec, std::size_t) { self->on_read(ec); });
   }
 
   void on_read(error_code ec) {
@@ -278,12 +313,6 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     finish();
   }
 
-  void enqueue(Bytes bytes, bool reliable) {
-    (reliable ? reliable_queued_ : datagram_queued_) += bytes.size();
-    queue_.push_back({{bytes.begin(), bytes.end()}, reliable});
-    pump();
-  }
-
   /// Starts the next write, or the close once all is written. One of either at a time.
   void pump() {
     if (writing_ || state_ == State::closed) return;
@@ -291,7 +320,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
       writing_ = true;
       const auto& bytes = queue_.front().bytes;
       ws_.async_write(asio::buffer(bytes.data(), bytes.size()),
-                      [self = shared_from_this()](error_code ec, std::size_t) { self->on_written(ec); });
+                      [self = self()](error_code ec, std::size_t) { self->on_written(ec); });
       return;
     }
     if (state_ != State::closing || close_sent_) return;
@@ -299,16 +328,14 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     websocket::close_reason reason;
     reason.code = static_cast<u16>(kCloseCodeBase + static_cast<u32>(close_code_));
     reason.reason = close_reason_text(close_code_, close_reason_);
-    ws_.async_close(reason, [self = shared_from_this()](error_code) { self->finish(); });
+    ws_.async_close(reason, [self = self()](error_code) { self->finish(); });
   }
 
   void on_written(error_code ec) {
     writing_ = false;
     if (state_ == State::closed) return;
     if (ec) return on_lost(ec);
-    const Message& sent = queue_.front();
-    (sent.reliable ? reliable_queued_ : datagram_queued_) -= sent.bytes.size();
-    queue_.pop_front();
+    queue_.pop();
     pump();
   }
 
@@ -316,7 +343,7 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void finish() {
     if (state_ == State::closed) return;
     state_ = State::closed;
-    const auto keep = shared_from_this();
+    const auto keep = self();
     hub_->connections.erase(this);
     timer_.cancel();
     close_socket();
@@ -329,18 +356,17 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   std::shared_ptr<Hub> hub_;
-  websocket::stream<beast::tcp_stream, false> ws_;  // false: no permessage-deflate
+  websocket::stream<Stream, false> ws_;  // false: no permessage-deflate
   env::Address peer_;
-  PeerIdentity identity_;  // a server proves nothing over plain TCP
+  PeerIdentity identity_;  // of a server nothing is asked but that its certificate is good
   State state_ = State::opening;
   std::string target_;
+  std::string waits_for_ = "no TCP connection to " + peer_.to_string();
   websocket::response_type answer_;
 
+  SendQueue queue_;
   asio::steady_timer timer_;
   beast::flat_buffer inbox_;
-  std::deque<Message> queue_;
-  std::size_t datagram_queued_ = 0;
-  std::size_t reliable_queued_ = 0;
   bool writing_ = false;
 
   CloseCode close_code_ = CloseCode::none;
@@ -374,7 +400,11 @@ Result<Session*> WebSocketClients::connect(const Target& target) {
     return Error{ErrorCode::invalid_argument,
                  "'" + target.path + "' is no path of a URL; it begins with / and has no blanks"};
   }
-  auto connection = std::make_shared<Connection>(impl_->io, impl_->hub, target);
+  std::shared_ptr<ConnectionBase> connection;
+  if (impl_->hub->options.tls)
+    connection = std::make_shared<Connection<TlsStream>>(impl_->io, impl_->hub, target);
+  else
+    connection = std::make_shared<Connection<beast::tcp_stream>>(impl_->io, impl_->hub, target);
   impl_->hub->connections.emplace(connection.get(), connection);
   ++impl_->hub->half_open;
   connection->start();

@@ -16,14 +16,18 @@ class io_context;
 
 namespace drumline::transport {
 
+class TlsClientContext;
+
 struct WebSocketClientOptions {
-  std::size_t max_message_bytes = 1024 * 1024;  ///< received; more closes with too_large
-  std::size_t max_datagram_bytes = 16 * 1024;   ///< sent by send_datagram
+  std::shared_ptr<const TlsClientContext> tls{};  ///< null: in the clear
+  std::string server_name = "localhost";          ///< over TLS: what the server's certificate must hold
+  std::size_t max_message_bytes = 1024 * 1024;    ///< received; more closes with too_large
+  std::size_t max_datagram_bytes = 16 * 1024;     ///< sent by send_datagram
   /// Datagrams that wait here, bytes; one more is dropped.
   std::size_t datagram_queue_bytes = 64 * 1024;
   /// Reliable bytes that wait here; more closes with too_slow.
   std::size_t reliable_queue_bytes = 256 * 1024;
-  i64 handshake_timeout_ms = 5'000;  ///< for the TCP connection, and again for the upgrade
+  i64 handshake_timeout_ms = 5'000;  ///< for the connection, TLS included, and again for the upgrade
   i64 idle_timeout_ms = 30'000;      ///< pings go out after half of it
   i64 close_timeout_ms = 2'000;      ///< for the queue to drain and the server to answer a close
 };

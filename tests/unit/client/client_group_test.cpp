@@ -119,8 +119,15 @@ TEST(server_url, names_what_it_does_not_speak) {
   EXPECT_EQ(web.path, "/play");
   EXPECT_EQ(parse_server_url("ws://127.0.0.1:80/")->path, "/play");
   EXPECT_EQ(parse_server_url("ws://127.0.0.1:80/other/path")->path, "/other/path");
-  for (const char* bad : {"", "127.0.0.1:7777", "wss://127.0.0.1:7777", "quic://", "quic://127.0.0.1",
-                          "ws:///play", "quic://127.0.0.1:99999"}) {
+  EXPECT_EQ(parse_server_url("tls://127.0.0.1:7777")->transport, transport::TransportKind::tls);
+  EXPECT_TRUE(parse_server_url("wss://127.0.0.1:80")->secure);
+  EXPECT_FALSE(parse_server_url("ws://127.0.0.1:80")->secure);
+  EXPECT_TRUE(parse_server_url("drumline://127.0.0.1:7777/")->fallback);
+  EXPECT_EQ(parse_server_url("drumline://127.0.0.1:7777")->transport, transport::TransportKind::quic);
+  EXPECT_FALSE(parse_server_url("quic://127.0.0.1:7777")->fallback);
+  for (const char* bad :
+       {"", "127.0.0.1:7777", "http://127.0.0.1:7777", "quic://", "tls://", "drumline://nowhere:1",
+        "quic://127.0.0.1", "ws:///play", "quic://127.0.0.1:99999"}) {
     EXPECT_FALSE(parse_server_url(bad).ok()) << bad;
   }
 }

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
-#include "transport/websocket/websocket_listener.hpp"
+#include "transport/tcp/tcp_listener.hpp"
 
 namespace drumline::transport {
 namespace {
@@ -45,7 +45,7 @@ struct Side : SessionHandler {
 /// Client and listener on one io_context and one thread.
 class WebSocketClientTest : public ::testing::Test {
  protected:
-  void serve() { listener = WebSocketListener::create(io, {}, verify, server).value(); }
+  void serve() { listener = TcpListener::create(io, {}, verify, server).value(); }
   WebSocketClients::Target target(std::string token) const {
     return {.server = listener->local(), .token = std::move(token), .context = 42};
   }
@@ -66,7 +66,7 @@ class WebSocketClientTest : public ::testing::Test {
   boost::asio::io_context io;
   Side server;
   Side client;
-  std::unique_ptr<WebSocketListener> listener;
+  std::unique_ptr<TcpListener> listener;
   WebSocketClients clients{io, {.max_message_bytes = 100'000}, client};
 };
 

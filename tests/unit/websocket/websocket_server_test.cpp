@@ -1,5 +1,3 @@
-#include "transport/websocket/websocket_listener.hpp"
-
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -14,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.hpp"
+#include "transport/tcp/tcp_listener.hpp"
 #include "unit/websocket/raw_client.hpp"
 
 namespace drumline::transport {
@@ -86,12 +85,12 @@ class Recorder : public SessionHandler {
   std::vector<Closed> closed;
 };
 
-class WebSocketListenerTest : public ::testing::Test {
+class WebSocketTest : public ::testing::Test {
  protected:
-  ~WebSocketListenerTest() override { stop(); }
+  ~WebSocketTest() override { stop(); }
 
   void start() {
-    auto made = WebSocketListener::create(io, options, verify, recorder);
+    auto made = TcpListener::create(io, options, verify, recorder);
     ASSERT_TRUE(made.ok()) << made.error().message;
     listener = std::move(*made);
     port = listener->local().port;
@@ -112,7 +111,7 @@ class WebSocketListenerTest : public ::testing::Test {
     });
     done.get_future().wait();
   }
-  const WebSocketCounters& counters() const { return listener->counters(); }
+  const WebSocketCounters& counters() const { return listener->websocket_counters(); }
   template <class Condition>
   static bool eventually(Condition condition) {
     for (int i = 0; i < 2000; ++i) {
@@ -131,14 +130,14 @@ class WebSocketListenerTest : public ::testing::Test {
 
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
-  WebSocketOptions options;
+  TcpListenerOptions options;
   Recorder recorder;
-  std::unique_ptr<WebSocketListener> listener;
+  std::unique_ptr<TcpListener> listener;
   u16 port = 0;
   std::thread thread;
 };
 
-TEST_F(WebSocketListenerTest, a_good_token_opens_a_session_with_its_identity) {
+TEST_F(WebSocketTest, a_good_token_opens_a_session_with_its_identity) {
   start();
   RawClient client(port);
   ASSERT_TRUE(client.send_text(RawClient::upgrade_request("/play?token=good-ann")));
@@ -153,7 +152,7 @@ TEST_F(WebSocketListenerTest, a_good_token_opens_a_session_with_its_identity) {
   EXPECT_EQ(listener->sessions(), 1U);
 }
 
-TEST_F(WebSocketListenerTest, the_token_may_come_as_a_bearer_header) {
+TEST_F(WebSocketTest, the_token_may_come_as_a_bearer_header) {
   start();
   RawClient client(port);
   EXPECT_TRUE(client.open("/play", "Authorization: Bearer good-bob\r\n"));
@@ -161,7 +160,7 @@ TEST_F(WebSocketListenerTest, the_token_may_come_as_a_bearer_header) {
   EXPECT_EQ(recorder.names.front(), "good-bob");
 }
 
-TEST_F(WebSocketListenerTest, refusals_say_what_was_wrong_and_are_counted) {
+TEST_F(WebSocketTest, refusals_say_what_was_wrong_and_are_counted) {
   start();
   const std::string expired = refusal_of(RawClient::upgrade_request("/play?token=expired"));
   EXPECT_THAT(expired, StartsWith("HTTP/1.1 401 "));
@@ -190,7 +189,7 @@ TEST_F(WebSocketListenerTest, refusals_say_what_was_wrong_and_are_counted) {
   EXPECT_TRUE(eventually([this] { return counters().handshakes.value() == 0; }));
 }
 
-TEST_F(WebSocketListenerTest, a_header_past_the_limit_is_refused) {
+TEST_F(WebSocketTest, a_header_past_the_limit_is_refused) {
   start();
   const std::string response = refusal_of(
       RawClient::upgrade_request("/play?token=good", "X-Filler: " + std::string(9000, 'x') + "\r\n"));
@@ -198,7 +197,7 @@ TEST_F(WebSocketListenerTest, a_header_past_the_limit_is_refused) {
   EXPECT_EQ(counters().refused_request.value(), 1U);
 }
 
-TEST_F(WebSocketListenerTest, a_wrong_websocket_version_is_refused) {
+TEST_F(WebSocketTest, a_wrong_websocket_version_is_refused) {
   start();
   std::string request = RawClient::upgrade_request("/play?token=good");
   request.replace(request.find("Version: 13"), 11, "Version: 12");
@@ -211,7 +210,7 @@ TEST_F(WebSocketListenerTest, a_wrong_websocket_version_is_refused) {
   EXPECT_TRUE(eventually([this] { return counters().refused_request.value() == 1; }));
 }
 
-TEST_F(WebSocketListenerTest, bytes_go_both_ways_in_order_whatever_the_messages) {
+TEST_F(WebSocketTest, bytes_go_both_ways_in_order_whatever_the_messages) {
   recorder.arrived = [](Session& session, Bytes bytes) { EXPECT_TRUE(session.send_reliable(bytes)); };
   recorder.opened = [](Session& session) { EXPECT_TRUE(session.send_datagram(as_bytes("state"))); };
   start();
@@ -240,7 +239,7 @@ TEST_F(WebSocketListenerTest, bytes_go_both_ways_in_order_whatever_the_messages)
   EXPECT_EQ(counters().bytes_received.value(), sent.size());
 }
 
-TEST_F(WebSocketListenerTest, a_text_message_is_refused) {
+TEST_F(WebSocketTest, a_text_message_is_refused) {
   start();
   RawClient client(port);
   ASSERT_TRUE(client.open("/play?token=good"));
@@ -256,8 +255,8 @@ TEST_F(WebSocketListenerTest, a_text_message_is_refused) {
   EXPECT_EQ(recorder.received, "");
 }
 
-TEST_F(WebSocketListenerTest, a_message_past_the_limit_closes_with_too_large) {
-  options.close_timeout_ms = 200;
+TEST_F(WebSocketTest, a_message_past_the_limit_closes_with_too_large) {
+  options.websocket.close_timeout_ms = 200;
   start();
   RawClient whole(port);
   ASSERT_TRUE(whole.open("/play?token=good"));
@@ -279,7 +278,7 @@ TEST_F(WebSocketListenerTest, a_message_past_the_limit_closes_with_too_large) {
   EXPECT_TRUE(recorder.wait_for([this] { return recorder.closed.size() == 2; }));
 }
 
-TEST_F(WebSocketListenerTest, a_broken_frame_ends_the_session_as_bad_message) {
+TEST_F(WebSocketTest, a_broken_frame_ends_the_session_as_bad_message) {
   start();
   RawClient client(port);
   ASSERT_TRUE(client.open("/play?token=good"));
@@ -291,8 +290,8 @@ TEST_F(WebSocketListenerTest, a_broken_frame_ends_the_session_as_bad_message) {
   EXPECT_EQ(recorder.closed.front().code, CloseCode::bad_message);
 }
 
-TEST_F(WebSocketListenerTest, a_peer_that_does_not_read_loses_datagrams_and_then_the_session) {
-  options.close_timeout_ms = 200;
+TEST_F(WebSocketTest, a_peer_that_does_not_read_loses_datagrams_and_then_the_session) {
+  options.websocket.close_timeout_ms = 200;
   start();
   Session* session = nullptr;
   recorder.opened = [&](Session& s) { session = &s; };
@@ -328,8 +327,8 @@ TEST_F(WebSocketListenerTest, a_peer_that_does_not_read_loses_datagrams_and_then
   EXPECT_EQ(listener->sessions(), 0U);
 }
 
-TEST_F(WebSocketListenerTest, a_datagram_past_the_limit_is_dropped_and_nothing_else) {
-  options.max_datagram_bytes = 100;
+TEST_F(WebSocketTest, a_datagram_past_the_limit_is_dropped_and_nothing_else) {
+  options.websocket.max_datagram_bytes = 100;
   recorder.opened = [](Session& session) {
     EXPECT_EQ(session.max_datagram_bytes(), 100U);
     EXPECT_FALSE(session.send_datagram(as_bytes(std::string(101, 'x'))));
@@ -344,8 +343,8 @@ TEST_F(WebSocketListenerTest, a_datagram_past_the_limit_is_dropped_and_nothing_e
   EXPECT_EQ(counters().datagrams_too_large.value(), 1U);
 }
 
-TEST_F(WebSocketListenerTest, a_handshake_that_stalls_is_ended) {
-  options.handshake_timeout_ms = 100;
+TEST_F(WebSocketTest, a_handshake_that_stalls_is_ended) {
+  options.websocket.handshake_timeout_ms = 100;
   start();
   RawClient silent(port);
   RawClient halfway(port);
@@ -356,7 +355,7 @@ TEST_F(WebSocketListenerTest, a_handshake_that_stalls_is_ended) {
   EXPECT_EQ(counters().handshakes.value(), 0);
 }
 
-TEST_F(WebSocketListenerTest, half_open_connections_are_limited) {
+TEST_F(WebSocketTest, half_open_connections_are_limited) {
   options.max_handshakes = 2;
   start();
   RawClient first(port);
@@ -364,13 +363,13 @@ TEST_F(WebSocketListenerTest, half_open_connections_are_limited) {
   ASSERT_TRUE(eventually([this] { return counters().handshakes.value() == 2; }));
   RawClient third(port);
   EXPECT_THAT(third.read_response(), StartsWith("HTTP/1.1 503 "));
-  EXPECT_EQ(counters().refused_full.value(), 1U);
+  EXPECT_EQ(listener->counters().refused_full.value(), 1U);
   EXPECT_TRUE(first.open("/play?token=good"));
   RawClient fourth(port);
   EXPECT_TRUE(fourth.open("/play?token=good"));
 }
 
-TEST_F(WebSocketListenerTest, connections_are_limited_and_a_place_comes_free) {
+TEST_F(WebSocketTest, connections_are_limited_and_a_place_comes_free) {
   options.max_connections = 2;
   start();
   RawClient first(port);
@@ -385,8 +384,8 @@ TEST_F(WebSocketListenerTest, connections_are_limited_and_a_place_comes_free) {
   EXPECT_TRUE(fourth.open("/play?token=good"));
 }
 
-TEST_F(WebSocketListenerTest, a_peer_that_answers_no_ping_is_idle) {
-  options.idle_timeout_ms = 200;
+TEST_F(WebSocketTest, a_peer_that_answers_no_ping_is_idle) {
+  options.websocket.idle_timeout_ms = 200;
   start();
   RawClient client(port);
   ASSERT_TRUE(client.open("/play?token=good"));
@@ -395,8 +394,8 @@ TEST_F(WebSocketListenerTest, a_peer_that_answers_no_ping_is_idle) {
   EXPECT_EQ(counters().closed_idle.value(), 1U);
 }
 
-TEST_F(WebSocketListenerTest, pings_keep_a_quiet_peer_alive) {
-  options.idle_timeout_ms = 400;
+TEST_F(WebSocketTest, pings_keep_a_quiet_peer_alive) {
+  options.websocket.idle_timeout_ms = 400;
   start();
   RawClient client(port);
   ASSERT_TRUE(client.open("/play?token=good"));
@@ -409,7 +408,7 @@ TEST_F(WebSocketListenerTest, pings_keep_a_quiet_peer_alive) {
   EXPECT_TRUE(recorder.closed.empty());
 }
 
-TEST_F(WebSocketListenerTest, a_close_carries_the_code_after_what_was_queued) {
+TEST_F(WebSocketTest, a_close_carries_the_code_after_what_was_queued) {
   recorder.opened = [](Session& session) {
     EXPECT_TRUE(session.send_reliable(as_bytes("last words")));
     session.close(CloseCode::battle_full, "arena takes 2000 players");
@@ -431,8 +430,8 @@ TEST_F(WebSocketListenerTest, a_close_carries_the_code_after_what_was_queued) {
   EXPECT_EQ(recorder.closed.front().code, CloseCode::battle_full);
 }
 
-TEST_F(WebSocketListenerTest, a_peer_that_ignores_our_close_is_cut_off) {
-  options.close_timeout_ms = 100;
+TEST_F(WebSocketTest, a_peer_that_ignores_our_close_is_cut_off) {
+  options.websocket.close_timeout_ms = 100;
   recorder.opened = [](Session& session) { session.close(CloseCode::replaced, "connected again elsewhere"); };
   start();
   RawClient client(port);
@@ -442,7 +441,7 @@ TEST_F(WebSocketListenerTest, a_peer_that_ignores_our_close_is_cut_off) {
   EXPECT_TRUE(client.wait_for_end());
 }
 
-TEST_F(WebSocketListenerTest, the_peers_close_says_whether_he_left_or_was_lost) {
+TEST_F(WebSocketTest, the_peers_close_says_whether_he_left_or_was_lost) {
   start();
   const std::vector<std::pair<u16, CloseCode>> cases = {
       {1000, CloseCode::none}, {4000, CloseCode::none}, {1001, CloseCode::idle}, {4013, CloseCode::version}};
@@ -461,7 +460,7 @@ TEST_F(WebSocketListenerTest, the_peers_close_says_whether_he_left_or_was_lost) 
   EXPECT_EQ(recorder.closed.front().code, CloseCode::idle);
 }
 
-TEST_F(WebSocketListenerTest, many_sessions_are_served_at_once) {
+TEST_F(WebSocketTest, many_sessions_are_served_at_once) {
   recorder.arrived = [](Session& session, Bytes bytes) { session.send_reliable(bytes); };
   start();
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -486,7 +485,7 @@ TEST_F(WebSocketListenerTest, many_sessions_are_served_at_once) {
   EXPECT_TRUE(recorder.wait_for([this] { return recorder.closed.size() == 200; }));
 }
 
-TEST_F(WebSocketListenerTest, ending_the_listener_ends_its_sessions_and_frees_the_port) {
+TEST_F(WebSocketTest, ending_the_listener_ends_its_sessions_and_frees_the_port) {
   start();
   RawClient session(port);
   ASSERT_TRUE(session.open("/play?token=good"));
@@ -501,18 +500,18 @@ TEST_F(WebSocketListenerTest, ending_the_listener_ends_its_sessions_and_frees_th
   EXPECT_FALSE(RawClient(port).connected());
 }
 
-TEST_F(WebSocketListenerTest, a_port_in_use_is_unavailable_and_says_what_to_do) {
+TEST_F(WebSocketTest, a_port_in_use_is_unavailable_and_says_what_to_do) {
   start();
-  WebSocketOptions same = options;
+  TcpListenerOptions same = options;
   same.port = port;
   boost::asio::io_context other;
-  auto second = WebSocketListener::create(other, same, verify, recorder);
+  auto second = TcpListener::create(other, same, verify, recorder);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::unavailable);
   EXPECT_THAT(second.error().message, HasSubstr("127.0.0.1:" + std::to_string(port) + "/tcp is in use"));
 
   same.address = "example.com";
-  auto named = WebSocketListener::create(other, same, verify, recorder);
+  auto named = TcpListener::create(other, same, verify, recorder);
   ASSERT_FALSE(named.ok());
   EXPECT_EQ(named.error().code, ErrorCode::invalid_argument);
 }
