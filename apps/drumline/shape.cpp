@@ -81,8 +81,9 @@ Result<void> set_rate(shaping_settings& settings, const std::string& word) {
     u64 number = 0;
     const char* const end = word.data() + word.size();
     const auto [at, failed] = std::from_chars(word.data() + equals + 1, end, number);
-    if (failed != std::errc{} || at != end || number > ebpf::kMaxShapingRate) {
-      return Error{ErrorCode::invalid_argument, '"' + word + "\" has no number from 0 to " +
+    if (failed != std::errc{} || at != end || number < rate.least || number > ebpf::kMaxShapingRate) {
+      return Error{ErrorCode::invalid_argument, '"' + word + "\" has no number from " +
+                                                    std::to_string(rate.least) + " to " +
                                                     std::to_string(ebpf::kMaxShapingRate) + " behind its ="};
     }
     settings.*rate.field = number;

@@ -31,8 +31,11 @@ Error kernel_error(const std::string& doing, int number) {
   std::string sentence = "cannot " + doing + ": ";
   ErrorCode code = ErrorCode::io;
   switch (number) {
-    case EPERM:
     case EACCES:
+      code = ErrorCode::permission;
+      sentence += "only its owner may; run it as the node's user, or as root";
+      break;
+    case EPERM:
       code = ErrorCode::permission;
       sentence +=
           "the kernel does not let this process; run it as root, or give it CAP_BPF and CAP_NET_ADMIN "
@@ -52,6 +55,14 @@ Error kernel_error(const std::string& doing, int number) {
                   "; with log.level = \"debug\" the log has what the kernel says of it";
   }
   return {code, std::move(sentence)};
+}
+
+Error load_error(const std::string& doing, int number) {
+  // What the verifier says no to, and what it does not know.
+  if (std::abs(number) != EACCES && std::abs(number) != EINVAL) return kernel_error(doing, number);
+  return {ErrorCode::unavailable, "cannot " + doing +
+                                      ": this kernel refuses the program, which takes Linux 5.18 or later; "
+                                      "with log.level = \"debug\" the log has its reasons"};
 }
 
 void quiet_libbpf() {

@@ -11,6 +11,9 @@ namespace drumline::ebpf {
 /// "cannot DOING: why", and what to do about it, for an errno (either sign) of bpf(2) or libbpf.
 Error kernel_error(const std::string& doing, int number);
 
+/// The same for the loading of a program, which the kernel's verifier may refuse.
+Error load_error(const std::string& doing, int number);
+
 /// libbpf writes to stderr on its own; from here on it goes to our log, as debug lines. Any thread.
 void quiet_libbpf();
 

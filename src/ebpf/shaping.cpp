@@ -136,7 +136,7 @@ Result<void> Shaping::Impl::load(const ShapingOptions& options) {
   if (!programs) return kernel_error(what, errno);
   bpf_map__set_max_entries(programs->maps.sources, options.max_sources);
   bpf_map__set_max_entries(programs->maps.clients, options.max_sources);
-  if (const int failed = shaping_bpf::load(programs.get()); failed != 0) return kernel_error(what, failed);
+  if (const int failed = shaping_bpf::load(programs.get()); failed != 0) return load_error(what, failed);
   return {};
 }
 

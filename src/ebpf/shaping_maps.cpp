@@ -14,12 +14,12 @@ namespace drumline::ebpf {
 namespace {
 
 constexpr std::array kRates{
-    ShapingRate{"packets_per_second", &shaping_settings::packets_per_second},
-    ShapingRate{"packets_burst", &shaping_settings::packets_burst},
-    ShapingRate{"bytes_per_second", &shaping_settings::bytes_per_second},
-    ShapingRate{"bytes_burst", &shaping_settings::bytes_burst},
-    ShapingRate{"client_bytes_per_second", &shaping_settings::client_bytes_per_second},
-    ShapingRate{"client_bytes_burst", &shaping_settings::client_bytes_burst},
+    ShapingRate{"packets_per_second", &shaping_settings::packets_per_second, 0},
+    ShapingRate{"packets_burst", &shaping_settings::packets_burst, 1},
+    ShapingRate{"bytes_per_second", &shaping_settings::bytes_per_second, 0},
+    ShapingRate{"bytes_burst", &shaping_settings::bytes_burst, 1},
+    ShapingRate{"client_bytes_per_second", &shaping_settings::client_bytes_per_second, 0},
+    ShapingRate{"client_bytes_burst", &shaping_settings::client_bytes_burst, 1},
 };
 
 constexpr std::array<std::string_view, SHAPING_VERDICTS> kVerdictNames{

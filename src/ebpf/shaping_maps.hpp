@@ -18,6 +18,7 @@ namespace drumline::ebpf {
 struct ShapingRate {
   std::string_view name;  ///< as in the section "shaping" of the configuration
   __u64 shaping_settings::*field;
+  u64 least;  ///< a burst of 0 would let nothing through; a rate of 0 is none
 };
 std::span<const ShapingRate> shaping_rates();
 /// The most that any of them can be: the programs count in nanoseconds of 64 bits.

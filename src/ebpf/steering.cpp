@@ -18,7 +18,7 @@ Result<void> steer_by_connection_id(std::span<const int> sockets) {
   const SkeletonPointer<steering_bpf> steering(steering_bpf::open());
   if (!steering) return kernel_error(what, errno);
   bpf_map__set_max_entries(steering->maps.sockets, static_cast<u32>(sockets.size()));
-  if (const int failed = steering_bpf::load(steering.get()); failed != 0) return kernel_error(what, failed);
+  if (const int failed = steering_bpf::load(steering.get()); failed != 0) return load_error(what, failed);
   const int map = bpf_map__fd(steering->maps.sockets);
   for (u32 shard = 0; shard < sockets.size(); ++shard) {
     const u64 socket = static_cast<u64>(sockets[shard]);

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -55,12 +59,15 @@ class RawSender {
  public:
   RawSender()
       : v4_(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)),
-        v6_(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)) {
-    DRUM_ASSERT(v4_ >= 0 && v6_ >= 0);
+        v6_(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)),
+        frames_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)),
+        peer_interface_(static_cast<int>(::if_nametoindex("peer0"))) {
+    DRUM_ASSERT(v4_ >= 0 && v6_ >= 0 && frames_ >= 0);
   }
   ~RawSender() {
     ::close(v4_);
     ::close(v6_);
+    ::close(frames_);
   }
   RawSender(const RawSender&) = delete;
   RawSender& operator=(const RawSender&) = delete;
@@ -68,7 +75,10 @@ class RawSender {
   struct Form {
     u16 source_port = 4000;
     bool more_fragments = false;
-    int udp_length_error = 0;  ///< added to the length in the UDP header
+    int udp_length_error = 0;       ///< added to the length in the UDP header
+    std::vector<u8> extensions;     ///< IPv6: kinds of further headers, 8 bytes each
+    bool further_fragment = false;  ///< IPv6: what such a header of kind 44 says
+    u32 vlan_tags = 0;              ///< sent as a frame out of peer0, to node0
   };
   void send(const std::string& from, const std::string& to, u16 port, const Packet& payload) {
     send(from, to, port, payload, Form{});
@@ -97,21 +107,29 @@ class RawSender {
     ip.ttl = 64;
     ip.protocol = IPPROTO_UDP;
     ip.frag_off = htons(form.more_fragments ? IP_MF : 0);
+    ip.tot_len = htons(static_cast<u16>(sizeof ip + sizeof(udphdr) + payload.size()));
     DRUM_ASSERT(::inet_pton(AF_INET, from.c_str(), &ip.saddr) == 1);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     DRUM_ASSERT(::inet_pton(AF_INET, to.c_str(), &address.sin_addr) == 1);
     ip.daddr = address.sin_addr.s_addr;
-    // The kernel fills in length and checksum; UDP's may be left out.
+    // UDP's checksum may be left out; IP's is filled in by the kernel, and not looked at by programs.
     const udphdr udp = udp_header(port, payload, form);
-    put(v4_, &ip, sizeof ip, udp, payload, &address, sizeof address);
+    Packet packet;
+    append(packet, &ip, sizeof ip);
+    append(packet, &udp, sizeof udp);
+    append(packet, payload.data(), payload.size());
+    if (form.vlan_tags == 0)
+      put(v4_, packet, &address, sizeof address);
+    else
+      put_frame(packet, ETHERTYPE_IP, form);
   }
   void send6(const std::string& from, const std::string& to, u16 port, const Packet& payload,
              const Form& form) {
     ip6_hdr ip{};
     ip.ip6_flow = htonl(6U << 28);
-    ip.ip6_plen = htons(static_cast<u16>(sizeof(udphdr) + payload.size()));
-    ip.ip6_nxt = IPPROTO_UDP;
+    ip.ip6_plen = htons(static_cast<u16>(8 * form.extensions.size() + sizeof(udphdr) + payload.size()));
+    ip.ip6_nxt = form.extensions.empty() ? u8{IPPROTO_UDP} : form.extensions[0];
     ip.ip6_hlim = 64;
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
@@ -120,7 +138,22 @@ class RawSender {
     ip.ip6_dst = address.sin6_addr;
     udphdr udp = udp_header(port, payload, form);
     udp.check = checksum6(ip, udp, payload);
-    put(v6_, &ip, sizeof ip, udp, payload, &address, sizeof address);
+    Packet packet;
+    append(packet, &ip, sizeof ip);
+    for (std::size_t i = 0; i < form.extensions.size(); ++i) {
+      const bool last = i + 1 == form.extensions.size();
+      // Options: one that pads what is left. A fragment: the first of several, or one from within.
+      std::array<u8, 8> extension{last ? u8{IPPROTO_UDP} : form.extensions[i + 1], 0, 1, 4};
+      if (form.extensions[i] == IPPROTO_FRAGMENT)
+        extension = {extension[0], 0, form.further_fragment ? u8{1} : u8{0}, 1, 0, 0, 0, 9};
+      append(packet, extension.data(), extension.size());
+    }
+    append(packet, &udp, sizeof udp);
+    append(packet, payload.data(), payload.size());
+    if (form.vlan_tags == 0)
+      put(v6_, packet, &address, sizeof address);
+    else
+      put_frame(packet, ETHERTYPE_IPV6, form);
   }
   static u16 checksum6(const ip6_hdr& ip, const udphdr& udp, const Packet& payload) {
     Packet all(40 + sizeof udp + payload.size() + (payload.size() & 1));
@@ -134,18 +167,29 @@ class RawSender {
     while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16);
     return htons(static_cast<u16>(~sum));
   }
-  static void put(int socket, const void* ip, std::size_t ip_bytes, const udphdr& udp, const Packet& payload,
-                  const void* address, socklen_t address_bytes) {
-    Packet all(ip_bytes + sizeof udp + payload.size());
-    std::memcpy(all.data(), ip, ip_bytes);
-    std::memcpy(all.data() + ip_bytes, &udp, sizeof udp);
-    std::memcpy(all.data() + ip_bytes + sizeof udp, payload.data(), payload.size());
-    const ssize_t sent =
-        ::sendto(socket, all.data(), all.size(), 0, static_cast<const sockaddr*>(address), address_bytes);
-    DRUM_ASSERT(sent == static_cast<ssize_t>(all.size()));
+  static void append(Packet& packet, const void* bytes, std::size_t size) {
+    const auto* const first = static_cast<const u8*>(bytes);
+    packet.insert(packet.end(), first, first + size);
+  }
+  static void put(int socket, const Packet& packet, const void* address, socklen_t address_bytes) {
+    const ssize_t sent = ::sendto(socket, packet.data(), packet.size(), 0,
+                                  static_cast<const sockaddr*>(address), address_bytes);
+    DRUM_ASSERT(sent == static_cast<ssize_t>(packet.size()));
+  }
+  void put_frame(const Packet& packet, u16 protocol, const Form& form) const {
+    Packet frame{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+    for (u32 tag = 0; tag < form.vlan_tags; ++tag)
+      frame.insert(frame.end(), {0x81, 0x00, 0x00, static_cast<u8>(5 + tag)});
+    frame.insert(frame.end(), {static_cast<u8>(protocol >> 8), static_cast<u8>(protocol)});
+    append(frame, packet.data(), packet.size());
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = peer_interface_;
+    put(frames_, frame, &address, sizeof address);
   }
 
-  const int v4_, v6_;
+  const int v4_, v6_, frames_;
+  const int peer_interface_;
 };
 
 }  // namespace drumline::testing

@@ -156,6 +156,7 @@ TEST_F(ShapedNode, the_console_and_the_command_line_see_it_and_change_it) {
   EXPECT_GT(figures["verdicts"]["limited"]["packets"], 30) << figures;
 
   EXPECT_NE(shape("set packets_per_second=x").find("has no number from 0 to 4000000000"), std::string::npos);
+  EXPECT_NE(shape("set packets_burst=0").find("has no number from 1 to 4000000000"), std::string::npos);
   EXPECT_NE(shape("set speed=1").find("the names are packets_per_second, "), std::string::npos);
   EXPECT_NE(shape("block 10.9.0.65/26").find("is 10.9.0.64/26 meant?"), std::string::npos);
   EXPECT_NE(shape("forget 10.1.1.1").find("10.1.1.1/32 is neither blocked nor allowed"), std::string::npos);

@@ -33,6 +33,8 @@ std::string address(const std::string& host, u16 port) {
   return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':' + std::to_string(port);
 }
 
+using Counts = std::map<std::string, u64>;
+
 class Shaped : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -76,8 +78,8 @@ class Shaped : public ::testing::Test {
     return sources;
   }
   u64 count(shaping_verdict verdict) const { return (*shaping->maps().counts())[verdict].packets; }
-  std::map<std::string, u64> all_counts() const {
-    std::map<std::string, u64> counts;
+  Counts all_counts() const {
+    Counts counts;
     const auto read = *shaping->maps().counts();
     for (u32 i = 0; i < SHAPING_VERDICTS; ++i) {
       const auto verdict = static_cast<shaping_verdict>(i);
@@ -95,8 +97,6 @@ class Shaped : public ::testing::Test {
   ShapingOptions options;
   std::unique_ptr<Shaping> shaping;
 };
-
-using Counts = std::map<std::string, u64>;
 
 TEST_F(Shaped, what_can_be_quic_for_us_passes) {
   shape();
@@ -145,6 +145,30 @@ TEST_F(Shaped, what_cannot_be_is_dropped_and_counted_whatever_source_it_claims) 
   ASSERT_TRUE(shaping->maps().change_settings(settings).ok());
   send(TwoHosts::kPeer4, long_header({.version = 0x1a2a3a4a}));
   EXPECT_EQ(count(SHAPING_VERSION), 1U);
+}
+
+TEST_F(Shaped, what_stands_before_udp_hides_nothing) {
+  shape();
+  const auto expect = [&](const Counts& counts, int arrived) {
+    EXPECT_EQ(all_counts(), counts);
+    EXPECT_EQ(received(*server)["[fd09::2]"], arrived);
+  };
+  // Tags of VLANs that the node is not in: what passes ends in its stack.
+  send(TwoHosts::kPeer4, short_header(9), 1, {.vlan_tags = 1});
+  send(TwoHosts::kPeer6, short_header(9), 1, {.vlan_tags = 2});
+  expect({{"astray", 2}}, 0);
+  send(TwoHosts::kPeer4, short_header(0), 1, {.vlan_tags = 2});
+  expect({{"astray", 2}, {"passed", 1}}, 0);
+  // Options in IPv6, which the stack takes.
+  send(TwoHosts::kPeer6, short_header(0), 1, {.extensions = {IPPROTO_DSTOPTS}});
+  send(TwoHosts::kPeer6, short_header(0), 1, {.extensions = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS}});
+  expect({{"astray", 2}, {"passed", 3}}, 2);
+  send(TwoHosts::kPeer6, short_header(9), 1, {.extensions = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS}});
+  expect({{"astray", 3}, {"passed", 3}}, 0);
+  // Fragments: the first is dropped, and further ones, which have no ports, are nothing without it.
+  send(TwoHosts::kPeer6, short_header(0), 1, {.extensions = {IPPROTO_FRAGMENT}});
+  send(TwoHosts::kPeer6, short_header(0), 1, {.extensions = {IPPROTO_FRAGMENT}, .further_fragment = true});
+  expect({{"astray", 3}, {"passed", 3}, {"fragment", 1}}, 0);
 }
 
 TEST_F(Shaped, random_bytes_hardly_get_through) {
@@ -211,8 +235,8 @@ TEST_F(Shaped, a_bucket_fills_again) {
   options.settings.packets_per_second = 200;
   options.settings.packets_burst = 5;
   shape();
-  send(TwoHosts::kPeer4, short_header(0), 50);
-  EXPECT_LT(received(*server)[TwoHosts::kPeer4], 50);
+  send(TwoHosts::kPeer4, short_header(0), 500);
+  EXPECT_LT(received(*server)[TwoHosts::kPeer4], 500);
   // received() waits longer than the bucket takes.
   send(TwoHosts::kPeer4, short_header(0), 5);
   EXPECT_EQ(received(*server)[TwoHosts::kPeer4], 5);

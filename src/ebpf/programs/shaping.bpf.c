@@ -305,7 +305,8 @@ inlined __u32 judge(const struct shaping_settings* now, struct xdp_md* context, 
   return within_rates(now, packet->source, packet->v6, packet->bytes);
 }
 
-SEC("xdp")
+// Frames in several pieces too (an MTU above a page).
+SEC("xdp.frags")
 int shape(struct xdp_md* context) {
   struct packet packet = {};
   if (!find_udp(INCOMING, context, &packet)) return XDP_PASS;

@@ -212,6 +212,18 @@ TEST(Load, an_unknown_flag_key_is_a_problem) {
                           "--set: nonsense: there is no such key"));
 }
 
+TEST(Load, what_is_no_range_of_addresses_or_no_interface_is_named) {
+  EXPECT_THAT(problems(file("[shaping]\ninterfaces = [\"eth0\"]\nblock = [\"10.0.0.0/8\", \"::/0\"]\n")),
+              IsEmpty());
+  EXPECT_THAT(problems(file("[shaping]\nblock = [\"10.0.0.0/8\", \"10.0.0.1/24\"]\n")),
+              ElementsAre(HasSubstr("is 10.0.0.0/24 meant?")));
+  EXPECT_THAT(problems(file("[shaping]\ninterfaces = [\"a-name-of-16-byte\"]\n")),
+              ElementsAre(HasSubstr("\"a-name-of-16-byte\" is no such name")));
+  Sources many;
+  many.flags = {{"--set", "shaping.interfaces", "a,b,c,d,e,f,g,h,i"}};
+  EXPECT_THAT(problems(many), ElementsAre(HasSubstr("too many")));
+}
+
 TEST(Load, hostile_text_comes_out_printable) {
   const auto lines = problems(file("[battle]\n\"\\u001b[31mred\" = 1\n"));
   ASSERT_EQ(lines.size(), 1U);
