@@ -163,9 +163,27 @@ test("where UDP vanishes on its way it does so too", async () => {
   await new Promise((resolve) => hole.bind(0, "127.0.0.1", resolve));
   let swallowed = 0;
   hole.on("message", () => swallowed++);
+  // When the browser itself gives WebTransport up, and whether the page waited for that.
+  await page.addInitScript(() => {
+    const order = (window.orderOfWays = []);
+    const { WebTransport, WebSocket } = window;
+    window.WebTransport = class extends WebTransport {
+      constructor(...given) {
+        super(...given);
+        this.closed.catch(() => order.push("WebTransport failed"));
+      }
+    };
+    window.WebSocket = class extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        order.push("WebSocket begun");
+      }
+    };
+  });
   await openWith({ webtransport_port: hole.address().port });
   assert.equal(await transport(), "websocket");
   assert.ok(swallowed > 0, "it was tried");
+  assert.equal((await page.evaluate(() => window.orderOfWays))[0], "WebSocket begun");
   hole.close();
 });
 
