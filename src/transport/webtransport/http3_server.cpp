@@ -289,7 +289,7 @@ Http3Server::Outcome Http3Server::receive_request(Stream& stream, Bytes bytes) {
   return std::nullopt;
 }
 
-Http3Server::Outcome Http3Server::receive_headers(Stream& stream, const RecordReader::Piece& piece) {
+Http3Server::Outcome Http3Server::receive_headers(Stream& stream, const Http3RecordReader::Piece& piece) {
   if (piece.begins) {
     if (stream.has_begun) return error(Http3Code::frame_unexpected, "a CONNECT has no trailers");
     stream.has_begun = true;

@@ -116,7 +116,7 @@ class Http3Server {
     bool has_begun = false;       ///< the request's HEADERS or the control stream's SETTINGS are here
     bool in_instruction = false;  ///< QPACK decoder stream: within an integer
     VarintReader varint;
-    RecordReader records;
+    Http3RecordReader records;
     std::vector<std::byte> held;  ///< of a record that is wanted whole
   };
   using Outcome = std::optional<Http3Error>;
@@ -131,7 +131,7 @@ class Http3Server {
   Outcome receive_encoder(Bytes bytes);
   Outcome receive_decoder(Stream& stream, Bytes bytes);
   Outcome receive_request(Stream& stream, Bytes bytes);
-  Outcome receive_headers(Stream& stream, const RecordReader::Piece& piece);
+  Outcome receive_headers(Stream& stream, const Http3RecordReader::Piece& piece);
   Outcome receive_capsules(Bytes bytes);
   Outcome end_of(Stream& stream);
   void answer(i64 stream, const Http3Answer& answer);
@@ -139,7 +139,7 @@ class Http3Server {
 
   Http3Events& events_;
   std::vector<Stream> streams_;
-  RecordReader capsules_;
+  Http3RecordReader capsules_;
   std::vector<std::byte> capsule_;  ///< of a CLOSE that has not come whole
   std::vector<std::byte> datagram_prefix_;
   i64 session_ = -1;  ///< its id is its CONNECT stream's

@@ -50,7 +50,7 @@ std::optional<u64> VarintReader::feed(Bytes& bytes) {
   return std::nullopt;
 }
 
-std::optional<RecordReader::Piece> RecordReader::next(Bytes& bytes) {
+std::optional<Http3RecordReader::Piece> Http3RecordReader::next(Bytes& bytes) {
   if (state_ == State::type) {
     const auto type = varint_.feed(bytes);
     if (!type) return std::nullopt;

@@ -32,7 +32,7 @@ class VarintReader {
 
 /// Splits a stream into records. Holds nothing of their values: they are handed on
 /// in the pieces in which they come, so that a record's length costs no memory.
-class RecordReader {
+class Http3RecordReader {
  public:
   struct Piece {
     u64 type;

@@ -47,11 +47,11 @@ TEST(Varint, WhatIsCutOffIsNotTaken) {
   EXPECT_EQ(bytes.size(), 3U);
 }
 
-TEST(RecordReader, RecordsAreTheSameHoweverTheBytesAreCut) {
+TEST(Http3RecordReader, RecordsAreTheSameHoweverTheBytesAreCut) {
   const Octets stream = test::record(0x00, octets("first")) + test::record(0x2843, {}) +
                         test::record(0x77777, octets(std::string(300, 'x')));
   for (std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{7}, stream.size()}) {
-    RecordReader reader;
+    Http3RecordReader reader;
     struct Seen {
       u64 type;
       std::string value;
