@@ -87,15 +87,16 @@ TEST_F(NativeFallback, where_udp_gets_through_it_is_quic) {
 TEST_F(NativeFallback, where_nothing_answers_on_udp_it_is_tls) {
   start();
   options_.server = black_hole();
+  options_.handshake_timeout_ns = 60 * kSecondNs;
   open();
   ASSERT_TRUE(until([&] { return group_->fallbacks() == 1; })) << group_->client(0).last_error();
   const i64 took_ms = milliseconds();
   std::printf("a session over TLS after %lld ms\n", static_cast<long long>(took_ms));
   EXPECT_GE(took_ms, 150) << "QUIC has its head start";
-  EXPECT_LT(took_ms, 3'000) << "long before QUIC's handshake is given up";
+  EXPECT_LT(took_ms, 5'000) << "long before QUIC's handshake is given up";
   plays();
   EXPECT_EQ(tls_counters().sessions.value(), 1);
-  EXPECT_TRUE(until([&] { return group_->connections() == 1; })) << "the way that lost is closed";
+  EXPECT_TRUE(until([&] { return group_->connections() == 1; }, 10)) << "the way that lost is closed";
   group_->leave_all();
   EXPECT_TRUE(until([&] { return tls_counters().sessions.value() == 0; }));
 }
