@@ -99,10 +99,9 @@ std::string close_reason_text(CloseCode code, std::string_view reason) {
 
 CloseCode close_code_from_wire(u16 code) {
   if (code == 1000) return CloseCode::none;
-  if (code >= kCloseCodeBase && code <= kCloseCodeBase + static_cast<u16>(CloseCode::battle_over)) {
-    return static_cast<CloseCode>(code - kCloseCodeBase);
-  }
-  return CloseCode::idle;
+  if (code < kCloseCodeBase) return CloseCode::idle;
+  const auto ours = static_cast<CloseCode>(code - kCloseCodeBase);
+  return close_code_name(ours) == std::string_view("unknown") ? CloseCode::idle : ours;
 }
 
 }  // namespace drumline::transport

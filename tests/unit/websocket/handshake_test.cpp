@@ -38,6 +38,16 @@ TEST(CloseReason, is_cut_to_what_a_close_frame_holds_between_characters) {
   EXPECT_EQ((text.size() - std::string("flood: ").size()) % 3, 0U);
 }
 
+TEST(CloseCodes, come_back_from_the_wire_as_they_went) {
+  u16 code = 0;
+  for (; close_code_name(static_cast<CloseCode>(code)) != std::string_view("unknown"); ++code)
+    EXPECT_EQ(close_code_from_wire(kCloseCodeBase + code), static_cast<CloseCode>(code));
+  EXPECT_GT(code, static_cast<u16>(CloseCode::overloaded));
+  EXPECT_EQ(close_code_from_wire(kCloseCodeBase + code), CloseCode::idle);
+  EXPECT_EQ(close_code_from_wire(1000), CloseCode::none);
+  EXPECT_EQ(close_code_from_wire(1001), CloseCode::idle);
+}
+
 TEST(RequestTarget, is_split_and_decoded) {
   auto parsed = parse_request_target("/a%20b?name=J%C3%BCrgen+K&flag&x=1=2&x=3&&#part");
   ASSERT_TRUE(parsed.ok());
