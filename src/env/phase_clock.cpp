@@ -1,5 +1,6 @@
 #include "env/phase_clock.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 namespace drumline::env {
@@ -9,6 +10,19 @@ TimeNs now() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return i64{time.tv_sec} * kSecondNs + time.tv_nsec;
+}
+
+/// What asking for the time takes, which is none of any phase's.
+i64 cost_of_now() {
+  static const i64 cost = [] {
+    i64 least = kMicrosecondNs;
+    for (int i = 0; i < 64; ++i) {
+      const TimeNs before = now();
+      least = std::min(least, now() - before);
+    }
+    return least;
+  }();
+  return cost;
 }
 
 }  // namespace
@@ -24,7 +38,8 @@ std::string_view phase_name(Phase phase) {
 
 Phase PhaseClock::enter(Phase phase) {
   const TimeNs at = now();
-  total_ns_[static_cast<std::size_t>(phase_)].add(static_cast<u64>(at - since_) * kRoundsPerTimed);
+  total_ns_[static_cast<std::size_t>(phase_)].add(
+      static_cast<u64>(std::max<i64>(at - since_ - cost_of_now(), 0)) * kRoundsPerTimed);
   since_ = at;
   const Phase before = phase_;
   phase_ = phase;
