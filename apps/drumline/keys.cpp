@@ -98,6 +98,14 @@ int issue_certificate(const CertArguments& arguments) {
   return kDone;
 }
 
+int revoke_certificate(const CertArguments& arguments) {
+  const auto revoked = transport::revoke_client_certificate(arguments.pki, arguments.name);
+  if (!revoked) return fail(revoked.error());
+  std::printf("%s: %s %s\n", transport::pki_paths(arguments.pki).revoked.c_str(), arguments.name.c_str(),
+              *revoked ? "is revoked; a running server refuses it within a second" : "was revoked before");
+  return kDone;
+}
+
 }  // namespace
 
 void add_token(CLI::App& app, const GlobalOptions& global, int& status) {
@@ -142,6 +150,11 @@ void add_cert(CLI::App& app, const GlobalOptions&, int& status) {
       ->capture_default_str();
   issue->footer("Example:\n  drumline cert issue studio-7");
   issue->callback([arguments, &status] { status = issue_certificate(*arguments); });
+  CLI::App* revoke = cert->add_subcommand("revoke", "Takes a client certificate back");
+  revoke->add_option("NAME", arguments->name, "Its file without .pem")->required();
+  revoke->add_option("--pki", arguments->pki, "Folder")->capture_default_str();
+  revoke->footer("Example:\n  drumline cert revoke studio-7");
+  revoke->callback([arguments, &status] { status = revoke_certificate(*arguments); });
 }
 
 }  // namespace drumline::app

@@ -363,6 +363,10 @@ void Server::collect_metrics(telemetry::MetricSink& sink) const {
   for (const JournalFigures& journal : battles_->journals()) collect_journal(sink, journal);
   for (const GroupFigures& group : battles_->groups()) collect_group(sink, group);
   if (shaping_) collect_shaping(sink, shaping_->maps());
+  sink.counter("drumline_credentials_renewed_total", "Times that changed certificate files were taken up",
+               static_cast<double>(credentials_->renewals()));
+  sink.counter("drumline_credentials_failed_total", "Changes of certificate files that could not be used",
+               static_cast<double>(credentials_->failures()));
   sink.gauge("drumline_gateway_steered",
              "1: the kernel hands QUIC packets to the shard that their connection id names",
              steers_packets_ ? 1 : 0);

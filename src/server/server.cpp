@@ -22,13 +22,11 @@ i64 seconds(u32 value) {
 }
 
 /// QUIC takes the port's UDP half; this is its TCP half.
-transport::TcpListenerOptions tcp_options(const config::Configuration& values,
-                                          std::shared_ptr<const transport::TlsServerContext> tls) {
+transport::TcpListenerOptions tcp_options(const config::Configuration& values) {
   transport::TcpListenerOptions options;
   options.address = values.listen.address;
   options.port = values.listen.port;
   options.max_connections = values.gateway.max_sessions;
-  options.tls = std::move(tls);
   options.defer_handshakes = true;
   options.plain_websocket = values.listen.plain_websocket;
   options.handshake_timeout_ms = i64{values.gateway.handshake_timeout_s} * 1000;
@@ -220,25 +218,25 @@ Result<void> Server::start_threads() {
 
 /// Null where TLS over TCP is switched off. The files are looked at here first, so that
 /// whoever starts us reads what is wrong with them in one sentence.
-Result<std::shared_ptr<const transport::TlsServerContext>> Server::open_tls(const transport::PkiPaths& pki) {
+Result<void> Server::open_credentials() {
   const config::Configuration& values = options_.configuration.values;
-  const transport::TlsFiles files{pki.ca_certificate, pki.server_certificate, pki.server_key};
-  if (auto good = transport::check_tls_files(files, clock_.wall_now() / kSecondNs); !good)
-    return std::move(good).error();
-  if (!values.listen.tls) return std::shared_ptr<const transport::TlsServerContext>();
-  transport::TlsServerContext::Options options;
-  options.files = files;
-  options.require_client_certificate = values.security.require_client_certificate;
+  ServerCredentials::Settings settings;
+  settings.folder = pki_folder_;
+  settings.require_client_certificate = values.security.require_client_certificate;
+  settings.serve_tls = values.listen.tls;
   if (values.security.tls_ticket_hours > 0) {
-    options.ticket_keys = std::make_shared<const transport::TicketKeys>(
+    settings.ticket_keys = std::make_shared<const transport::TicketKeys>(
         tickets_->derive("tls session tickets"), i64{values.security.tls_ticket_hours} * 3600);
   }
-  return transport::TlsServerContext::create(std::move(options), clock_);
+  auto credentials = ServerCredentials::open(std::move(settings), clock_);
+  if (!credentials) return std::move(credentials).error();
+  credentials_ = std::move(*credentials);
+  credentials_->watch();
+  return {};
 }
 
 Result<void> Server::open_gateways() {
   const config::Configuration& values = options_.configuration.values;
-  const transport::PkiPaths pki = transport::pki_paths(pki_folder_);
   const bool v6 = values.listen.address.find(':') != std::string::npos;
   auto address = env::parse_address((v6 ? "[" + values.listen.address + "]" : values.listen.address) + ":" +
                                     std::to_string(values.listen.port));
@@ -256,8 +254,7 @@ Result<void> Server::open_gateways() {
     return identity;
   };
 
-  auto tls = open_tls(pki);
-  if (!tls) return std::move(tls).error();
+  if (auto opened = open_credentials(); !opened) return opened;
   for (u32 shard = 0; shard < values.gateway.shards; ++shard) {
     GatewayThreadOptions options;
     options.gateway.shard = static_cast<u8>(shard);
@@ -276,7 +273,8 @@ Result<void> Server::open_gateways() {
     options.gateway.outside_timeout_ns = seconds(values.gateway.outside_timeout_s);
     options.quic_address = *address;
     options.share_port = values.gateway.shards > 1;
-    options.quic.tls = {pki.ca_certificate, pki.server_certificate, pki.server_key};
+    options.quic.tls = credentials_->files();
+    options.quic.credentials = [this] { return credentials_->quic(); };
     options.quic.require_client_certificate = values.security.require_client_certificate;
     options.quic.shard = static_cast<u8>(shard);
     options.quic.max_connections = values.gateway.max_sessions;
@@ -295,7 +293,8 @@ Result<void> Server::open_gateways() {
       if (web_certificate_) web.credentials = [this] { return web_certificate_->credentials(); };
     }
     options.serve_tcp = shard == 0;
-    options.tcp = tcp_options(values, *tls);
+    options.tcp = tcp_options(values);
+    if (values.listen.tls) options.tcp.tls = [this] { return credentials_->tls(); };
     gateway::GatewayLinks links;
     links.directory = &directory_;
     links.inbound = battles_->inbound_of(shard);

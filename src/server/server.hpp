@@ -19,6 +19,7 @@
 #include "server/battles.hpp"
 #include "server/gateway_thread.hpp"
 #include "server/overload_watch.hpp"
+#include "server/server_credentials.hpp"
 #include "server/web_certificate.hpp"
 #include "telemetry/admin_pages.hpp"
 #include "telemetry/admin_server.hpp"
@@ -81,7 +82,7 @@ class Server {
   Result<void> open_gateways();
   void steer_packets();
   Result<void> open_shaping();
-  Result<std::shared_ptr<const transport::TlsServerContext>> open_tls(const transport::PkiPaths& pki);
+  Result<void> open_credentials();
   Result<void> begin_battles();
   void open_overload_watch();
   LoadFigures load() const;
@@ -101,6 +102,7 @@ class Server {
   std::string pki_folder_;
   std::optional<auth::TicketSealer> tickets_;
   std::optional<auth::TokenKey> tokens_;
+  std::unique_ptr<ServerCredentials> credentials_;
   std::unique_ptr<WebCertificate> web_certificate_;  ///< null: browsers are shown server.pem
   recovery::GameLookup lookup_;
   TimeNs started_at_ = 0;

@@ -31,6 +31,9 @@ struct Freed {
 };
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using RevocationList = std::unique_ptr<X509_CRL, Freed<X509_CRL_free>>;
+using Revoked = std::unique_ptr<X509_REVOKED, Freed<X509_REVOKED_free>>;
+using Time = std::unique_ptr<ASN1_TIME, Freed<ASN1_TIME_free>>;
 using Bio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 
 constexpr int kAuthorityDays = 3650;
@@ -297,6 +300,7 @@ PkiPaths pki_paths(const std::string& folder) {
           .client_key = in_folder(folder, "client.key"),
           .web_certificate = in_folder(folder, "web.pem"),
           .web_key = in_folder(folder, "web.key"),
+          .revoked = in_folder(folder, "revoked.pem"),
           .token_key = in_folder(folder, "token.key")};
 }
 
@@ -380,6 +384,52 @@ Result<void> issue_client_certificate(const std::string& folder, const std::stri
   if (!authority) return std::move(authority).error().within("cannot issue a certificate for " + name);
   return issue(*authority, Use::client, name, days, in_folder(folder, name + ".pem"),
                in_folder(folder, name + ".key"));
+}
+
+Result<bool> revoke_client_certificate(const std::string& folder, const std::string& name) {
+  auto authority = load_authority(folder);
+  if (!authority) return std::move(authority).error().within("cannot revoke a certificate");
+  if (!is_plain_name(name) || !exists(in_folder(folder, name + ".pem"))) {
+    return Error{ErrorCode::not_found, "there is no " + in_folder(folder, name + ".pem") +
+                                           " to revoke; name a certificate of that folder, without .pem"};
+  }
+  auto certificate = load_certificate(in_folder(folder, name + ".pem"));
+  if (!certificate) return std::move(certificate).error();
+  X509* const issuer = authority->certificate.get();
+  const std::string path = pki_paths(folder).revoked;
+  RevocationList list;
+  if (exists(path)) {
+    const Bio bio(BIO_new_file(path.c_str(), "r"));
+    list.reset(bio ? PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+    if (!list || X509_CRL_verify(list.get(), authority->key.get()) != 1) {
+      ERR_clear_error();
+      return Error{ErrorCode::corrupt,
+                   path + " is no list that ca.pem has signed; put the right one there, or remove it"};
+    }
+  } else {
+    list.reset(X509_CRL_new());
+    if (!list || X509_CRL_set_version(list.get(), 1) != 1 ||
+        X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(issuer)) != 1)
+      return crypto_error("making " + path);
+  }
+  X509_REVOKED* known = nullptr;
+  if (X509_CRL_get0_by_cert(list.get(), &known, certificate->get()) == 1) return false;
+  const Time now(X509_gmtime_adj(nullptr, 0));
+  Revoked entry(X509_REVOKED_new());
+  bool good = now && entry &&
+              X509_REVOKED_set_serialNumber(entry.get(), X509_get_serialNumber(certificate->get())) == 1 &&
+              X509_REVOKED_set_revocationDate(entry.get(), now.get()) == 1 &&
+              X509_CRL_add0_revoked(list.get(), entry.get()) == 1;
+  if (good) static_cast<void>(entry.release());  // the list's now
+  // It is made anew whenever something changes, so it may be good for as long as its authority.
+  good = good && X509_CRL_set1_lastUpdate(list.get(), now.get()) == 1 &&
+         X509_CRL_set1_nextUpdate(list.get(), X509_get0_notAfter(issuer)) == 1 &&
+         X509_CRL_sort(list.get()) == 1 && X509_CRL_sign(list.get(), authority->key.get(), EVP_sha256()) > 0;
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!good || !bio || PEM_write_bio_X509_CRL(bio.get(), list.get()) != 1)
+    return crypto_error("making " + path);
+  if (auto written = write_pem(path, bio.get(), 0644); !written) return std::move(written).error();
+  return true;
 }
 
 }  // namespace drumline::transport

@@ -20,7 +20,8 @@ struct PkiPaths {
   std::string client_key;          ///< client.key
   std::string web_certificate;     ///< web.pem: what browsers are shown, known to the page by its hash
   std::string web_key;             ///< web.key
-  std::string token_key;           ///< token.key: Ed25519, signs and verifies tokens
+  std::string revoked;    ///< revoked.pem: certificates that the authority has taken back; may be absent
+  std::string token_key;  ///< token.key: Ed25519, signs and verifies tokens
 };
 PkiPaths pki_paths(const std::string& folder);
 
@@ -47,5 +48,9 @@ Result<CertificateFacts> certificate_facts(const std::string& path);
 /// Issues a further client certificate, `name` as common name, into
 /// folder/name.pem and folder/name.key, valid `days`.
 Result<void> issue_client_certificate(const std::string& folder, const std::string& name, int days);
+
+/// Puts folder/name.pem on the list folder/revoked.pem, which is made when there is none: a server
+/// that reads it refuses the certificate from then on. False: it was on it. not_found: no such certificate.
+Result<bool> revoke_client_certificate(const std::string& folder, const std::string& name);
 
 }  // namespace drumline::transport

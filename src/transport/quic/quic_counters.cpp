@@ -12,6 +12,8 @@ const char* handshake_failure_name(HandshakeFailure failure) {
       return "certificate_untrusted";
     case HandshakeFailure::certificate_expired:
       return "certificate_expired";
+    case HandshakeFailure::certificate_revoked:
+      return "certificate_revoked";
     case HandshakeFailure::certificate_unfit:
       return "certificate_unfit";
     case HandshakeFailure::alpn:

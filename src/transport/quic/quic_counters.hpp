@@ -14,7 +14,8 @@ enum class HandshakeFailure : u8 {
   certificate_missing,
   certificate_untrusted,  ///< not signed by our authority
   certificate_expired,    ///< or not valid yet
-  certificate_unfit,      ///< wrong purpose, wrong name, revoked, unreadable
+  certificate_revoked,    ///< its authority has taken it back
+  certificate_unfit,      ///< wrong purpose, wrong name, unreadable
   alpn,                   ///< no application protocol in common
   tls,                    ///< any other TLS alert
   protocol,               ///< QUIC was spoken wrongly
@@ -22,7 +23,7 @@ enum class HandshakeFailure : u8 {
   closed_by_peer,
   closed_here,
 };
-inline constexpr std::size_t kHandshakeFailures = 11;
+inline constexpr std::size_t kHandshakeFailures = 12;
 const char* handshake_failure_name(HandshakeFailure failure);
 
 /// Why a received packet was dropped before it reached a connection.

@@ -19,6 +19,7 @@ CloseCode close_code_of(HandshakeFailure failure) {
     case HandshakeFailure::certificate_missing:
     case HandshakeFailure::certificate_untrusted:
     case HandshakeFailure::certificate_expired:
+    case HandshakeFailure::certificate_revoked:
     case HandshakeFailure::certificate_unfit:
       return CloseCode::unauthenticated;
     case HandshakeFailure::alpn:

@@ -204,7 +204,9 @@ void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& l
       return options.credentials ? options.credentials() : nullptr;
     };
   }
-  if (const auto started = made->start_tls(credentials_, std::move(tls)); !started) {
+  if (const auto started =
+          made->start_tls(options_.credentials ? options_.credentials() : credentials_, std::move(tls));
+      !started) {
     log_error("quic: {}", started.error().message);
     return;
   }

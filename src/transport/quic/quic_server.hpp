@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -21,6 +22,9 @@ struct QuicServerOptions {
   std::optional<WebTransportOptions> webtransport;
   TlsFiles tls;
   bool require_client_certificate = true;
+  /// Asked at each handshake, so that certificates can change while the server runs; empty: those of
+  /// `tls`, as they were at first.
+  std::function<std::shared_ptr<const TlsCredentials>()> credentials;
   QuicSettings settings;
   u8 shard = 0;  ///< first byte of our connection ids
   std::size_t max_connections = 10'000;

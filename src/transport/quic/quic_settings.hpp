@@ -12,6 +12,8 @@ struct TlsFiles {
   std::string authority;    ///< empty: no peer can prove itself
   std::string certificate;  ///< empty: we present none (clients only)
   std::string key;
+  /// Certificates that the authority has taken back (a CRL); empty: none.
+  std::string revoked{};
 };
 
 enum class Congestion : u8 { cubic, bbr };

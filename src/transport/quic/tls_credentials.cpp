@@ -34,6 +34,13 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
       return tls_error("certificate authority " + files.authority,
                        rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
   }
+  if (!files.revoked.empty()) {
+    rc =
+        gnutls_certificate_set_x509_crl_file(made->certificates_, files.revoked.c_str(), GNUTLS_X509_FMT_PEM);
+    if (rc <= 0)
+      return tls_error("list of revoked certificates " + files.revoked,
+                       rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
+  }
   if (!files.certificate.empty()) {
     rc = gnutls_certificate_set_x509_key_file(made->certificates_, files.certificate.c_str(),
                                               files.key.c_str(), GNUTLS_X509_FMT_PEM);

@@ -174,6 +174,10 @@ int TlsHandshake::verify() {
     return refuse(HandshakeFailure::certificate_untrusted, GNUTLS_A_UNKNOWN_CA, text,
                   GNUTLS_E_CERTIFICATE_ERROR);
   }
+  if ((status & GNUTLS_CERT_REVOKED) != 0) {
+    return refuse(HandshakeFailure::certificate_revoked, GNUTLS_A_CERTIFICATE_REVOKED, text,
+                  GNUTLS_E_CERTIFICATE_ERROR);
+  }
   if ((status & kDates) != 0) {
     return refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED, text,
                   GNUTLS_E_CERTIFICATE_ERROR);
@@ -190,9 +194,10 @@ HandshakeFailure failure_of_alert(u8 alert) {
       return HandshakeFailure::certificate_untrusted;
     case GNUTLS_A_CERTIFICATE_EXPIRED:
       return HandshakeFailure::certificate_expired;
+    case GNUTLS_A_CERTIFICATE_REVOKED:
+      return HandshakeFailure::certificate_revoked;
     case GNUTLS_A_BAD_CERTIFICATE:
     case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
-    case GNUTLS_A_CERTIFICATE_REVOKED:
     case GNUTLS_A_CERTIFICATE_UNKNOWN:
       return HandshakeFailure::certificate_unfit;
     case GNUTLS_A_NO_APPLICATION_PROTOCOL:

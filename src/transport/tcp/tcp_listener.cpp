@@ -125,7 +125,8 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
     const auto size = ::recv(stream_.socket().native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
     if (size <= 0) return drop();
     if (first == kTlsHandshakeRecord && door_->options.tls) {
-      stream_.begin(door_->options.tls->new_connection(hello_));
+      context_ = door_->options.tls();
+      stream_.begin(context_->new_connection(hello_));
       if (!door_->options.defer_handshakes) return handshake();
       door_->waiting.push_back(weak_from_this());
       return;
@@ -149,13 +150,19 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
     if (hello_.web) return door_->websocket->take(std::move(stream_), peer_);
     PeerIdentity identity = identity_of(stream_.ssl());
     const bool late = !certificate_in_time(stream_.ssl());
+    // Here and not in the handshake: a ticket must not outlive the certificate that it came by.
+    const bool revoked = context_->has_revoked(stream_.ssl());
     const auto session =
         std::make_shared<TlsSession>(TlsSession::Role::server, door_->hub, std::move(stream_), peer_);
     if (late) {
       count(HandshakeFailure::certificate_expired, "the certificate has expired since it was shown");
       return session->turn_away(CloseCode::unauthenticated, "the certificate has expired since it was shown");
     }
-    if (!identity.authenticated && door_->options.tls->requires_client_certificate()) {
+    if (revoked) {
+      count(HandshakeFailure::certificate_revoked, "the certificate is revoked");
+      return session->turn_away(CloseCode::unauthenticated, "the certificate is revoked");
+    }
+    if (!identity.authenticated && context_->requires_client_certificate()) {
       count(HandshakeFailure::certificate_unfit, "the certificate names nobody");
       return session->turn_away(CloseCode::unauthenticated, "the certificate names nobody");
     }
@@ -192,6 +199,7 @@ class Arrival : public std::enable_shared_from_this<Arrival> {
   std::shared_ptr<Door> door_;
   TlsStream stream_;
   env::Address peer_;
+  std::shared_ptr<const TlsServerContext> context_;
   TlsServerContext::Arrival hello_;
   asio::steady_timer timer_;
   std::size_t lingered_ = 0;

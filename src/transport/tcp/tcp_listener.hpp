@@ -5,6 +5,7 @@
 // docs/formats/tcp.md and docs/formats/websocket.md are the formats.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,8 +37,8 @@ struct TcpListenerOptions {
   /// and what is stale is dropped here instead of being delivered late.
   int kernel_unsent_bytes = 32 * 1024;
 
-  /// Null: TLS is not spoken.
-  std::shared_ptr<const TlsServerContext> tls;
+  /// Asked at each connection, so that certificates can change meanwhile; empty: TLS is not spoken.
+  std::function<std::shared_ptr<const TlsServerContext>()> tls;
   /// TLS handshakes begin by handshake_one() only, so that the thread decides how much of its time they get.
   bool defer_handshakes = false;
   bool plain_websocket = true;       ///< false: a WebSocket is served over TLS only

@@ -102,6 +102,34 @@ Result<SslContextPtr> make_context(const SSL_METHOD* method, const TlsFiles& fil
   return context;
 }
 
+/// The list, if the authority has signed it and it is not out of date.
+Result<CrlPtr> read_revoked(const TlsFiles& files, i64 wall_now_s) {
+  auto file = open_file("list of revoked certificates", files.revoked);
+  if (!file) return std::move(file).error();
+  CrlPtr list(PEM_read_bio_X509_CRL(file->get(), nullptr, nullptr, nullptr));
+  if (!list) {
+    return bad(
+        fmt::format("the list of revoked certificates {} is none in PEM ({}); `drumline cert revoke` "
+                    "makes one",
+                    files.revoked, reason()));
+  }
+  auto authority = read_certificate("certificate authority", files.authority);
+  if (!authority) return std::move(authority).error();
+  if (X509_CRL_verify(list.get(), X509_get0_pubkey(authority->get())) != 1) {
+    ERR_clear_error();
+    return bad(fmt::format("the list of revoked certificates {} is not signed by {}; get the authority's own",
+                           files.revoked, files.authority));
+  }
+  std::time_t now = static_cast<std::time_t>(wall_now_s);
+  const ASN1_TIME* const next = X509_CRL_get0_nextUpdate(list.get());
+  if (next != nullptr && X509_cmp_time(next, &now) <= 0) {
+    return bad(
+        fmt::format("the list of revoked certificates {} was good until {}; put the next one in its place",
+                    files.revoked, date(next)));
+  }
+  return list;
+}
+
 bool is_address(const std::string& name) {
   return name.find(':') != std::string::npos || name.find_first_not_of("0123456789.") == std::string::npos;
 }
@@ -141,6 +169,7 @@ CloseCode code_of(HandshakeFailure failure) {
     case HandshakeFailure::certificate_missing:
     case HandshakeFailure::certificate_untrusted:
     case HandshakeFailure::certificate_expired:
+    case HandshakeFailure::certificate_revoked:
     case HandshakeFailure::certificate_unfit:
       return CloseCode::unauthenticated;
     case HandshakeFailure::alpn:
@@ -160,6 +189,9 @@ Result<void> check_tls_files(const TlsFiles& files, i64 wall_now_s) {
   if (!files.authority.empty()) {
     if (auto authority = read_certificate("certificate authority", files.authority); !authority)
       return std::move(authority).error();
+  }
+  if (!files.revoked.empty()) {
+    if (auto list = read_revoked(files, wall_now_s); !list) return std::move(list).error();
   }
   if (files.certificate.empty()) return {};
   auto certificate = read_certificate("certificate", files.certificate);
@@ -201,6 +233,11 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(Options
   std::shared_ptr<TlsServerContext> made(new TlsServerContext(std::move(options), clock));
   made->context_ = std::move(*context);
   SSL_CTX* const raw = made->context_.get();
+  if (const TlsFiles& files = made->options_.files; !files.revoked.empty()) {
+    auto list = read_revoked(files, clock.wall_now() / kSecondNs);
+    if (!list) return std::move(list).error();
+    made->revoked_ = std::move(*list);
+  }
   if (!made->options_.files.authority.empty())
     SSL_CTX_set_client_CA_list(raw, SSL_load_client_CA_file(made->options_.files.authority.c_str()));
   SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -221,10 +258,34 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(Options
   return std::shared_ptr<const TlsServerContext>(std::move(made));
 }
 
+bool TlsServerContext::has_revoked(const SSL* ssl) const {
+  X509* const certificate = SSL_get0_peer_certificate(ssl);
+  X509_REVOKED* entry = nullptr;
+  // 2 would be: it was, and is no longer.
+  return revoked_ && certificate != nullptr &&
+         X509_CRL_get0_by_cert(revoked_.get(), &entry, certificate) == 1;
+}
+
+namespace {
+
+/// Of a server's connection: its context. Let go of with the connection.
+int context_index() {
+  static const int index = SSL_get_ex_new_index(
+      0, nullptr, nullptr, nullptr, [](void*, void* held, CRYPTO_EX_DATA*, int, long, void*) {
+        delete static_cast<std::shared_ptr<const TlsServerContext>*>(held);
+      });
+  return index;
+}
+
+}  // namespace
+
 SslPtr TlsServerContext::new_connection(Arrival& arrival) const {
   SslPtr ssl(SSL_new(context_.get()));
   DRUM_ASSERT(ssl);
   SSL_set_app_data(ssl.get(), &arrival);
+  // Tickets are sealed by the context's keys for as long as the connection lasts.
+  SSL_set_ex_data(ssl.get(), context_index(),
+                  new std::shared_ptr<const TlsServerContext>(shared_from_this()));
   SSL_set_accept_state(ssl.get());
   return ssl;
 }

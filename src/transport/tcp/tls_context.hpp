@@ -31,13 +31,15 @@ struct SslDeleter {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+  void operator()(X509_CRL* list) const { X509_CRL_free(list); }
 };
 using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, SslDeleter>;
+using CrlPtr = std::unique_ptr<X509_CRL, SslDeleter>;
 using SslSessionPtr = std::unique_ptr<SSL_SESSION, SslDeleter>;
 
 /// A server's side. TLS 1.3 only, P-256 and AES-128-GCM first. Immutable: any thread.
-class TlsServerContext {
+class TlsServerContext : public std::enable_shared_from_this<TlsServerContext> {
  public:
   struct Options {
     TlsFiles files;
@@ -54,8 +56,11 @@ class TlsServerContext {
     bool web = false;          ///< a WebSocket is wanted
     bool no_protocol = false;  ///< refused: nothing in common
   };
-  /// A new connection's side. `arrival` outlives its handshake.
+  /// A new connection's side, which keeps the context. `arrival` outlives its handshake.
   SslPtr new_connection(Arrival& arrival) const;
+
+  /// The peer's certificate is on the list of revoked ones.
+  bool has_revoked(const SSL* ssl) const;
 
   bool requires_client_certificate() const { return options_.require_client_certificate; }
 
@@ -70,6 +75,7 @@ class TlsServerContext {
   Options options_;
   const env::Clock& clock_;
   SslContextPtr context_;
+  CrlPtr revoked_;
 };
 
 /// A client's side. Immutable: any thread.

@@ -88,6 +88,35 @@ TEST_F(TlsSession, a_ticket_makes_the_next_handshake_short_on_any_gateway_with_t
   again(stranger->local(), false);
 }
 
+TEST_F(TlsSession, neither_certificate_nor_ticket_of_one_who_was_revoked_is_good) {
+  serve();
+  const TlsFiles files = client_files_of("sold");
+  clients = make_clients(files);
+  clients->connect(listener->local(), 42);
+  ASSERT_TRUE(until([&] { return client.open != nullptr && server.open != nullptr; })) << last_end();
+  client.open->close(CloseCode::none, "");
+  ASSERT_TRUE(until([&] { return clients->connections() == 0; }));
+  revoke("sold");
+  tls.files = server_files_with_revoked();
+  const auto now = make_listener();
+  const auto refused = [&] {
+    client.ended.clear();
+    clients->connect(now->local(), 43);
+    ASSERT_TRUE(until([&] { return !client.ended.empty(); }));
+    EXPECT_EQ(client.ended[0].code, CloseCode::unauthenticated) << client.ended[0].reason;
+    EXPECT_THAT(client.ended[0].reason, HasSubstr("revoked"));
+  };
+  refused();
+  EXPECT_EQ(clients->counters().resumed.value(), 1U) << "he came with his ticket";
+  clients = make_clients(files);
+  refused();
+  EXPECT_EQ(clients->counters().resumed.value(), 0U);
+  clients = make_clients(client_files());
+  server.open = nullptr;
+  clients->connect(now->local(), 44);
+  EXPECT_TRUE(until([&] { return server.open != nullptr; })) << last_end();
+}
+
 TEST_F(TlsSession, who_proves_nothing_that_we_accept_is_refused_and_told_why) {
   serve();
   struct Case {

@@ -76,7 +76,7 @@ class TlsWorld : public ::testing::Test {
   std::unique_ptr<TcpListener> make_listener() {
     auto context = TlsServerContext::create(tls, clock);
     EXPECT_TRUE(context.ok()) << (context.ok() ? "" : context.error().message);
-    options.tls = *context;
+    options.tls = [context = *context] { return context; };
     auto made = TcpListener::create(io, options, verify, server);
     EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
     return std::move(*made);

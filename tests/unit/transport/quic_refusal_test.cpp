@@ -46,6 +46,33 @@ TEST(quic_refusal, an_expired_certificate_is_refused) {
   EXPECT_NE(refusal.reason.find("expired"), std::string::npos) << refusal.reason;
 }
 
+TEST(quic_refusal, a_revoked_certificate_is_refused_and_no_other) {
+  const TlsFiles taken_back = client_files_of("taken-back");
+  revoke("taken-back");
+  QuicServerOptions options;
+  options.tls = server_files_with_revoked();
+  QuicWorld world(options);
+  const Refusal refusal = refused(world, taken_back, HandshakeFailure::certificate_revoked);
+  EXPECT_EQ(refusal.code, CloseCode::unauthenticated);
+  world.connected(client_files_of("another"));
+}
+
+TEST(quic_refusal, each_handshake_meets_the_credentials_of_its_time) {
+  QuicServerOptions options;
+  auto now = credentials(server_files());
+  options.credentials = [&now] { return now; };
+  QuicWorld world(options);
+  Session& before = world.connected();
+  // Another authority's server: those who trust the first do not trust it.
+  now = credentials(stranger_server_files());
+  Session& mistrusting = world.connect();
+  EXPECT_TRUE(world.run_until([&] { return world.at_clients.seen(mistrusting).closed; }));
+  EXPECT_FALSE(world.at_clients.seen(mistrusting).opened);
+  now = credentials(server_files());
+  world.connected();
+  EXPECT_FALSE(world.at_clients.seen(before).closed);
+}
+
 TEST(quic_refusal, a_certificate_for_another_purpose_is_refused) {
   QuicWorld world;
   const Refusal refusal = refused(world, wrong_purpose_files(), HandshakeFailure::certificate_unfit);

@@ -111,6 +111,15 @@ TlsFiles client_files_of(const std::string& name) {
   EXPECT_TRUE(made.ok());
   return {pki_paths(folder).ca_certificate, folder + "/" + name + ".pem", folder + "/" + name + ".key"};
 }
+TlsFiles server_files_with_revoked() {
+  TlsFiles files = server_files();
+  files.revoked = pki_paths(folders().ours()).revoked;
+  return files;
+}
+void revoke(const std::string& name) {
+  const auto revoked = revoke_client_certificate(folders().ours(), name);
+  EXPECT_TRUE(revoked.ok()) << (revoked.ok() ? "" : revoked.error().message);
+}
 TlsFiles stranger_files() {
   const PkiPaths paths = pki_paths(folders().strangers());
   return {server_files().authority, paths.client_certificate, paths.client_key};

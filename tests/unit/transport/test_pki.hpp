@@ -12,6 +12,10 @@ TlsFiles server_files();
 TlsFiles client_files();
 /// Another account under the same authority.
 TlsFiles client_files_of(const std::string& name);
+/// The same server with the list of those that were revoked; the file is there after revoke().
+TlsFiles server_files_with_revoked();
+/// Takes back what client_files_of(name) issued.
+void revoke(const std::string& name);
 /// A client and a server under an authority that nobody here trusts.
 TlsFiles stranger_files();
 TlsFiles stranger_server_files();
