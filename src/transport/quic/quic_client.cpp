@@ -45,6 +45,12 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
   return static_cast<Session*>(&connection);
 }
 
+bool QuicClients::update_keys(Session& session, TimeNs now) {
+  auto& connection = static_cast<QuicConnection&>(session);
+  return connection.is_open() &&
+         ngtcp2_conn_initiate_key_update(connection.conn_, static_cast<ngtcp2_tstamp>(now)) == 0;
+}
+
 void QuicClients::receive_unknown(const env::ReceivedPacket& packet, const env::Address& local,
                                   const ngtcp2_version_cid& header) {
   // A server that has lost the connection answers with a reset, whose id is noise.

@@ -29,6 +29,11 @@ class QuicClients : public QuicEndpoint {
   Result<Session*> connect(const env::Address& server, const env::Address& local,
                            const ClientOptions& options, TimeNs now);
 
+  /// New keys from the next packet on, both ways (RFC 9001, section 6). Each end also does so by itself
+  /// before its cipher has sealed as much as it may. False: the last change is too fresh, or the session
+  /// is not open.
+  bool update_keys(Session& session, TimeNs now);
+
  protected:
   ngtcp2_callbacks callbacks_;
 

@@ -248,6 +248,25 @@ TEST(quic_session, goes_on_when_the_client_s_address_changes) {
   EXPECT_EQ(world.at_clients.seen(client).datagrams, std::vector<std::string>{"found you"});
 }
 
+TEST(quic_session, goes_on_with_new_keys) {
+  QuicWorld world;
+  Session& client = world.connected();
+  Session& server = *world.at_server.open().front();
+  for (u32 round = 0; round < 5; ++round) {
+    world.run_for(kSecondNs);
+    ASSERT_TRUE(world.clients->update_keys(client, world.clock.now())) << "round " << round;
+    EXPECT_FALSE(world.clients->update_keys(client, world.clock.now())) << "before anybody has heard of it";
+    client.send_datagram(bytes_of("sealed anew"));
+    client.send_reliable(bytes_of("r"));
+    world.run_for(kSecondNs / 10);
+    server.send_datagram(bytes_of("and back"));
+    world.run_for(kSecondNs / 10);
+    EXPECT_EQ(world.at_server.seen(server).datagrams.size(), round + 1);
+    EXPECT_EQ(world.at_server.seen(server).reliable.size(), round + 1);
+    EXPECT_EQ(world.at_clients.seen(client).datagrams.size(), round + 1);
+  }
+}
+
 TEST(quic_session, a_restarted_server_s_reset_tells_the_client_at_once) {
   QuicWorld world;
   Session& client = world.connected();
