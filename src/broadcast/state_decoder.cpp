@@ -351,7 +351,7 @@ std::size_t StateDecoder::take_acks(std::span<u32> out) {
   }
   new_acks_ -= std::min(new_acks_, static_cast<u32>(count));
   // Those that were just taken come after all others.
-  std::ranges::rotate(acks_, acks_.begin() + static_cast<std::ptrdiff_t>(count));
+  std::rotate(acks_.begin(), acks_.begin() + static_cast<std::ptrdiff_t>(count), acks_.end());
   std::erase_if(acks_, [](const Ack& ack) { return ack.left == 0; });
   return count;
 }

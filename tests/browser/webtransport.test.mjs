@@ -86,7 +86,8 @@ test("the page watches over WebTransport, on the port of the native clients", as
   await told("moving players", async () => (await countMoving(page)) >= 2, 20_000);
   await told("what carries it", async () => /connected byWebTransport/.test(await page.textContent("#plots")), 5_000);
   await told("the server's count", async () => (await metric("drumline_webtransport_sessions")) === 1, 5_000);
-  assert.equal(await metric("drumline_websocket_opened_total"), 0);
+  // On a busy machine it may have been tried beside; it is not kept.
+  await told("no WebSocket", async () => (await metric("drumline_websocket_sessions")) === 0, 5_000);
   assert.ok((await metric("drumline_quic_connections")) >= 11, "bots and browser are connections of one port");
 });
 
@@ -195,9 +196,11 @@ test("where the server has none it is not tried, and where it works again it is 
 });
 
 test("when the server stops the page says why, and its session ends", async () => {
-  await children[0].end("SIGTERM");
+  // Once it is gone the page says that nobody answers.
+  const ended = children[0].end("SIGTERM");
+  await told("the reason", async () => /stopping/i.test(await page.textContent("#notice")), 10_000);
+  await ended;
   await told("the notice", async () => /Reconnecting/.test(await page.textContent("#notice")), 10_000);
-  assert.match(await page.textContent("#notice"), /stopping/i);
 });
 
 test("nothing went wrong in the page", async () => {

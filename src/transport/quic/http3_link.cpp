@@ -111,7 +111,9 @@ void Http3Link::on_session_close(std::optional<u32> code, std::string_view reaso
 }
 
 bool Http3Link::say_goodbye(CloseCode code, std::string_view reason) {
-  return server_.close(static_cast<u32>(code), reason);
+  if (!server_.close(static_cast<u32>(code), reason)) return false;
+  said_goodbye_ = true;
+  return true;
 }
 
 void Http3Link::send(i64 stream, Bytes bytes, bool end) {

@@ -34,6 +34,9 @@ class Http3Link final : public Http3Events {
   Bytes datagram_prefix() const { return server_.datagram_prefix(); }
   /// Tells the browser that its session is over; false when there is none to end.
   bool say_goodbye(CloseCode code, std::string_view reason);
+  /// The browser was told, and is to end the connection itself: one that is ended over its head may be
+  /// shown to the page as lost, without code and reason.
+  bool said_goodbye() const { return said_goodbye_; }
   /// The error code of CONNECTION_CLOSE.
   u64 wire_code() const { return static_cast<u64>(wire_code_); }
 
@@ -73,6 +76,7 @@ class Http3Link final : public Http3Events {
   std::array<Side, 2> sides_;
   Http3Code wire_code_ = Http3Code::no_error;
   CloseCode refusal_ = CloseCode::bad_message;
+  bool said_goodbye_ = false;
 };
 
 }  // namespace drumline::transport

@@ -13,6 +13,8 @@ namespace {
 
 // A timer that is due again at once would spin; nothing in QUIC needs less.
 constexpr i64 kShortestTimerNs = 100 * kMicrosecondNs;
+// From a browser's having its session's end to our end of the connection: its page must have been told.
+constexpr i64 kBrowserNs = 200 * kMillisecondNs;
 
 // No QUIC packet is shorter: a stateless reset is the shortest (RFC 9000, section 10.3).
 constexpr std::size_t kSmallestPacketBytes = 21;
@@ -279,7 +281,10 @@ void QuicEndpoint::service(QuicConnection& connection) {
     if (connection.http3_ && is_open && is_time &&
         connection.http3_->say_goodbye(closing->code, closing->reason))
       connection.write_pending();
-    if (!is_open || now_ >= closing->until || connection.all_acknowledged()) {
+    const bool peer_ends_it = connection.http3_ && connection.http3_->said_goodbye();
+    if (peer_ends_it && connection.all_acknowledged())
+      closing->until = std::min(closing->until, now_ + kBrowserNs);
+    if (!is_open || now_ >= closing->until || (connection.all_acknowledged() && !peer_ends_it)) {
       ngtcp2_ccerr error;
       ngtcp2_ccerr_default(&error);
       const std::string reason = closing->reason;
