@@ -14,23 +14,6 @@ CloseCode close_code_of(u64 code) {
   return code < kCloseCodes ? static_cast<CloseCode>(code) : CloseCode::internal;
 }
 
-CloseCode close_code_of(HandshakeFailure failure) {
-  switch (failure) {
-    case HandshakeFailure::certificate_missing:
-    case HandshakeFailure::certificate_untrusted:
-    case HandshakeFailure::certificate_expired:
-    case HandshakeFailure::certificate_revoked:
-    case HandshakeFailure::certificate_unfit:
-      return CloseCode::unauthenticated;
-    case HandshakeFailure::alpn:
-      return CloseCode::version;
-    case HandshakeFailure::timeout:
-      return CloseCode::idle;
-    default:
-      return CloseCode::internal;
-  }
-}
-
 std::string text_of(const ngtcp2_ccerr& error) {
   return printable({reinterpret_cast<const char*>(error.reason), error.reasonlen});
 }

@@ -207,6 +207,23 @@ HandshakeFailure failure_of_alert(u8 alert) {
   }
 }
 
+CloseCode close_code_of(HandshakeFailure failure) {
+  switch (failure) {
+    case HandshakeFailure::certificate_missing:
+    case HandshakeFailure::certificate_untrusted:
+    case HandshakeFailure::certificate_expired:
+    case HandshakeFailure::certificate_revoked:
+    case HandshakeFailure::certificate_unfit:
+      return CloseCode::unauthenticated;
+    case HandshakeFailure::alpn:
+      return CloseCode::version;
+    case HandshakeFailure::timeout:
+      return CloseCode::idle;
+    default:
+      return CloseCode::internal;
+  }
+}
+
 std::string alert_text(u8 alert) {
   const char* name = gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(alert));
   return name != nullptr ? std::string(name) : fmt::format("TLS alert {}", alert);

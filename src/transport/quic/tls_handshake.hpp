@@ -68,6 +68,8 @@ class TlsHandshake {
 
 /// What a TLS alert says about a refused handshake.
 HandshakeFailure failure_of_alert(u8 alert);
+/// What the peer's end of the session is told of it.
+CloseCode close_code_of(HandshakeFailure failure);
 /// "certificate expired", "no application protocol", …
 std::string alert_text(u8 alert);
 

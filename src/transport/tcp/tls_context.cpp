@@ -164,21 +164,6 @@ HandshakeFailure failure_of_verdict(long verdict) {
   }
 }
 
-CloseCode code_of(HandshakeFailure failure) {
-  switch (failure) {
-    case HandshakeFailure::certificate_missing:
-    case HandshakeFailure::certificate_untrusted:
-    case HandshakeFailure::certificate_expired:
-    case HandshakeFailure::certificate_revoked:
-    case HandshakeFailure::certificate_unfit:
-      return CloseCode::unauthenticated;
-    case HandshakeFailure::alpn:
-      return CloseCode::version;
-    default:
-      return CloseCode::internal;
-  }
-}
-
 constexpr int kAlertOffset = 1000;  // SSL_AD_REASON_OFFSET, which OpenSSL keeps to itself
 constexpr u8 kAlertProtocolVersion = 70;
 
@@ -430,7 +415,7 @@ TlsFailure tls_failure(const SSL* ssl) {
   if (why > kAlertOffset) {
     const auto alert = static_cast<u8>(why - kAlertOffset);
     out.failure = failure_of_alert(alert);
-    out.code = alert == kAlertProtocolVersion ? CloseCode::version : code_of(out.failure);
+    out.code = alert == kAlertProtocolVersion ? CloseCode::version : close_code_of(out.failure);
     out.text = "the peer refused us: " + alert_text(alert);
     return out;
   }
@@ -470,7 +455,7 @@ TlsFailure tls_failure(const SSL* ssl) {
     default:
       break;
   }
-  out.code = code_of(out.failure);
+  out.code = close_code_of(out.failure);
   return out;
 }
 
