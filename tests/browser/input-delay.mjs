@@ -1,9 +1,10 @@
 // How long a person in the page waits for what he does, over a way that takes its time: a
-// real server and bots, the page in Chromium, and between both a proxy that delays.
+// real server and bots, the page in Chromium, and between both proxies that delay TCP and UDP.
 //
 //   DRUMLINE_BIN=build/drumline node tests/browser/input-delay.mjs WAY_MS [JITTER_MS] [off]
 //
 // prints the measured times as JSON; "off": without prediction.
+import { createSocket } from "node:dgram";
 import { createServer, connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,6 +41,31 @@ async function delayProxy(port, wayMs, jitterMs) {
   };
 }
 
+/** Delays UDP both ways, each datagram for itself, so that they overtake each other; { port, close }. */
+async function delayDatagramProxy(port, wayMs, jitterMs) {
+  const later = (send) => setTimeout(send, wayMs + Math.random() * jitterMs);
+  const near = createSocket("udp4");
+  /** By the port of who sends: the socket that stands for it before the server. */
+  const far = new Map();
+  let open = true;
+  near.on("message", (bytes, from) => {
+    if (!far.has(from.port)) {
+      const socket = createSocket("udp4");
+      socket.on("message", (answer) => later(() => open && near.send(answer, from.port, from.address)));
+      far.set(from.port, socket);
+    }
+    later(() => open && far.get(from.port).send(bytes, port, "127.0.0.1"));
+  });
+  await new Promise((resolve) => near.bind(0, "127.0.0.1", resolve));
+  return {
+    port: near.address().port,
+    close: () => {
+      open = false;
+      for (const socket of [near, ...far.values()]) socket.close();
+    },
+  };
+}
+
 /** Presses a key in the page: the frames and milliseconds until the own player has moved; null: not within a second. */
 const press = (page, code) =>
   page.evaluate(async (key) => {
@@ -61,8 +87,11 @@ const press = (page, code) =>
     return found;
   }, code);
 
-/** `presses`, each with frames and ms; and what the page says of itself at the end. */
-export async function measureInputDelay(binary, { wayMs, jitterMs = 0, predicted = true, presses = 40, bots = 30, settleMs = 4000 }) {
+/** `presses`, each with frames and ms; and what the page says of itself at the end. `transport`: which of the two the page is offered. */
+export async function measureInputDelay(
+  binary,
+  { wayMs, jitterMs = 0, predicted = true, presses = 40, bots = 30, settleMs = 4000, transport = "webtransport" },
+) {
   const folder = temporaryFolder();
   const ends = [folder.remove];
   try {
@@ -70,6 +99,8 @@ export async function measureInputDelay(binary, { wayMs, jitterMs = 0, predicted
     ends.push(() => child.end());
     const proxy = await delayProxy(ready.websocket_port, wayMs, jitterMs);
     ends.push(proxy.close);
+    const datagramProxy = await delayDatagramProxy(ready.port, wayMs, jitterMs);
+    ends.push(datagramProxy.close);
     const url = `quic://127.0.0.1:${ready.port}`;
     const players = new Child(binary, ["bots", "--connect", url, "--count", String(bots), "--pki", join(folder.path, "pki"), "--seconds", "170"]);
     ends.push(() => players.end());
@@ -77,7 +108,8 @@ export async function measureInputDelay(binary, { wayMs, jitterMs = 0, predicted
     ends.push(close);
     await page.route("**/console.json", async (route) => {
       const answer = await (await route.fetch()).json();
-      await route.fulfill({ json: { ...answer, websocket_port: proxy.port } });
+      const webtransport_port = transport === "webtransport" ? datagramProxy.port : 0;
+      await route.fulfill({ json: { ...answer, websocket_port: proxy.port, webtransport_port } });
     });
     if (!predicted) await page.route("**/simulation.wasm", (route) => route.abort());
     await page.goto(`http://127.0.0.1:${ready.admin_port}/`);
@@ -89,11 +121,11 @@ export async function measureInputDelay(binary, { wayMs, jitterMs = 0, predicted
     await page.waitForTimeout(settleMs);
     const found = [];
     for (let i = 0; i < presses; i++) found.push(await press(page, KEYS[i % KEYS.length]));
-    const { input, shown, delayMs } = await page.evaluate(() => {
-      const { input, shown, delayMs } = window.drumline;
-      return { input, shown, delayMs };
+    const said = await page.evaluate(() => {
+      const { input, shown, delayMs, transport } = window.drumline;
+      return { input, shown, delayMs, transport };
     });
-    return { presses: found.filter(Boolean), input, shown, delayMs };
+    return { presses: found.filter(Boolean), ...said };
   } finally {
     for (const end of ends.reverse()) await end();
   }
