@@ -65,6 +65,11 @@ class Session {
   /// Appends to the reliable stream. False when the peer is so slow that the
   /// send buffer's cap is reached; the session then closes with too_slow.
   virtual bool send_reliable(Bytes bytes) = 0;
+  /// Of a client's session that is not open yet: appends to the reliable stream what is to go with the
+  /// very first packets, a round trip before on_open. Whoever listened may send it again, so the server
+  /// takes it for no more than a question until the handshake is complete: for a reconnect token
+  /// and for pings. False: this session cannot, and nothing was taken.
+  virtual bool send_early(Bytes) { return false; }
   /// Closes after what was queued has had a fair chance to go out. on_close follows.
   virtual void close(CloseCode code, std::string_view reason) = 0;
 
@@ -82,6 +87,10 @@ class SessionHandler {
   virtual ~SessionHandler() = default;
   /// The handshake is done and the identity proven (or allowed to be absent).
   virtual void on_open(Session& session) = 0;
+  /// Server: what send_early() sent, before on_open. Perhaps a copy of what somebody sent once, by
+  /// somebody else: it may be answered, and must change nothing. The same bytes come again by on_reliable
+  /// when the peer has proven that it is there. The session may be sent to; on_open or on_close follows.
+  virtual void on_early(Session&, Bytes) {}
   /// The next bytes of the reliable stream, in order; no message boundaries.
   virtual void on_reliable(Session& session, Bytes bytes) = 0;
   virtual void on_datagram(Session& session, Bytes payload) = 0;

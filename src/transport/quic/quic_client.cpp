@@ -1,5 +1,7 @@
 #include "transport/quic/quic_client.hpp"
 
+#include <utility>
+
 namespace drumline::transport {
 
 namespace {
@@ -19,6 +21,14 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
   ngtcp2_settings settings = transport_settings();
   ngtcp2_transport_params params = transport_params();
   params.initial_max_streams_bidi = 0;
+  std::vector<std::byte> address_token;
+  if (options.resumption) {
+    // Used once: the same again would tell onlookers that this is the same client.
+    address_token = std::exchange(options.resumption->address_token, {});
+    settings.token = reinterpret_cast<const u8*>(address_token.data());
+    settings.tokenlen = address_token.size();
+    if (!address_token.empty()) settings.token_type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+  }
   std::array<u8, kFirstIdBytes> first;
   random_.fill(std::as_writable_bytes(std::span(first)));
   ngtcp2_cid destination;
@@ -35,6 +45,14 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
   TlsHandshake::Options tls;
   tls.server_name = options.server_name;
   tls.alpn = settings_.alpn;
+  tls.resumption = options.resumption;
+  if (options.early_data && options.resumption && !options.resumption->session.empty()) {
+    const auto& limits = options.resumption->transport_parameters;
+    made->early_data_ =
+        ngtcp2_conn_decode_and_set_0rtt_transport_params(
+            made->conn_, reinterpret_cast<const u8*>(limits.data()), limits.size()) == 0;
+    tls.early_data = made->early_data_;
+  }
   if (auto started = made->start_tls(options.credentials, std::move(tls)); !started) {
     return std::move(started).error();
   }

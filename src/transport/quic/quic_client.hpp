@@ -23,6 +23,9 @@ class QuicClients : public QuicEndpoint {
     std::string server_name = "localhost";  ///< a name or IP address that the server's certificate must hold
     std::shared_ptr<const TlsCredentials> credentials;  ///< shared by any number of connections
     u64 context = 0;                                    ///< the session's, set from the start
+    /// What earlier sessions with this server under these credentials left; the session adds to it.
+    std::shared_ptr<QuicResumption> resumption{};
+    bool early_data = false;  ///< Session::send_early() may be used, if there is a session to resume
   };
   /// Starts a connection; the next flush() writes its first packet. The session
   /// lives until on_close.

@@ -79,8 +79,8 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
 
   table.recv_crypto_data = [](ngtcp2_conn* conn, ngtcp2_encryption_level level, u64 offset, const u8* data,
                               std::size_t size, void* self) {
-    // After the handshake nothing but session tickets may come, and only to a
-    // client (RFC 9001, section 4.4 and 6); we resume no sessions.
+    // After the handshake nothing but session tickets may come, and only to a client (RFC 9001,
+    // section 4.4 and 6); one that keeps none has no TLS any more.
     auto& connection = *static_cast<QuicConnection*>(self);
     if (!connection.tls_) {
       return connection.server_ ? static_cast<int>(NGTCP2_ERR_PROTO) : 0;
@@ -169,6 +169,11 @@ ngtcp2_callbacks QuicConnection::client_callbacks() {
   table.recv_client_initial = nullptr;
   table.client_initial = ngtcp2_crypto_client_initial_cb;
   table.recv_retry = ngtcp2_crypto_recv_retry_cb;
+  table.recv_new_token = [](ngtcp2_conn*, const u8* token, std::size_t size, void* self) {
+    auto& connection = *static_cast<QuicConnection*>(self);
+    if (connection.tls_) connection.tls_->keep_address_token(bytes_of(token, size));
+    return 0;
+  };
   table.handshake_confirmed = [](ngtcp2_conn*, void* self) {
     return static_cast<QuicConnection*>(self)->on_handshake_confirmed();
   };
@@ -197,26 +202,49 @@ void QuicConnection::prefetch() const {
 }
 
 int QuicConnection::on_handshake_completed() {
+  const bool resumed = tls_->resumed();
+  if (server_ && resumed && !tls_->check_resumed()) {
+    ngtcp2_conn_set_tls_alert(conn_, tls_->alert());
+    return NGTCP2_ERR_CRYPTO;
+  }
   identity_ = tls_->identity();
   if (!tls_->protocol_agreed()) {
     ngtcp2_conn_set_tls_alert(conn_, GNUTLS_A_NO_APPLICATION_PROTOCOL);
     return NGTCP2_ERR_CRYPTO;
   }
-  if (server_) return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  if (resumed) ++owner_.counters_.handshakes_resumed;
+  if (server_) {
+    owner_.completed(*this);
+    return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+  }
   // A server that is gone before it has confirmed the handshake says so by a reset.
   const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
   if (remote->stateless_reset_token_present != 0) {
     owner_.note_reset_token(*this, remote->stateless_reset_token, true);
   }
+  if (early_data_ && !tls_->early_data_accepted()) {
+    // The server has passed over it: the same bytes go again, under the new keys.
+    if (ngtcp2_conn_tls_early_data_rejected(conn_) != 0) return NGTCP2_ERR_CALLBACK_FAILURE;
+    stream_exists_ = stream_announced_ = stream_blocked_ = false;
+    send_buffer_.rewind();
+  }
+  start_client_stream();
+  // A server that goes on with our ticket has accepted us; otherwise it may yet refuse our certificate.
+  if (!resumed) return 0;
+  return stream_exists_ && open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
+}
+
+void QuicConnection::start_client_stream() {
   // The server speaks first on the reliable stream if it likes, but the stream is
   // ours to open: an empty frame tells it that the stream is there.
   i64 stream = -1;
-  if (ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 && stream == reliable_stream_)
+  if (!stream_exists_ && ngtcp2_conn_open_bidi_stream(conn_, &stream, nullptr) == 0 &&
+      stream == reliable_stream_)
     stream_exists_ = true;
-  return 0;
 }
 
 int QuicConnection::on_handshake_confirmed() {
+  if (state_ == State::open) return 0;
   // Only now has the server accepted our certificate.
   if (!stream_exists_) return NGTCP2_ERR_CALLBACK_FAILURE;
   return open() ? 0 : static_cast<int>(NGTCP2_ERR_CALLBACK_FAILURE);
@@ -230,6 +258,15 @@ bool QuicConnection::open() {
   if (settings.keep_alive_ns > 0) {
     ngtcp2_conn_set_keep_alive_timeout(conn_, static_cast<ngtcp2_duration>(settings.keep_alive_ns));
   }
+  learn_limits();
+  // A browser's session is yet to be asked for; until then it counts as under way.
+  if (http3_) return http3_->begin();
+  tell_open();
+  return true;
+}
+
+void QuicConnection::learn_limits() {
+  const QuicSettings& settings = owner_.settings();
   const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
   // Short header: flags, their id, a packet number of at most 4, the tag; then
   // the frame's type and two bytes of length.
@@ -238,16 +275,42 @@ bool QuicConnection::open() {
   const std::size_t frame = std::min<std::size_t>(room, remote->max_datagram_frame_size);
   max_datagram_bytes_ = frame > 3 ? frame - 3 : 0;
   shortest_probe_ns_ = static_cast<i64>(remote->max_ack_delay);
-  // A browser's session is yet to be asked for; until then it counts as under way.
-  if (http3_) return http3_->begin();
-  tell_open();
-  return true;
 }
 
 void QuicConnection::tell_open() {
   told_open_ = true;
   owner_.opened(*this);
   owner_.handler_.on_open(*this);
+  if (const auto early = std::move(early_)) {
+    owner_.counters_.reliable_bytes_received += early->held.size();
+    if (!closing_) owner_.handler_.on_reliable(*this, early->held);
+  }
+}
+
+void QuicConnection::on_early_data(Bytes data) {
+  if (!early_) {
+    early_ = std::make_unique<Early>();
+    ++owner_.counters_.early_data;
+    learn_limits();
+    if (tls_->resumed() && tls_->check_resumed()) identity_ = tls_->identity();
+  }
+  if (early_->held.size() + data.size() > kMaxEarlyBytes) {
+    close(CloseCode::flood, "too much was sent before the handshake was complete");
+    return;
+  }
+  early_->held.insert(early_->held.end(), data.begin(), data.end());
+  // Who he is stands in his ticket; whether he is there, only the handshake's end can say.
+  if (owner_.requires_peer_certificate() && !identity_.authenticated) return;
+  early_->told = true;
+  owner_.handler_.on_early(*this, data);
+}
+
+bool QuicConnection::send_early(Bytes bytes) {
+  if (!early_data_ || state_ != State::handshaking || closing_) return false;
+  start_client_stream();
+  if (!stream_exists_ || !send_buffer_.append(bytes)) return false;
+  owner_.mark_for_writing(*this);
+  return true;
 }
 
 void QuicConnection::speak_http3(const WebTransportOptions& options) {
@@ -273,7 +336,12 @@ int QuicConnection::on_stream_data(i64 stream, Bytes data, bool end) {
     http3_->receive(stream, data, end);
     return 0;
   }
-  if (stream != reliable_stream_ || data.empty() || closing_ || !told_open_) return 0;
+  if (stream != reliable_stream_ || data.empty() || closing_) return 0;
+  if (server_ && !told_open_) {
+    on_early_data(data);
+    return 0;
+  }
+  if (!told_open_) return 0;
   owner_.counters_.reliable_bytes_received += data.size();
   owner_.handler_.on_reliable(*this, data);
   return 0;
@@ -291,7 +359,7 @@ int QuicConnection::on_datagram(Bytes data) {
 }
 
 bool QuicConnection::send_datagram(Bytes payload) {
-  if (state_ != State::open || closing_) return false;
+  if (!may_send()) return false;
   if (payload.size() > max_datagram_bytes_) {
     ++owner_.counters_.datagrams_dropped_size;
     return false;
@@ -345,7 +413,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
 }
 
 bool QuicConnection::send_reliable(Bytes bytes) {
-  if (state_ != State::open || closing_) return false;
+  if (!may_send()) return false;
   if (!send_buffer_.append(bytes)) {
     close(CloseCode::too_slow, "the reliable stream is not read");
     return false;

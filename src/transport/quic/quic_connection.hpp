@@ -38,6 +38,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   /// same session it is copied and sent when the call has returned.
   bool send_datagram(Bytes payload) override;
   bool send_reliable(Bytes bytes) override;
+  bool send_early(Bytes bytes) override;
   /// Takes effect in the next flush() or on_timer() of the endpoint.
   void close(CloseCode code, std::string_view reason) override;
   void prefetch() const override;
@@ -56,7 +57,13 @@ class QuicConnection final : public Session, public DeadlineSlot {
     std::string reason;
     TimeNs until;  ///< the reliable stream has so long to be acknowledged
   };
+  /// What a client sent before it had proven that it is there.
+  struct Early {
+    std::vector<std::byte> held;  ///< for on_reliable
+    bool told = false;            ///< the handler knows of the session
+  };
   static constexpr std::size_t kDeferredDatagrams = 16;
+  static constexpr std::size_t kMaxEarlyBytes = 4096;  ///< a Hello and some pings are a few hundred
 
   Result<void> start_tls(const std::shared_ptr<const TlsCredentials>& credentials,
                          TlsHandshake::Options options);
@@ -67,9 +74,17 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_handshake_completed();
   int on_handshake_confirmed();
   int on_stream_data(i64 stream, Bytes data, bool end);
+  void on_early_data(Bytes data);
+  void start_client_stream();
+  /// What the peer's transport parameters mean for what we send.
+  void learn_limits();
   int on_datagram(Bytes data);
   bool open();
   void tell_open();
+  /// The handler may send: the session is open, or has begun to speak early.
+  bool may_send() const {
+    return !closing_ && (state_ == State::open || (state_ == State::handshaking && early_ && early_->told));
+  }
   /// Of a server's connection in its handshake: the peer is a browser. Its limits are sent in
   /// this handshake yet.
   void speak_http3(const WebTransportOptions& options);
@@ -88,6 +103,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   std::size_t conn_bytes_ = 0;  ///< its size, as the allocator tells it: ngtcp2 does not
   std::unique_ptr<TlsHandshake> tls_;
   std::unique_ptr<Http3Link> http3_;  ///< null: a native peer
+  std::unique_ptr<Early> early_;      ///< server, until it is open
   PeerIdentity identity_;
   env::Address peer_;
   sockaddr_in6 peer_sockaddr_{};
@@ -114,6 +130,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   State state_ = State::handshaking;
   bool server_;
   bool told_open_ = false;
+  bool early_data_ = false;  ///< client: may be sent in this handshake
   bool in_callback_ = false;
   bool dirty_ = false;             ///< flush() has something to do for it …
   bool wants_write_ = false;       ///< … and more than to look at its timers

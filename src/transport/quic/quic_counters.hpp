@@ -57,6 +57,8 @@ struct WebTransportCounters {
 struct QuicCounters {
   u64 handshakes_started = 0;
   u64 handshakes_completed = 0;
+  u64 handshakes_resumed = 0;  ///< of those, made short by a ticket
+  u64 early_data = 0;          ///< of those, begun by the client with its first packets
   std::array<u64, kHandshakeFailures> handshakes_failed{};  ///< by HandshakeFailure
   std::array<u64, kPacketDrops> packets_dropped{};          ///< by PacketDrop
   std::array<u64, kCloseCodes> closed{};                    ///< open sessions that ended, by CloseCode

@@ -189,7 +189,8 @@ void QuicEndpoint::settle(QuicConnection& connection) {
   } else {
     mark_dirty(connection);
   }
-  if (connection.tls_ && ngtcp2_conn_get_handshake_completed(connection.conn_) != 0) {
+  if (connection.tls_ && ngtcp2_conn_get_handshake_completed(connection.conn_) != 0 &&
+      !connection.tls_->awaits_ticket()) {
     ngtcp2_conn_set_tls_native_handle(connection.conn_, nullptr);
     connection.tls_.reset();
   }

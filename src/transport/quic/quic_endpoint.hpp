@@ -71,6 +71,8 @@ class QuicEndpoint {
   virtual bool defer(const env::ReceivedPacket&, const env::Address& /*local*/) { return false; }
   void receive_again(const env::ReceivedPacket& packet, const env::Address& local, TimeNs now);
   virtual void reset_token(const ngtcp2_cid& id, u8* token) = 0;
+  /// The handshake is complete, and TLS still there.
+  virtual void completed(QuicConnection&) {}
 
   bool requires_peer_certificate() const { return require_peer_certificate_; }
   ngtcp2_settings transport_settings() const;

@@ -166,7 +166,7 @@ void QuicEndpoint::end(QuicConnection& connection, Ending ending, Bytes farewell
       log_warning("quic: handshake with {} failed ({}): {} ({} more not shown)", connection.peer_.to_string(),
                   handshake_failure_name(ending.failure), ending.reason, pass->suppressed);
     }
-    return;
+    if (!connection.early_ || !connection.early_->told) return;
   }
   handler_.on_close(connection, ending.code, ending.reason);
 }

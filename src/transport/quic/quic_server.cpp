@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 
 namespace drumline::transport {
@@ -14,6 +15,13 @@ const u8* data_of(Bytes bytes) {
 }
 u8* data_of(MutableBytes bytes) {
   return reinterpret_cast<u8*>(bytes.data());
+}
+
+constexpr ngtcp2_duration kAddressTokenLifetime = 24 * 3600 * NGTCP2_SECONDS;
+
+/// Address tokens are good at every server and after a restart, so they are dated by the wall clock.
+ngtcp2_tstamp wall_now() {
+  return static_cast<ngtcp2_tstamp>(::time(nullptr)) * NGTCP2_SECONDS;
 }
 
 const ngtcp2_sockaddr* sockaddr_of(const sockaddr_in6& address) {
@@ -46,12 +54,20 @@ QuicServer::QuicServer(const QuicServerOptions& options, std::shared_ptr<const T
       credentials_(std::move(credentials)),
       reset_secret_(credentials_->secret("stateless reset")),
       retry_secret_(credentials_->secret("retry token")),
-      callbacks_(QuicConnection::server_callbacks()) {}
+      address_secret_(credentials_->secret("address token")),
+      callbacks_(QuicConnection::server_callbacks()) {
+  // Early data under tickets older than this is refused: so it is begun now, not with the first client.
+  tickets_under(credentials_in_use());
+}
 
 void QuicServer::reset_token(const ngtcp2_cid& id, u8* token) {
   const int rc =
       ngtcp2_crypto_generate_stateless_reset_token(token, reset_secret_.data(), reset_secret_.size(), &id);
   DRUM_ASSERT(rc == 0);
+}
+
+std::shared_ptr<const TlsCredentials> QuicServer::credentials_in_use() const {
+  return options_.credentials ? options_.credentials() : credentials_;
 }
 
 bool QuicServer::may_reply() {
@@ -92,6 +108,11 @@ void QuicServer::receive_unknown(const env::ReceivedPacket& packet, const env::A
   }
   ngtcp2_pkt_hd initial{};
   if (ngtcp2_accept(&initial, data_of(packet.bytes), packet.bytes.size()) != 0) {
+    // Early data whose connection waits to be made: it comes right after that.
+    if (waiting_to_open_ > 0 &&
+        ngtcp2_pkt_decode_hd_long(&initial, data_of(packet.bytes), packet.bytes.size()) > 0 &&
+        initial.type == NGTCP2_PKT_0RTT && keep_waiting(packet, local, false))
+      return;
     drop(PacketDrop::not_initial);
     return;
   }
@@ -132,7 +153,7 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
     return;
   }
   ngtcp2_cid original_id{};
-  bool address_proven = false;
+  AddressProof proof = AddressProof::none;
   // Any other token was not made here, and counts as none (RFC 9000, section 8.1.3).
   if (header.tokenlen > 0 && header.token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
     sockaddr_in6 from;
@@ -146,9 +167,11 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
       refuse(packet, header, NGTCP2_INVALID_TOKEN);
       return;
     }
-    address_proven = true;
+    proof = AddressProof::retry;
+  } else if (proves_address(packet, header)) {
+    proof = AddressProof::earlier_session;
   }
-  if (!address_proven && under_way() >= options_.retry_threshold) {
+  if (proof == AddressProof::none && under_way() >= options_.retry_threshold) {
     send_retry(packet, header);
     return;
   }
@@ -162,24 +185,65 @@ void QuicServer::receive_initial(const env::ReceivedPacket& packet, const env::A
     return;
   }
   if (keep_waiting(packet, local, true)) return;
-  accept(packet, local, header, address_proven ? &original_id : nullptr);
+  accept(packet, local, header, proof, original_id);
+}
+
+/// By a token of an earlier session, of this server or of one with the same key.
+bool QuicServer::proves_address(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header) const {
+  if (header.tokenlen == 0 || header.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR) return false;
+  sockaddr_in6 from;
+  to_sockaddr(packet.from, from);
+  return ngtcp2_crypto_verify_regular_token(header.token, header.tokenlen, address_secret_.data(),
+                                            address_secret_.size(), sockaddr_of(from), sizeof from,
+                                            kAddressTokenLifetime, wall_now()) == 0;
+}
+
+void QuicServer::completed(QuicConnection& connection) {
+  // Browsers do not resume a session that was allowed by a certificate's hash.
+  if (!tickets_ || connection.http3_) return;
+  connection.tls_->send_ticket();
+  sockaddr_in6 peer;
+  to_sockaddr(connection.peer_, peer);
+  std::array<u8, NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN> token;
+  const ngtcp2_ssize size =
+      ngtcp2_crypto_generate_regular_token(token.data(), address_secret_.data(), address_secret_.size(),
+                                           sockaddr_of(peer), sizeof peer, wall_now());
+  if (size > 0) ngtcp2_conn_submit_new_token(connection.conn_, token.data(), static_cast<std::size_t>(size));
+}
+
+/// Made anew with other credentials: a ticket must not outlive the authority that let its owner in.
+std::shared_ptr<SessionTickets> QuicServer::tickets_under(
+    const std::shared_ptr<const TlsCredentials>& credentials) {
+  if (!options_.ticket_keys) return nullptr;
+  if (tickets_of_ == credentials) return tickets_;
+  // Early data is sent under the limits of the earlier session, which a ticket must therefore share.
+  const auto& authority = credentials->authority_digest();
+  std::string binding(authority.begin(), authority.end());
+  binding += fmt::format(" {} {} {} {}", options_.settings.alpn, options_.settings.reliable_receive_bytes,
+                         options_.settings.unidirectional_streams, options_.require_client_certificate);
+  tickets_ = std::make_shared<SessionTickets>(SessionTickets::Options{
+      options_.ticket_keys->quic_master(binding), options_.ticket_keys->period_s(), options_.early_data});
+  tickets_of_ = credentials;
+  return tickets_;
 }
 
 void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& local,
-                        const ngtcp2_pkt_hd& header, const ngtcp2_cid* original_id) {
+                        const ngtcp2_pkt_hd& header, AddressProof proof, const ngtcp2_cid& original_id) {
   ngtcp2_settings settings = transport_settings();
   ngtcp2_transport_params params = transport_params();
   params.initial_max_streams_bidi = 1;
   params.original_dcid_present = 1;
-  if (original_id != nullptr) {
+  params.original_dcid = header.dcid;
+  if (proof != AddressProof::none) {
     settings.token = header.token;
     settings.tokenlen = header.tokenlen;
-    settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
-    params.original_dcid = *original_id;
+    settings.token_type =
+        proof == AddressProof::retry ? NGTCP2_TOKEN_TYPE_RETRY : NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+  }
+  if (proof == AddressProof::retry) {
+    params.original_dcid = original_id;
     params.retry_scid = header.dcid;
     params.retry_scid_present = 1;
-  } else {
-    params.original_dcid = header.dcid;
   }
   ngtcp2_cid id;
   make_connection_id(id, shard_, random_);
@@ -204,9 +268,9 @@ void QuicServer::accept(const env::ReceivedPacket& packet, const env::Address& l
       return options.credentials ? options.credentials() : nullptr;
     };
   }
-  if (const auto started =
-          made->start_tls(options_.credentials ? options_.credentials() : credentials_, std::move(tls));
-      !started) {
+  const auto credentials = credentials_in_use();
+  tls.tickets = tickets_under(credentials);
+  if (const auto started = made->start_tls(credentials, std::move(tls)); !started) {
     log_error("quic: {}", started.error().message);
     return;
   }

@@ -8,7 +8,9 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "transport/credentials/ticket_keys.hpp"
 #include "transport/quic/quic_endpoint.hpp"
+#include "transport/quic/session_tickets.hpp"
 #include "transport/quic/tls_credentials.hpp"
 #include "transport/webtransport/connect.hpp"
 
@@ -36,6 +38,10 @@ struct QuicServerOptions {
   /// they come: one costs as much as hundreds of datagrams. 0: they do not wait.
   std::size_t max_waiting_packets = 0;
   i64 retry_token_lifetime_ns = 10 * kSecondNs;
+  /// What makes a client's next handshake short, here and at every server with the same keys; null: all
+  /// are full ones.
+  std::shared_ptr<const TicketKeys> ticket_keys;
+  bool early_data = true;  ///< SessionHandler::on_early is told of what comes with the first packets
   /// Resets, Retries, refusals and version replies at most, each second.
   u32 stateless_replies_per_second = 20'000;
 };
@@ -62,13 +68,18 @@ class QuicServer final : public QuicEndpoint {
   void receive_other_version(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header) override;
   void reset_token(const ngtcp2_cid& id, u8* token) override;
 
+  void completed(QuicConnection& connection) override;
   bool defer(const env::ReceivedPacket& packet, const env::Address& local) override;
   void receive_initial(const env::ReceivedPacket& packet, const env::Address& local,
                        const ngtcp2_pkt_hd& header);
   std::size_t under_way() const { return half_open() + waiting_to_open_; }
   bool keep_waiting(const env::ReceivedPacket& packet, const env::Address& local, bool opens);
+  enum class AddressProof : u8 { none, retry, earlier_session };
   void accept(const env::ReceivedPacket& packet, const env::Address& local, const ngtcp2_pkt_hd& header,
-              const ngtcp2_cid* original_id);
+              AddressProof proof, const ngtcp2_cid& original_id);
+  bool proves_address(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header) const;
+  std::shared_ptr<const TlsCredentials> credentials_in_use() const;
+  std::shared_ptr<SessionTickets> tickets_under(const std::shared_ptr<const TlsCredentials>& credentials);
   void send_retry(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header);
   void refuse(const env::ReceivedPacket& packet, const ngtcp2_pkt_hd& header, u64 error);
   void send_reset(const env::ReceivedPacket& packet, const ngtcp2_version_cid& header);
@@ -78,7 +89,10 @@ class QuicServer final : public QuicEndpoint {
   std::shared_ptr<const TlsCredentials> credentials_;
   std::array<u8, 32> reset_secret_;
   std::array<u8, 32> retry_secret_;
+  std::array<u8, 32> address_secret_;
   ngtcp2_callbacks callbacks_;
+  std::shared_ptr<const TlsCredentials> tickets_of_;
+  std::shared_ptr<SessionTickets> tickets_;
   struct WaitingPacket {
     env::Address from;
     env::Address local;

@@ -39,6 +39,11 @@ void SendBuffer::mark_sent(u64 size) {
   sent_ += size;
 }
 
+void SendBuffer::rewind() {
+  DRUM_ASSERT(acknowledged_ == 0);
+  sent_ = 0;
+}
+
 void SendBuffer::acknowledge(u64 offset) {
   DRUM_ASSERT(offset <= sent_);
   acknowledged_ = std::max(acknowledged_, offset);

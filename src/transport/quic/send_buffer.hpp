@@ -25,6 +25,9 @@ class SendBuffer {
   /// `size` of the unsent bytes were put into a packet.
   void mark_sent(u64 size);
 
+  /// All of it is unsent again: the peer has thrown away what came, and acknowledged none.
+  void rewind();
+
   /// Everything below stream offset `offset` has arrived.
   void acknowledge(u64 offset);
   bool all_acknowledged() const { return acknowledged_ == end_; }

@@ -18,6 +18,26 @@ Error tls_error(const std::string& what, int code) {
   return {ErrorCode::invalid_argument, fmt::format("{}: {}", what, gnutls_strerror(code))};
 }
 
+/// A file's contents, wiped afterwards: it may be a key.
+class FileBytes {
+ public:
+  explicit FileBytes(const std::string& path) : failure_(gnutls_load_file(path.c_str(), &data_)) {}
+  ~FileBytes() {
+    if (data_.data != nullptr) gnutls_memset(data_.data, 0, data_.size);
+    gnutls_free(data_.data);
+  }
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+
+  /// GnuTLS's code; 0: it was read.
+  int failure() const { return failure_; }
+  const gnutls_datum_t& data() const { return data_; }
+
+ private:
+  gnutls_datum_t data_{};
+  int failure_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFiles& files) {
@@ -33,6 +53,10 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
     if (rc <= 0)
       return tls_error("certificate authority " + files.authority,
                        rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
+    const FileBytes pem(files.authority);
+    if (pem.failure() < 0) return tls_error("certificate authority " + files.authority, pem.failure());
+    rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, pem.data().data, pem.data().size, made->authority_digest_.data());
+    if (rc < 0) return tls_error("certificate authority " + files.authority, rc);
   }
   if (!files.revoked.empty()) {
     rc =
@@ -40,19 +64,22 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
     if (rc <= 0)
       return tls_error("list of revoked certificates " + files.revoked,
                        rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
+    const FileBytes pem(files.revoked);
+    rc = pem.failure();
+    if (rc == 0)
+      rc = gnutls_x509_crl_list_import2(&made->revoked_, &made->revoked_lists_, &pem.data(),
+                                        GNUTLS_X509_FMT_PEM, 0);
+    if (rc < 0) return tls_error("list of revoked certificates " + files.revoked, rc);
   }
   if (!files.certificate.empty()) {
     rc = gnutls_certificate_set_x509_key_file(made->certificates_, files.certificate.c_str(),
                                               files.key.c_str(), GNUTLS_X509_FMT_PEM);
     if (rc < 0) return tls_error("certificate " + files.certificate + " with key " + files.key, rc);
-    gnutls_datum_t pem{};
-    rc = gnutls_load_file(files.key.c_str(), &pem);
-    if (rc < 0) return tls_error("key " + files.key, rc);
+    const FileBytes pem(files.key);
+    if (pem.failure() < 0) return tls_error("key " + files.key, pem.failure());
     constexpr std::string_view kLabel = "drumline transport root secret";
-    rc = gnutls_hmac_fast(GNUTLS_MAC_SHA256, pem.data, pem.size, kLabel.data(), kLabel.size(),
+    rc = gnutls_hmac_fast(GNUTLS_MAC_SHA256, pem.data().data, pem.data().size, kLabel.data(), kLabel.size(),
                           made->root_secret_.data());
-    gnutls_memset(pem.data, 0, pem.size);
-    gnutls_free(pem.data);
     if (rc < 0) return tls_error("key " + files.key, rc);
   }
   gnutls_certificate_set_verify_function(made->certificates_, &TlsHandshake::verify_peer);
@@ -62,7 +89,26 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
 TlsCredentials::~TlsCredentials() {
   if (priorities_ != nullptr) gnutls_priority_deinit(priorities_);
   if (certificates_ != nullptr) gnutls_certificate_free_credentials(certificates_);
+  for (unsigned i = 0; i < revoked_lists_; ++i) gnutls_x509_crl_deinit(revoked_[i]);
+  gnutls_free(revoked_);
   gnutls_memset(root_secret_.data(), 0, root_secret_.size());
+}
+
+TlsCredentials::Standing TlsCredentials::standing_of(const gnutls_datum_t& der) const {
+  gnutls_x509_crt_t certificate = nullptr;
+  if (gnutls_x509_crt_init(&certificate) < 0) return Standing::unreadable;
+  Standing standing = Standing::unreadable;
+  if (gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) >= 0) {
+    const time_t now = ::time(nullptr);
+    standing = Standing::good;
+    if (now > gnutls_x509_crt_get_expiration_time(certificate) ||
+        now < gnutls_x509_crt_get_activation_time(certificate))
+      standing = Standing::expired;
+    if (gnutls_x509_crt_check_revocation(certificate, revoked_, revoked_lists_) != 0)
+      standing = Standing::revoked;
+  }
+  gnutls_x509_crt_deinit(certificate);
+  return standing;
 }
 
 std::array<u8, 32> TlsCredentials::secret(std::string_view purpose) const {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #include "base/result.hpp"
 #include "base/types.hpp"
@@ -25,6 +26,13 @@ class TlsCredentials {
   gnutls_certificate_credentials_t certificates() const { return certificates_; }
   gnutls_priority_t priorities() const { return priorities_; }
 
+  enum class Standing : u8 { good, expired, revoked, unreadable };
+  /// Of a certificate (DER) that our authority has signed: whether it holds now. Signatures are not
+  /// looked at again.
+  Standing standing_of(const gnutls_datum_t& certificate) const;
+  /// SHA-256 of the authority's file; zeros without one.
+  const std::array<u8, 32>& authority_digest() const { return authority_digest_; }
+
   /// 32 secret bytes that depend on our private key and `purpose` alone, so that
   /// they outlive a restart (HMAC-SHA-256 of the purpose under the key's PEM).
   std::array<u8, 32> secret(std::string_view purpose) const;
@@ -34,6 +42,9 @@ class TlsCredentials {
 
   gnutls_certificate_credentials_t certificates_ = nullptr;
   gnutls_priority_t priorities_ = nullptr;
+  gnutls_x509_crl_t* revoked_ = nullptr;
+  unsigned revoked_lists_ = 0;
+  std::array<u8, 32> authority_digest_{};
   std::array<u8, 32> root_secret_{};
 };
 

@@ -48,8 +48,10 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(
   made->options_ = std::move(options);
   made->credentials_ = credentials;
   const bool server = made->options_.server;
-  const unsigned flags = server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_END_OF_EARLY_DATA
-                                : GNUTLS_CLIENT | GNUTLS_NO_END_OF_EARLY_DATA;
+  const bool early_data = server ? made->options_.tickets != nullptr && made->options_.tickets->early_data()
+                                 : made->options_.early_data;
+  const unsigned flags = (server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT) |
+                         GNUTLS_NO_END_OF_EARLY_DATA | (early_data ? GNUTLS_ENABLE_EARLY_DATA : 0);
   const auto failed = [](int rc) {
     return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))};
   };
@@ -89,7 +91,71 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(
     if (!name.empty() && !address)
       gnutls_server_name_set(made->session_, GNUTLS_NAME_DNS, name.data(), name.size());
   }
+  made->set_up_resumption();
   return made;
+}
+
+void TlsHandshake::set_up_resumption() {
+  if (options_.tickets != nullptr) options_.tickets->enable(session_);
+  if (!options_.resumption) return;
+  gnutls_handshake_set_hook_function(session_, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET, GNUTLS_HOOK_POST,
+                                     &TlsHandshake::on_new_ticket);
+  // One that GnuTLS cannot read is as good as none.
+  const auto& earlier = options_.resumption->session;
+  if (!earlier.empty()) gnutls_session_set_data(session_, earlier.data(), earlier.size());
+}
+
+int TlsHandshake::on_new_ticket(gnutls_session_t session, unsigned, unsigned, unsigned,
+                                const gnutls_datum_t*) {
+  auto& self = *static_cast<TlsHandshake*>(gnutls_session_get_ptr(session));
+  self.has_ticket_ = true;
+  QuicResumption& resumption = *self.options_.resumption;
+  gnutls_datum_t data{};
+  if (gnutls_session_get_data2(session, &data) != 0) return 0;
+  const auto* const bytes = reinterpret_cast<const std::byte*>(data.data);
+  if (data.size <= QuicResumption::kMaxBytes) {
+    resumption.session.assign(bytes, bytes + data.size);
+    resumption.transport_parameters.resize(256);
+    const ngtcp2_ssize size = ngtcp2_conn_encode_0rtt_transport_params(
+        self.ref_.get_conn(&self.ref_), reinterpret_cast<u8*>(resumption.transport_parameters.data()),
+        resumption.transport_parameters.size());
+    resumption.transport_parameters.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  }
+  gnutls_free(data.data);
+  return 0;
+}
+
+bool TlsHandshake::check_resumed() {
+  unsigned count = 0;
+  const gnutls_datum_t* chain = gnutls_certificate_get_peers(session_, &count);
+  // Who came without a certificate then is refused as he would be then, if one is required.
+  if (chain == nullptr || count == 0) return true;
+  switch (credentials_->standing_of(chain[0])) {
+    case TlsCredentials::Standing::good:
+      return true;
+    case TlsCredentials::Standing::expired:
+      refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED,
+             "the certificate of the resumed session has expired", 0);
+      return false;
+    case TlsCredentials::Standing::revoked:
+      refuse(HandshakeFailure::certificate_revoked, GNUTLS_A_CERTIFICATE_REVOKED,
+             "the certificate of the resumed session was revoked", 0);
+      return false;
+    case TlsCredentials::Standing::unreadable:
+      break;
+  }
+  refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE,
+         "the certificate of the resumed session cannot be read", 0);
+  return false;
+}
+
+bool TlsHandshake::early_data_accepted() const {
+  return (gnutls_session_get_flags(session_) & GNUTLS_SFLAGS_EARLY_DATA) != 0;
+}
+
+void TlsHandshake::send_ticket() {
+  // Without one the next handshake is a full one.
+  if (options_.tickets != nullptr) gnutls_session_ticket_send(session_, 1, 0);
 }
 
 TlsHandshake::~TlsHandshake() {

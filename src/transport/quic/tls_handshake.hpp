@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "transport/quic/quic_counters.hpp"
+#include "transport/quic/session_tickets.hpp"
 #include "transport/quic/tls_credentials.hpp"
 #include "transport/session.hpp"
 
@@ -25,6 +26,9 @@ class TlsHandshake {
     /// Server: called with `owner` when a browser asks for "h3", which is served only if this is
     /// set. No certificate is then asked of it; ours is what the call gives, or the usual one (null).
     std::shared_ptr<const TlsCredentials> (*on_http3)(void* owner) = nullptr;
+    std::shared_ptr<SessionTickets> tickets;     ///< server; null: no session is resumed
+    std::shared_ptr<QuicResumption> resumption;  ///< client; null: likewise
+    bool early_data = false;                     ///< client: asked for, if there is a session to resume
   };
   /// `conn` gives ngtcp2's connection for `owner`, as ngtcp2_crypto asks for it.
   static Result<std::unique_ptr<TlsHandshake>> start(const std::shared_ptr<const TlsCredentials>& credentials,
@@ -45,13 +49,33 @@ class TlsHandshake {
   PeerIdentity identity() const;
   bool protocol_agreed() const;
 
+  /// An earlier session goes on: nobody has presented a certificate this time. At a server, from the
+  /// first packet on.
+  bool resumed() const { return gnutls_session_is_resumed(session_) != 0; }
+  /// Server, of a resumed session: whether the certificate of then is still good. It is refused otherwise.
+  bool check_resumed();
+  /// Both ends, when the handshake is complete.
+  bool early_data_accepted() const;
+  /// Server, when the handshake is complete: a ticket for the next session.
+  void send_ticket();
+  /// Client: a ticket may come yet, and this has to be there for it.
+  bool awaits_ticket() const { return options_.resumption != nullptr && !has_ticket_; }
+  /// Client: proves its address the next time.
+  void keep_address_token(Bytes token) {
+    if (options_.resumption) options_.resumption->address_token.assign(token.begin(), token.end());
+  }
+
   /// GnuTLS's certificate callback (gnutls_certificate_verify_function).
   static int verify_peer(gnutls_session_t session);
   /// GnuTLS's callback between a ClientHello and the choice of our certificate.
   static int on_client_hello(gnutls_session_t session);
+  /// GnuTLS's callback when a client has read a ticket.
+  static int on_new_ticket(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                           const gnutls_datum_t* message);
 
  private:
   TlsHandshake() = default;
+  void set_up_resumption();
   int verify();
   int refuse(HandshakeFailure failure, u8 alert, std::string text, int result);
 
@@ -63,6 +87,7 @@ class TlsHandshake {
   std::shared_ptr<const TlsCredentials> http3_credentials_;
   HandshakeFailure failure_ = HandshakeFailure::none;
   u8 alert_ = 0;
+  bool has_ticket_ = false;
   std::string failure_text_;
 };
 

@@ -13,7 +13,7 @@
 #include "transport/quic/quic_counters.hpp"
 #include "transport/quic/quic_settings.hpp"
 #include "transport/session.hpp"
-#include "transport/tcp/ticket_keys.hpp"
+#include "transport/credentials/ticket_keys.hpp"
 
 namespace drumline::transport {
 

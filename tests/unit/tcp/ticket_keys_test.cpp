@@ -1,4 +1,4 @@
-#include "transport/tcp/ticket_keys.hpp"
+#include "transport/credentials/ticket_keys.hpp"
 
 #include <gtest/gtest.h>
 

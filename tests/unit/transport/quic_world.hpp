@@ -29,6 +29,7 @@ class Recorder : public SessionHandler {
     std::string name;
     std::string reliable;
     std::vector<std::string> datagrams;
+    std::string early;  ///< before it opened
     bool opened = false;
     bool closed = false;
     CloseCode code = CloseCode::none;
@@ -37,11 +38,16 @@ class Recorder : public SessionHandler {
 
   void on_open(Session& session) override {
     auto& seen = seen_[&session];
-    seen = {};
+    seen = {.early = seen.opened ? "" : seen.early};
     seen.opened = true;
     seen.name = session.identity().name;
     open_.push_back(&session);
     if (when_open) when_open(session);
+  }
+  void on_early(Session& session, Bytes bytes) override {
+    seen_[&session].early.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    early.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (when_early) when_early(session, bytes);
   }
   void on_reliable(Session& session, Bytes bytes) override {
     seen_[&session].reliable.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -71,7 +77,8 @@ class Recorder : public SessionHandler {
   const std::vector<Session*>& open() const { return open_; }
 
   std::function<void(Session&)> when_open, when_close;
-  std::function<void(Session&, Bytes)> when_reliable, when_datagram;
+  std::function<void(Session&, Bytes)> when_reliable, when_datagram, when_early;
+  std::string early;  ///< of all sessions
   bool keep_datagrams = true;
   u64 datagrams = 0;
   u64 closes = 0;

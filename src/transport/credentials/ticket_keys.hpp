@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/types.hpp"
@@ -37,6 +38,10 @@ class TicketKeys {
   /// False when the name is of none of our keys, or its time is over.
   bool opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, Key& out) const;
   i64 period_s() const { return period_s_; }
+
+  /// What GnuTLS makes the keys of QUIC's tickets of, period by period as here; from the first secret
+  /// alone. `binding` is all that a ticket of one server must share with another: other text, other tickets.
+  std::array<u8, 64> quic_master(std::string_view binding) const;
 
  private:
   static Key derive(const TicketSecret& secret, i64 period);

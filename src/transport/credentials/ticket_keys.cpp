@@ -1,7 +1,8 @@
-#include "transport/tcp/ticket_keys.hpp"
+#include "transport/credentials/ticket_keys.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include <openssl/crypto.h>
@@ -60,6 +61,16 @@ bool TicketKeys::opening(std::span<const u8, kNameBytes> name, i64 wall_now_s, K
     }
   }
   return false;
+}
+
+std::array<u8, 64> TicketKeys::quic_master(std::string_view binding) const {
+  std::array<u8, 64> out{};
+  std::string purpose = "quic tickets of ";
+  purpose += binding;
+  const auto first = hmac(secrets_.front(), purpose, 0);
+  const auto second = hmac(secrets_.front(), purpose, 1);
+  std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), out.begin()));
+  return out;
 }
 
 }  // namespace drumline::transport
