@@ -54,6 +54,9 @@ void Client::join(BattleId battle, TimeNs now) {
     case ClientState::greeting:
       join_pending_ = true;
       break;
+    case ClientState::connecting:
+      join_pending_ = greeted_early_;
+      break;
     case ClientState::playing:
       next_attempt_ = now;
       if (options_.keep_session) {
@@ -197,20 +200,39 @@ void Client::connect(TimeNs now) {
     return;
   }
   session_ = *session;
+  sees_early_ = greeted_early_ = false;
+  if (token_.empty()) return;
+  // A copy of it is no use to anybody: it takes the seat only if the handshake is completed, too.
+  std::vector<std::byte> bytes;
+  wire::encode_message(hello(), bytes);
+  greeted_early_ = session_->send_early(bytes);
+  if (greeted_early_) reader_.emplace(kReaderLimits);
 }
 
 void Client::on_open(transport::Session& session, TimeNs now) {
   if (state_ != ClientState::connecting || &session != session_) return;
-  reader_.emplace(kReaderLimits);
   last_heard_ = now;
+  if (greeted_early_) {
+    await_welcome(now);
+    return;
+  }
+  reader_.emplace(kReaderLimits);
   say_hello(now);
 }
 
 void Client::say_hello(TimeNs now) {
+  join_pending_ = false;
+  await_welcome(now);
+  send_message(hello());
+}
+
+void Client::await_welcome(TimeNs now) {
   greeting_deadline_ = now + options_.greeting_timeout_ns;
   next_ping_ = now + kGreetingPingNs;
-  join_pending_ = false;
   state_ = ClientState::greeting;
+}
+
+wire::Hello Client::hello() const {
   wire::Hello hello;
   hello.game = options_.game;
   hello.battle = options_.battle;
@@ -222,7 +244,7 @@ void Client::say_hello(TimeNs now) {
   hello.rules_hash = options_.rules_hash;
   hello.keeps_session = options_.keep_session;
   hello.follow = options_.follow;
-  send_message(hello);
+  return hello;
 }
 
 /// The session goes on without a battle: what was the battle's is forgotten.

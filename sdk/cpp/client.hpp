@@ -70,6 +70,9 @@ enum class ClientState : u8 {
 class ClientListener {
  public:
   virtual ~ClientListener() = default;
+  /// Coming back, what the seat sees is shown before the seat is given back: client.world(), for which
+  /// there is no seat yet. on_welcome follows.
+  virtual void on_early_frame(Client&) {}
   /// Seated; again after each reconnect (welcome.resumed: in the same seat).
   virtual void on_welcome(Client&, const wire::Welcome&) {}
   /// A state frame was decoded; state() is new.
@@ -165,6 +168,9 @@ class Client {
   bool needs_ping(TimeNs now);
   void connect(TimeNs now);
   void say_hello(TimeNs now);
+  void await_welcome(TimeNs now);
+  wire::Hello hello() const;
+  bool show_early(wire::Welcome&& welcome, broadcast::Schema&& schema);
   void step_between(TimeNs now);
   void leave_now(TimeNs now);
   void try_again(transport::CloseCode code, const std::string& reason, TimeNs now);
@@ -203,6 +209,8 @@ class Client {
   bool leaving_ = false;
   bool wants_battle_ = true;   ///< false after leave_battle()
   bool join_pending_ = false;  ///< asked for while a Hello had no answer yet: follows it
+  bool greeted_early_ = false;  ///< the Hello went with the session's first packets
+  bool sees_early_ = false;     ///< and was answered by the sight of the seat
   bool welcomed_before_ = false;
   bool welcomed_in_session_ = false;
   ClientStatistics statistics_;

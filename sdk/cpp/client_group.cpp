@@ -317,6 +317,13 @@ Result<transport::Session*> ClientGroup::connect_quic(u64 context, TimeNs now) {
   options.server_name = options_.server_name;
   options.credentials = credentials_;
   options.context = context;
+  if (options_.resume_sessions) {
+    if (resumptions_.size() <= connecting_client_) resumptions_.resize(clients_.size());
+    auto& resumption = resumptions_[connecting_client_];
+    if (!resumption) resumption = std::make_shared<transport::QuicResumption>();
+    options.resumption = resumption;
+    options.early_data = true;
+  }
   return port.quic->connect(options_.server, port.socket->local(), options, now);
 }
 

@@ -39,6 +39,8 @@ struct ClientGroupOptions {
   transport::TlsFiles tls;                ///< authority, and our certificate and key
 
   // Over QUIC.
+  /// A client's second session is resumed: without certificates, its Hello with the first packets.
+  bool resume_sessions = true;
   u32 sockets = 1;        ///< clients are dealt to them in turn
   bool coalesce = false;  ///< many clients on each socket; see env::Network::BindOptions
   /// Where QUIC does not get through the same session is had over TLS; see NativeClients.
@@ -116,6 +118,7 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
   std::unique_ptr<NativeClients> native_;  // with fallback
   std::vector<Port> ports_;                // over QUIC
   std::unique_ptr<Streams> streams_;       // over TLS or WebSocket
+  std::vector<std::shared_ptr<transport::QuicResumption>> resumptions_;  // over QUIC, by client
   std::size_t connecting_client_ = 0;
   std::deque<std::size_t> to_start_;
   TimeNs now_ = 0;

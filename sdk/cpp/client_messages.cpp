@@ -71,6 +71,8 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
     drop(CloseCode::bad_message, good.error().message, now);
     return false;
   }
+  if (welcome.early) return show_early(std::move(welcome), std::move(schema));
+  sees_early_ = false;
   if (options_.bodies != nullptr)
     decoder_.emplace(options_.bodies->of(std::move(schema)), welcome.battle, options_.decoder);
   else
@@ -110,6 +112,15 @@ bool Client::on_message(wire::Welcome&& welcome, TimeNs now) {
   listener_.on_welcome(*this, welcome_);
   welcome_.map_description = {};
   return session_ == before;
+}
+
+/// The token is kept: it is about to be answered.
+bool Client::show_early(wire::Welcome&& welcome, broadcast::Schema&& schema) {
+  if (!greeted_early_ || state_ == ClientState::playing) return true;
+  decoder_.emplace(std::move(schema), options_.decoder);
+  welcome_ = std::move(welcome);
+  sees_early_ = true;
+  return true;
 }
 
 bool Client::on_message(wire::Refused&& refused, TimeNs now) {
@@ -237,7 +248,7 @@ void Client::on_datagram(transport::Session& session, Bytes payload, TimeNs now)
   prefetch(decoder_, 384);
   prefetch(commands_, 2 * sizeof(world::Command));
   // What comes before the Welcome cannot be read yet.
-  if (&session != session_ || state_ != ClientState::playing) return;
+  if (&session != session_ || (state_ != ClientState::playing && !sees_early_)) return;
   last_heard_ = now;
   const bool lockstep = !payload.empty() && payload.front() == wire::kLockstepFrameKind;
   const bool state = !payload.empty() && payload.front() == broadcast::kStateFrameKind;
@@ -251,6 +262,11 @@ void Client::on_datagram(transport::Session& session, Bytes payload, TimeNs now)
   }
   if (decoder_->apply(payload) == broadcast::StateDecoder::Status::malformed) {
     ++statistics_.frames_malformed;
+    return;
+  }
+  if (sees_early_) {
+    ++statistics_.early_frames;
+    listener_.on_early_frame(*this);
     return;
   }
   ByteReader head(payload);

@@ -28,6 +28,7 @@ class NativeClients::Race final : public Session {
     return winner != nullptr ? winner->max_datagram_bytes() : 0;
   }
   bool send_datagram(Bytes payload) override { return winner != nullptr && winner->send_datagram(payload); }
+  bool send_early(Bytes bytes) override { return quic != nullptr && quic->send_early(bytes); }
   bool send_reliable(Bytes bytes) override { return winner != nullptr && winner->send_reliable(bytes); }
   void close(CloseCode code, std::string_view reason) override {
     if (winner != nullptr) return winner->close(code, reason);

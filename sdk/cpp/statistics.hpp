@@ -20,6 +20,7 @@ struct ClientStatistics {
   u64 seats_lost = 0;      ///< joined anew because the seat could not be taken again
   u64 battles_over = 0;    ///< that ended while the session went on
   u64 visits = 0;          ///< further battles that were joined on the same session
+  u64 early_frames = 0;    ///< state frames of a seat that was not yet given back
   u64 frames_stale = 0;    ///< of a battle that the session had left
   i64 round_trip_ns = 0;   ///< of the newest ping
 
@@ -37,6 +38,7 @@ struct ClientStatistics {
     seats_lost += other.seats_lost;
     battles_over += other.battles_over;
     visits += other.visits;
+    early_frames += other.early_frames;
     frames_stale += other.frames_stale;
     round_trip_ns = round_trip_ns > other.round_trip_ns ? round_trip_ns : other.round_trip_ns;
   }

@@ -115,6 +115,7 @@ struct Security {
   std::string pki_folder;
   u32 token_ttl_s = 300;
   u32 tls_ticket_hours = 12;
+  bool quic_early_data = true;
   bool dev_tokens = true;
 };
 

@@ -383,6 +383,11 @@ std::vector<Key> make_keys() {
           "How long the key of TLS session tickets is used; the one before it is still good. Made of "
           "ticket.key, "
           "so every gateway with that file opens the tickets of the others. 0: no tickets.")
+      .boolean<&Security::quic_early_data>(
+          "quic_early_data",
+          "A returning QUIC client may send its reconnect token, and pings, with its first packets (0-RTT), "
+          "and is shown at once what its seat sees. A copy of such packets shows nobody anything, and takes "
+          "no seat.")
       .boolean<&Security::dev_tokens>(
           "dev_tokens",
           "The admin endpoint gives out tokens at /token, for development and the console. "

@@ -42,6 +42,7 @@ struct GatewaySession {
   PlayerSlot followed = kNoPlayer;  ///< of a spectator: whose state frames he wants; kNoPlayer: the whole map
   u32 seat_generation = 0;          ///< of the player's seat
   EntityId entity;
+  bool early = false;            ///< its peer has not proven yet that it is there
   bool outlives_battle = false;  ///< it wants to: Hello::keeps_session
   u32 visits = 0;                ///< battles before this one
   u32 highest_sequence = 0;      ///< of the commands handed to the battle

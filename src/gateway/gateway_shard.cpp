@@ -63,10 +63,18 @@ BattleFeed& GatewayShard::feed_of(const battle::BattleDirectory::Entry& entry) {
 // ---- transports
 
 void GatewayShard::on_open(transport::Session& session) {
+  if (GatewaySession* const early = find(session); early != nullptr && early->early)
+    start_over(*early);
+  else
+    take_in(session);
+}
+
+/// Null: there is no room, and it was told so.
+GatewaySession* GatewayShard::take_in(transport::Session& session) {
   session.context = 0;
   if (free_.empty()) {
     session.close(CloseCode::battle_full, "this gateway has no room for another session");
-    return;
+    return nullptr;
   }
   const u32 index = free_.back();
   free_.pop_back();
@@ -82,6 +90,7 @@ void GatewayShard::on_open(transport::Session& session) {
   session.context = u64{index} + 1;
   counters_.sessions_opened.add();
   counters_.sessions.add(1);
+  return &*sessions_[index];
 }
 
 void GatewayShard::on_close(transport::Session& session, CloseCode, std::string_view) {

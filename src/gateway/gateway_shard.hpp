@@ -2,7 +2,8 @@
 // turns it into battle inputs; takes durable battle frames and turns each into one
 // datagram a client. Owns no socket and no thread.
 //
-// gateway_shard.cpp: sessions come and go. greeting.cpp: who gets into which battle.
+// gateway_shard.cpp: sessions come and go. early.cpp: what is said before the handshake is complete.
+// greeting.cpp: who gets into which battle.
 // commands.cpp: what clients say. delivery.cpp: what battles say. renewal.cpp: battles that
 // were brought back, or ended, with the process that they ran in.
 #pragma once
@@ -55,6 +56,7 @@ struct GatewayCounters {
   Counter commands_malformed, commands_limited, ring_full;
   Counter frames_malformed, messages_malformed;
   Counter hellos_refused, hellos_refused_overloaded;
+  Counter early_sights;    ///< of seats, shown before their owners had proven that they are there
   Counter visits;          ///< further battles that sessions went on to
   Counter commands_stale;  ///< for a battle that the session has left
   Counter closed_flood, closed_bad, closed_idle;
@@ -86,6 +88,7 @@ class GatewayShard final : public transport::SessionHandler {
                const env::Clock& clock);
   ~GatewayShard() override;
 
+  void on_early(transport::Session& session, Bytes bytes) override;
   void on_open(transport::Session& session) override;
   void on_reliable(transport::Session& session, Bytes bytes) override;
   void on_datagram(transport::Session& session, Bytes payload) override;
@@ -111,6 +114,7 @@ class GatewayShard final : public transport::SessionHandler {
 
  private:
   // gateway_shard.cpp
+  GatewaySession* take_in(transport::Session& session);
   GatewaySession* find(const transport::Session& session);
   GatewaySession* find(SessionId id);
   BattleFeed* find_feed(BattleId id);
@@ -126,6 +130,11 @@ class GatewayShard final : public transport::SessionHandler {
   void send(GatewaySession& session, const wire::ServerMessage& message);
   void say_goodbye(GatewaySession& session, transport::CloseCode code, const std::string& reason,
                    u32 retry_after_ms);
+
+  // early.cpp
+  void on_early_payload(GatewaySession& session, Bytes payload);
+  void show_seat(GatewaySession& session, const wire::Hello& hello);
+  void start_over(GatewaySession& session);
 
   // greeting.cpp
   void on_hello(GatewaySession& session, const wire::Hello& hello);

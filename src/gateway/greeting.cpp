@@ -325,6 +325,7 @@ void GatewayShard::welcome(GatewaySession& session, Tick tick, u32 seat_generati
   welcome.simulation_id = descriptor.simulation_id;
   welcome.rules_hash = descriptor.rules_hash;
   welcome.visit = session.visit();
+  welcome.early = session.early;
   welcome.map_width = descriptor.map_size.width.raw;
   welcome.map_height = descriptor.map_size.height.raw;
   welcome.map_description = descriptor.map_description;
@@ -336,6 +337,8 @@ void GatewayShard::welcome(GatewaySession& session, Tick tick, u32 seat_generati
                        (clock_.wall_now() + options_.ticket_lifetime_ns) / kSecondNs});
   }
   send(session, welcome);
+  // Who is who comes with the seat: it must not have to wait behind the same twice.
+  if (session.early) return;
   for (wire::Roster& roster : session.feed->roster.complete()) send(session, std::move(roster));
   if (!session.feed->scoreboard.entries.empty()) send(session, wire::Scoreboard(session.feed->scoreboard));
   if (session.feed->pace_percent != world::kNormalPacePercent)

@@ -74,6 +74,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                labels);
   sink.counter("drumline_hellos_refused_overloaded_total", "Of those, because of overload",
                c.hellos_refused_overloaded, labels);
+  sink.counter("drumline_early_sights_total",
+               "Seats shown to returning clients whose handshake was not complete yet", c.early_sights, labels);
   sink.counter("drumline_session_visits_total", "Further battles that open sessions went on to", c.visits,
                labels);
   const char* const closed = "Sessions that the gateway closed, by reason";
@@ -131,6 +133,10 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
              count(transport.quic_waiting), labels);
   sink.counter("drumline_quic_handshakes_total", "QUIC handshakes done", count(q.handshakes_completed),
                labels);
+  sink.counter("drumline_quic_resumed_total", "Of those, made short by a ticket", count(q.handshakes_resumed),
+               labels);
+  sink.counter("drumline_quic_early_data_total", "Connections whose client spoke with its first packets",
+               count(q.early_data), labels);
   for (std::size_t i = 1; i < transport::kHandshakeFailures; ++i) {
     sink.counter(
         "drumline_quic_handshakes_failed_total", "QUIC handshakes that failed, by reason",

@@ -225,8 +225,9 @@ Result<void> Server::open_credentials() {
   settings.require_client_certificate = values.security.require_client_certificate;
   settings.serve_tls = values.listen.tls;
   if (values.security.tls_ticket_hours > 0) {
-    settings.ticket_keys = std::make_shared<const transport::TicketKeys>(
+    ticket_keys_ = std::make_shared<const transport::TicketKeys>(
         tickets_->derive("tls session tickets"), i64{values.security.tls_ticket_hours} * 3600);
+    settings.ticket_keys = ticket_keys_;
   }
   auto credentials = ServerCredentials::open(std::move(settings), clock_);
   if (!credentials) return std::move(credentials).error();
@@ -276,6 +277,8 @@ Result<void> Server::open_gateways() {
     options.quic.tls = credentials_->files();
     options.quic.credentials = [this] { return credentials_->quic(); };
     options.quic.require_client_certificate = values.security.require_client_certificate;
+    options.quic.ticket_keys = ticket_keys_;
+    options.quic.early_data = values.security.quic_early_data;
     options.quic.shard = static_cast<u8>(shard);
     options.quic.max_connections = values.gateway.max_sessions;
     options.quic.retry_threshold = values.gateway.retry_threshold;

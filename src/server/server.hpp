@@ -102,6 +102,7 @@ class Server {
   std::string pki_folder_;
   std::optional<auth::TicketSealer> tickets_;
   std::optional<auth::TokenKey> tokens_;
+  std::shared_ptr<const transport::TicketKeys> ticket_keys_;  ///< null: no session is resumed
   std::unique_ptr<ServerCredentials> credentials_;
   std::unique_ptr<WebCertificate> web_certificate_;  ///< null: browsers are shown server.pem
   recovery::GameLookup lookup_;

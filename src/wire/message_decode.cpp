@@ -185,6 +185,7 @@ Result<ServerMessage> take(const fb::Welcome& in) {
   if (out.send_period_ticks == 0) taker.wrong("send_period_ticks", "0; at least 1 is meant");
   out.simulation_id = taker.text("simulation_id", in.simulation_id(), kMaxGameNameBytes);
   out.rules_hash = in.rules_hash();
+  out.early = in.early();
   out.visit = taker.in_range<u8>("visit", in.visit(), kVisits - 1);
   return taker.finish<Welcome, ServerMessage>(std::move(out));
 }

@@ -93,7 +93,7 @@ fb::ServerBody put(Builder& b, const Welcome& m, Offset<void>& body) {
   body = fb::CreateWelcome(b, m.protocol, m.session.value, m.battle.value, m.player.value, m.entity.value,
                            m.tick, m.tick_ns, m.resumed, game, build_id, m.map_width, m.map_height, map,
                            schema, events, token, static_cast<u8>(m.model), m.send_period_ticks, simulation,
-                           m.rules_hash, m.visit)
+                           m.rules_hash, m.visit, m.early)
              .Union();
   return fb::ServerBody::Welcome;
 }

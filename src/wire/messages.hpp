@@ -122,6 +122,9 @@ struct Welcome {
   std::string simulation_id;
   u64 rules_hash = 0;
   u8 visit = 0;  ///< battles of this session before it, modulo kVisits
+  /// What a seat sees, before it is given back: its reconnect token came with the first packets, and
+  /// the handshake is not complete. The seat's own Welcome follows.
+  bool early = false;
 };
 
 /// The Hello (cmd_id 0) or one command was refused.

@@ -24,10 +24,12 @@ struct Heard : client::ClientListener {
   std::vector<transport::CloseCode> drop_codes;
   std::vector<u32> paces;  ///< in percent
   u64 frames = 0;
+  u64 early_frames = 0;
   Tick newest_tick = 0;
   bool has_roster = false;
 
   void on_welcome(client::Client&, const wire::Welcome& welcome) override { welcomes.push_back(welcome); }
+  void on_early_frame(client::Client&) override { ++early_frames; }
   void on_frame(client::Client& client) override {
     ++frames;
     newest_tick = std::max(newest_tick, client.tick());
