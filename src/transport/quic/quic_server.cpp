@@ -211,19 +211,19 @@ void QuicServer::completed(QuicConnection& connection) {
   if (size > 0) ngtcp2_conn_submit_new_token(connection.conn_, token.data(), static_cast<std::size_t>(size));
 }
 
-/// Made anew with other credentials: a ticket must not outlive the authority that let its owner in.
+/// Others under another authority: a ticket must not outlive the one that let its owner in.
 std::shared_ptr<SessionTickets> QuicServer::tickets_under(
     const std::shared_ptr<const TlsCredentials>& credentials) {
   if (!options_.ticket_keys) return nullptr;
-  if (tickets_of_ == credentials) return tickets_;
   // Early data is sent under the limits of the earlier session, which a ticket must therefore share.
   const auto& authority = credentials->authority_digest();
   std::string binding(authority.begin(), authority.end());
   binding += fmt::format(" {} {} {} {}", options_.settings.alpn, options_.settings.reliable_receive_bytes,
                          options_.settings.unidirectional_streams, options_.require_client_certificate);
+  if (tickets_ && binding == tickets_binding_) return tickets_;
   tickets_ = std::make_shared<SessionTickets>(SessionTickets::Options{
       options_.ticket_keys->quic_master(binding), options_.ticket_keys->period_s(), options_.early_data});
-  tickets_of_ = credentials;
+  tickets_binding_ = std::move(binding);
   return tickets_;
 }
 

@@ -91,7 +91,7 @@ class QuicServer final : public QuicEndpoint {
   std::array<u8, 32> retry_secret_;
   std::array<u8, 32> address_secret_;
   ngtcp2_callbacks callbacks_;
-  std::shared_ptr<const TlsCredentials> tickets_of_;
+  std::string tickets_binding_;
   std::shared_ptr<SessionTickets> tickets_;
   struct WaitingPacket {
     env::Address from;

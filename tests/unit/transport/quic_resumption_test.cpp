@@ -134,11 +134,14 @@ TEST_F(QuicResumption, a_session_without_a_certificate_opens_no_door_that_asks_f
 }
 
 TEST_F(QuicResumption, a_revoked_certificate_s_ticket_is_refused) {
-  start(with_tickets());
+  auto in_use = testing::credentials(testing::server_files());
+  QuicServerOptions options = with_tickets();
+  options.credentials = [&] { return in_use; };
+  start(std::move(options));
   static const TlsFiles files = testing::client_files_of("taken-back");
   first_session(files);
   testing::revoke("taken-back");
-  replace_server([](QuicServerOptions& options) { options.tls = testing::server_files_with_revoked(); });
+  in_use = testing::credentials(testing::server_files_with_revoked());
   Session& session = connect(true, files);
   session.send_early(bytes_of("let me in"));
   ASSERT_TRUE(world->run_until([&] { return world->at_clients.seen(session).closed; }));
@@ -240,8 +243,10 @@ TEST_F(QuicResumption, early_data_waits_behind_its_own_first_packet) {
   Session& first = connect();
   ASSERT_TRUE(until([&] { return !kept->session.empty() && world->at_clients.seen(first).opened; }));
   Session& session = connect(true);
-  ASSERT_TRUE(session.send_early(bytes_of("ping")));
-  ASSERT_TRUE(until([&] { return world->at_server.early == "ping"; }));
+  // More than goes into the packets of the handshake.
+  const std::string greeting(2000, 'x');
+  ASSERT_TRUE(session.send_early(bytes_of(greeting)));
+  ASSERT_TRUE(until([&] { return world->at_server.early == greeting; }));
   EXPECT_EQ(world->server->counters().dropped(PacketDrop::not_initial), 0U);
 }
 
@@ -294,6 +299,11 @@ TEST_F(QuicResumption, a_copy_of_the_first_packets_changes_nothing) {
   replay(world->server_socket->local());
   EXPECT_EQ(world->at_server.early, "hello") << "this server has seen it";
   EXPECT_EQ(world->at_server.open().size(), 1U);
+  session.close(CloseCode::none, "");
+  world->run_for(5 * kSecondNs);
+  ASSERT_TRUE(world->at_server.open().empty());
+  replay(world->server_socket->local());
+  EXPECT_EQ(world->at_server.early, "hello") << "and remembers it when nothing is left of the connection";
   // At a server that has not, it is a question that is answered to nobody.
   replay(other_socket->local());
   EXPECT_EQ(at_other.early, "hello");
