@@ -73,6 +73,7 @@ struct Gateway {
   u32 idle_timeout_s = 30;
   u32 keep_alive_s = 15;
   std::string congestion = "cubic";
+  bool path_mtu_discovery = true;
   std::string websocket_path = "/play";
   bool webtransport = true;
   std::vector<std::string> allowed_origins;

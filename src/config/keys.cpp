@@ -278,6 +278,10 @@ std::vector<Key> make_keys() {
       .integer<&Gateway::keep_alive_s>(
           "keep_alive_s", 1, 300, "s",
           "A quiet QUIC session is pinged this often. Must be less than idle_timeout_s.")
+      .boolean<&Gateway::path_mtu_discovery>(
+          "path_mtu_discovery",
+          "QUIC finds out how large packets may be on the way to each client, and uses it for what is sent "
+          "reliably. Without it none is larger than 1,200 bytes.")
       .choice<&Gateway::congestion>(
           "congestion", {"cubic", "bbr"},
           "How much a QUIC session may have on its way. cubic takes each loss for a full link; bbr "

@@ -92,6 +92,7 @@ bool Link::loses(const LinkConditions& conditions, Random& random) {
 
 Link::Passage Link::send(const LinkConditions& conditions, std::size_t bytes, u8 ecn, TimeNs now,
                          Random& random) {
+  if (conditions.largest_bytes != 0 && bytes > conditions.largest_bytes) return {};
   TimeNs leaves = now;
   if (conditions.bytes_per_second != 0) {
     leaves = std::max(now, free_at_);

@@ -20,6 +20,7 @@ struct LinkConditions {
   double loss_burst_packets = 1;
   double duplication = 0;  ///< 0 .. 1: share that arrive twice
   double reordering = 0;   ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
+  std::size_t largest_bytes = 0;  ///< larger UDP payloads never arrive; 0: all do
   double ecn_marking = 0;  ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
   i64 delay_ns = 0;        ///< one way
   i64 jitter_ns = 0;       ///< up to that much more, without reordering

@@ -165,10 +165,12 @@ void SimulatedNetwork::State::deliver_due() {
     auto [to, packet] = std::move(on_the_way.begin()->second);
     on_the_way.erase(on_the_way.begin());
     Socket* const socket = receiver(packet, to);
+    const u64 bytes = packet.bytes.size();
     if (socket == nullptr) {
       ++totals.unreachable;
     } else if (socket->take(std::move(packet))) {
       ++totals.delivered;
+      totals.largest = std::max(totals.largest, bytes);
     } else {
       ++totals.overflowed;
     }

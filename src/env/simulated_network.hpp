@@ -25,6 +25,7 @@ class SimulatedNetwork final : public Network {
     u64 duplicated = 0;
     u64 unreachable = 0;  ///< nobody is bound there
     u64 overflowed = 0;   ///< the receiver's buffer was full
+    u64 largest = 0;      ///< of those delivered, bytes of payload
   };
 
   /// `clock` outlives the network and its sockets; the sockets may outlive the network.

@@ -286,6 +286,7 @@ Result<void> Server::open_gateways() {
     options.quic.max_waiting_packets = std::size_t{values.gateway.max_handshakes} * kPacketsAHandshake;
     options.quic.settings.idle_timeout_ns = seconds(values.gateway.idle_timeout_s);
     options.quic.settings.keep_alive_ns = seconds(values.gateway.keep_alive_s);
+    if (!values.gateway.path_mtu_discovery) options.quic.settings.largest_packet_bytes = 0;
     if (values.gateway.congestion == "bbr") options.quic.settings.congestion = transport::Congestion::bbr;
     options.quic.settings.handshake_timeout_ns = seconds(values.gateway.handshake_timeout_s);
     if (values.gateway.webtransport) {

@@ -98,6 +98,7 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   table.acked_stream_data_offset = [](ngtcp2_conn*, i64 stream, u64 offset, u64 size, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
     connection.prompt_ = true;
+    connection.progress_at_ = connection.owner_.now_;
     if (stream == connection.reliable_stream_ && size > 0) {
       connection.send_buffer_.acknowledge(offset + size);
       connection.owner_.counters_.reliable_bytes_acknowledged += size;
@@ -373,6 +374,19 @@ bool QuicConnection::send_datagram(Bytes payload) {
   return true;
 }
 
+// A route may come to carry less than it did, and datagrams, which are smaller, pass all the same: ngtcp2
+// would send the reliable bytes again and again in packets that never arrive. Where it was
+// mere loss the smaller packets do no harm.
+void QuicConnection::notice_narrow_path() {
+  const bool stuck = !send_buffer_.all_acknowledged() && owner_.now_ - progress_at_ > kNoProgressNs;
+  if (stuck && state_ == State::open) narrow_ = true;
+}
+
+MutableBytes QuicConnection::room() {
+  const MutableBytes space = owner_.out_.space();
+  return narrow_ ? space.first(owner_.settings().packet_bytes) : space;
+}
+
 bool QuicConnection::write_datagram(Bytes payload) {
   // Sending arms a probe timer, the peer's max_ack_delay away at the least: a deadline that
   // comes before that looks at it in time, and need not be computed anew here.
@@ -386,12 +400,12 @@ bool QuicConnection::write_datagram(Bytes payload) {
   vecs[count++] = vec_of(payload);
   // Acknowledgements and repeats may take a packet of their own before ours.
   for (int attempt = 0; attempt < 4; ++attempt) {
-    const MutableBytes room = owner_.out_.space();
+    const MutableBytes packet = room();
     int accepted = 0;
     ngtcp2_pkt_info info{};
     const env::PhaseScope phase(env::Phase::write_packet);
     const ngtcp2_ssize written = ngtcp2_conn_writev_datagram(
-        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &accepted,
+        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(packet.data()), packet.size(), &accepted,
         NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, vecs.data(), count, now);
     if (written <= 0) {
       if (written < 0 && ngtcp2_err_is_fatal(static_cast<int>(written)) != 0)
@@ -414,6 +428,7 @@ bool QuicConnection::write_datagram(Bytes payload) {
 
 bool QuicConnection::send_reliable(Bytes bytes) {
   if (!may_send()) return false;
+  if (send_buffer_.all_acknowledged()) progress_at_ = owner_.now_;
   if (!send_buffer_.append(bytes)) {
     close(CloseCode::too_slow, "the reliable stream is not read");
     return false;
@@ -433,6 +448,7 @@ void QuicConnection::close(CloseCode code, std::string_view reason) {
 
 bool QuicConnection::write_pending() {
   if (http3_ && !http3_->write()) return false;
+  notice_narrow_path();
   const ngtcp2_tstamp ts = timestamp(owner_.now_);
   for (;;) {
     std::array<Bytes, 4> views;
@@ -445,11 +461,11 @@ bool QuicConnection::write_pending() {
       if (count > 0 || announce) stream = reliable_stream_;
     }
     for (std::size_t i = 0; i < count; ++i) vecs[i] = vec_of(views[i]);
-    const MutableBytes room = owner_.out_.space();
+    const MutableBytes packet = room();
     ngtcp2_pkt_info info{};
     ngtcp2_ssize taken = -1;
     const ngtcp2_ssize written = ngtcp2_conn_writev_stream(
-        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(room.data()), room.size(), &taken,
+        conn_, owner_.out_path_.get(), &info, reinterpret_cast<u8*>(packet.data()), packet.size(), &taken,
         NGTCP2_WRITE_STREAM_FLAG_NONE, stream, vecs.data(), count, ts);
     if (taken >= 0) {
       stream_announced_ = true;

@@ -63,6 +63,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
     bool told = false;            ///< the handler knows of the session
   };
   static constexpr std::size_t kDeferredDatagrams = 16;
+  static constexpr i64 kNoProgressNs = kSecondNs;
   static constexpr std::size_t kMaxEarlyBytes = 4096;  ///< a Hello and some pings are a few hundred
 
   Result<void> start_tls(const std::shared_ptr<const TlsCredentials>& credentials,
@@ -93,6 +94,9 @@ class QuicConnection final : public Session, public DeadlineSlot {
   /// The browser has not asked for its session, and may yet.
   bool awaits_session() const { return http3_ && state_ == State::open && !told_open_ && !closing_; }
   bool write_datagram(Bytes payload);
+  /// For the next packet: no more than the path is known to carry.
+  MutableBytes room();
+  void notice_narrow_path();
   /// Asks for what reading a packet is going to touch first.
   void prefetch_head() const;
   /// Writes whatever ngtcp2 and the reliable stream have; false on a fatal error in `error_`.
@@ -119,6 +123,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   u64 handshake_bytes_sent_ = 0;
   i64 reliable_stream_ = 0;  ///< a native client's first; of a browser, −1 until it has one
   TimeNs last_write_ = 0;
+  TimeNs progress_at_ = 0;  ///< reliable bytes were acknowledged, or none were on their way
   TimeNs open_by_ = 0;                    ///< the handshake's end, or it has failed
   u64 flow_ = 0;                          ///< its packets' order, for the batch
   i64 shortest_probe_ns_ = 0;             ///< from a packet of ours to its probe timer, at the least
@@ -130,6 +135,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   State state_ = State::handshaking;
   bool server_;
   bool told_open_ = false;
+  bool narrow_ = false;      ///< what probes had found the path no longer carries
   bool early_data_ = false;  ///< client: may be sent in this handshake
   bool in_callback_ = false;
   bool dirty_ = false;             ///< flush() has something to do for it …

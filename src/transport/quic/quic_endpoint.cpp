@@ -16,6 +16,9 @@ constexpr i64 kShortestTimerNs = 100 * kMicrosecondNs;
 // From a browser's having its session's end to our end of the connection: its page must have been told.
 constexpr i64 kBrowserNs = 200 * kMillisecondNs;
 
+// Ethernet's whole; less a tunnel of IPsec or WireGuard, of PPPoE in it, and of two; IPv6's least.
+constexpr std::array<u16, 4> kProbedBytes = {1452, 1372, 1312, 1232};
+
 // No QUIC packet is shorter: a stateless reset is the shortest (RFC 9000, section 10.3).
 constexpr std::size_t kSmallestPacketBytes = 21;
 
@@ -42,8 +45,10 @@ ngtcp2_settings QuicEndpoint::transport_settings() const {
   ngtcp2_settings_default(&settings);
   settings.initial_ts = static_cast<ngtcp2_tstamp>(now_);
   settings.cc_algo = settings_.congestion == Congestion::bbr ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
-  settings.max_tx_udp_payload_size = settings_.packet_bytes;
-  settings.no_pmtud = 1;
+  settings.max_tx_udp_payload_size = std::max(settings_.packet_bytes, settings_.largest_packet_bytes);
+  settings.no_pmtud = settings_.largest_packet_bytes <= settings_.packet_bytes ? 1 : 0;
+  settings.pmtud_probes = kProbedBytes.data();
+  settings.pmtud_probeslen = kProbedBytes.size();
   settings.initial_rtt = static_cast<ngtcp2_duration>(settings_.initial_rtt_ns);
   settings.handshake_timeout = static_cast<ngtcp2_duration>(settings_.handshake_timeout_ns);
   settings.ack_thresh = settings_.acknowledge_every;
@@ -199,6 +204,7 @@ void QuicEndpoint::settle(QuicConnection& connection) {
   if (std::memcmp(path->remote.addr, &connection.peer_sockaddr_, sizeof connection.peer_sockaddr_) != 0) {
     std::memcpy(&connection.peer_sockaddr_, path->remote.addr, sizeof connection.peer_sockaddr_);
     connection.peer_ = from_sockaddr(connection.peer_sockaddr_);
+    connection.narrow_ = false;
   }
   if (!connection.deferred_datagrams_.empty()) {
     for (const auto& payload : connection.deferred_datagrams_) connection.write_datagram(payload);

@@ -28,9 +28,13 @@ struct QuicSettings {
   i64 initial_rtt_ns = 333 * kMillisecondNs;
   /// How long a close waits for the reliable stream to be acknowledged.
   i64 linger_ns = kSecondNs;
-  /// UDP payload of the packets that we build. Every QUIC path carries 1,200, so
-  /// nothing is probed and nothing is lost to a smaller path.
+  /// UDP payload of the packets that we build at first. Every QUIC path carries 1,200: datagrams are kept
+  /// to it, so that none is lost to a smaller path that a client has moved to.
   std::size_t packet_bytes = 1200;
+  /// What the path carries beyond that is found out by probes of up to so many bytes (RFC 8899), and then
+  /// used by the reliable stream: Ethernet's 1,500 less IPv6's and UDP's headers. No more than
+  /// packet_bytes: nothing is probed.
+  std::size_t largest_packet_bytes = 1452;
   std::size_t reliable_send_bytes = 256 << 10;    ///< unacknowledged bytes at most; then too_slow
   std::size_t reliable_receive_bytes = 64 << 10;  ///< the peer's window on the reliable stream
   /// Unidirectional streams that the peer may open in all; what comes on them is passed over.
