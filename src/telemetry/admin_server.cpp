@@ -105,6 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read() {
     parser_.emplace();
     parser_->header_limit(static_cast<u32>(server_.options.max_header_bytes));
+    parser_->body_limit(server_.options.max_body_bytes);
     stream_.expires_after(std::chrono::milliseconds(server_.options.request_timeout_ms));
     http::async_read_header(
         stream_, buffer_, *parser_,
@@ -121,6 +122,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
       return send(refusal(431, "The request's header is too large."), true, false);
     }
+    // A length that the header announces is refused with the header.
+    if (ec == http::error::body_limit) return send(too_long(), true, false);
     if (ec == http::error::end_of_stream) return close();
     if (ec && ec.category() == http::make_error_code(http::error::bad_value).category() &&
         ec != http::error::partial_message) {
@@ -152,14 +155,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void on_body(error_code ec) {
-    if (ec == http::error::body_limit) {
-      return send(refusal(413, "At most " + std::to_string(server_.options.max_body_bytes) +
-                                   " bytes may be posted here."),
-                  true, false);
-    }
+    if (ec == http::error::body_limit) return send(too_long(), true, false);
     if (ec) return close();
     const auto& request = body_parser_->get();
     send(server_.answer(request, request.body()), !request.keep_alive(), false);
+  }
+
+  Answer too_long() const {
+    return refusal(413,
+                   "At most " + std::to_string(server_.options.max_body_bytes) + " bytes may be posted here.");
   }
 
   static Answer refusal(unsigned status, std::string sentence) {

@@ -182,6 +182,9 @@ TEST_F(AdminServerTest, what_is_wrong_is_told_by_status) {
   RawHttp body(port);
   ASSERT_TRUE(body.send("GET /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"));
   EXPECT_EQ(body.read().status, 413U);
+  RawHttp too_long(port);
+  ASSERT_TRUE(too_long.send("POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"));
+  EXPECT_EQ(too_long.read().status, 413U);
   RawHttp garbage(port);
   ASSERT_TRUE(garbage.send("\x16\x03\x01\x02 garbage\r\n\r\n"));
   EXPECT_EQ(garbage.read().status, 400U);
