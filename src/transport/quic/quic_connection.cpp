@@ -85,6 +85,7 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
     if (!connection.tls_) {
       return connection.server_ ? static_cast<int>(NGTCP2_ERR_PROTO) : 0;
     }
+    if (level != NGTCP2_ENCRYPTION_LEVEL_INITIAL) connection.peer_past_initial_ = true;
     return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, self);
   };
   table.handshake_completed = [](ngtcp2_conn*, void* self) {

@@ -146,6 +146,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   bool stream_announced_ = false;
   bool stream_blocked_ = false;
   bool reset_by_peer_ = false;
+  bool peer_past_initial_ = false;  ///< it has sent Handshake packets, so it opens no Initial ones any more
 };
 
 }  // namespace drumline::transport

@@ -18,6 +18,16 @@ std::string text_of(const ngtcp2_ccerr& error) {
   return printable({reinterpret_cast<const char*>(error.reason), error.reasonlen});
 }
 
+/// Of the Initial packet that a datagram of ours begins with, when another follows it; otherwise 0.
+std::size_t initial_packet_bytes(Bytes datagram) {
+  ngtcp2_pkt_hd header;
+  const ngtcp2_ssize read =
+      ngtcp2_pkt_decode_hd_long(&header, reinterpret_cast<const u8*>(datagram.data()), datagram.size());
+  if (read < 0 || header.type != NGTCP2_PKT_INITIAL) return 0;
+  const std::size_t bytes = static_cast<std::size_t>(read) + header.len;
+  return bytes < datagram.size() ? bytes : 0;
+}
+
 }  // namespace
 
 QuicEndpoint::Ending QuicEndpoint::ending_from_peer(const QuicConnection& connection) const {
@@ -94,7 +104,7 @@ void QuicEndpoint::fail(QuicConnection& connection, int error) {
     ending.reason = alert_text(alert);
     if (refused) ending.reason += ": " + connection.tls_->failure_text();
     ending.code = close_code_of(ending.failure);
-    told = refused ? connection.tls_->failure_text().substr(0, 200) : std::string();
+    told = (refused ? connection.tls_->failure_text() : ending.reason).substr(0, 200);
     ngtcp2_ccerr_set_tls_alert(&close, alert, reinterpret_cast<const u8*>(told.data()), told.size());
   } else {
     ngtcp2_ccerr_set_liberr(&close, error, nullptr, 0);
@@ -110,8 +120,13 @@ void QuicEndpoint::close_now(QuicConnection& connection, const ngtcp2_ccerr& err
       static_cast<ngtcp2_tstamp>(now_));
   std::vector<std::byte> farewell;
   if (written > 0) {
-    farewell.assign(room.begin(), room.begin() + written);
-    commit(connection, static_cast<std::size_t>(written), info.ecn);
+    Bytes told = Bytes(room).first(static_cast<std::size_t>(written));
+    // ngtcp2 puts a close into a packet of each kind, all in one datagram. Peers are to pass over
+    // one that they cannot open and read on (RFC 9000, section 12.2); not all do, quiche for one.
+    if (connection.server_ && connection.peer_past_initial_) told = told.subspan(initial_packet_bytes(told));
+    farewell.assign(told.begin(), told.end());
+    std::copy(farewell.begin(), farewell.end(), room.begin());
+    commit(connection, farewell.size(), info.ecn);
   }
   end(connection, std::move(ending), farewell, true);
 }
