@@ -162,8 +162,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   Answer too_long() const {
-    return refusal(413,
-                   "At most " + std::to_string(server_.options.max_body_bytes) + " bytes may be posted here.");
+    return refusal(
+        413, "At most " + std::to_string(server_.options.max_body_bytes) + " bytes may be posted here.");
   }
 
   static Answer refusal(unsigned status, std::string sentence) {
