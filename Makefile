@@ -11,7 +11,8 @@ help:
 	@echo "make build                      the release build; leaves build/drumline"
 	@echo "make lint | format              clang-tidy and formatting check | format in place"
 	@echo "make asan | tsan                unit tests under sanitizers"
-	@echo "make fuzz [SECONDS=n]           every parser under libFuzzer, n seconds each"
+	@echo "make fuzz [SECONDS=n]           every parser under libFuzzer, n seconds each; with RUNS=n and"
+	@echo "                                PACKETS=n again and again until there were so many (tools/fuzz)"
 	@echo "make campaigns                  the long fault campaigns (hours)"
 
 setup:
@@ -37,7 +38,7 @@ asan tsan: setup
 fuzz: setup
 	@cmake --preset fuzz --log-level=WARNING
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
-	@SECONDS_EACH="$(SECONDS)" tools/fuzz
+	@SECONDS_EACH="$(SECONDS)" RUNS="$(RUNS)" PACKETS="$(PACKETS)" TARGETS="$(TARGETS)" tools/fuzz
 
 format:
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i

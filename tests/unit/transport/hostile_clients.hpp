@@ -25,6 +25,8 @@ class HostileClients final : public QuicClients {
   static inline Bytes contents;
   /// So many packets are left as they are first.
   static inline u32 spared = 0;
+  /// Packets that were changed, ever.
+  static inline u64 changed = 0;
 
  private:
   static int encrypt(u8* to, const ngtcp2_crypto_aead* aead, const ngtcp2_crypto_aead_ctx* key,
@@ -32,6 +34,7 @@ class HostileClients final : public QuicClients {
                      const u8* header, std::size_t header_bytes) {
     std::vector<u8> plain(text, text + text_bytes);
     if (!contents.empty() && spared == 0) {
+      ++changed;
       std::fill(plain.begin(), plain.end(), u8{0});
       std::copy_n(reinterpret_cast<const u8*>(contents.data()), std::min(plain.size(), contents.size()),
                   plain.begin());
