@@ -51,9 +51,12 @@ struct Options {
   u32 step = 500;                  ///< density: so many players more each time
   u32 busy = 4;                    ///< overload: processes that want a processor each
   bool quick = false;              ///< sync: one condition only, to see that it works
-  std::string write;   ///< sync, density: the documentation's folder, whose plots (and tables) are written;
-                       ///< empty: none
-  std::string folder;  ///< scratch folder on the disk to measure; made and removed by the caller
+  std::string write;    ///< sync, density: the documentation's folder, whose plots (and tables) are written;
+                        ///< empty: none
+  std::string connect;  ///< hold: the server's address …
+  std::string pki;      ///< … and the folder with its authority and the client's certificate
+  u32 idle_timeout_s = 30;  ///< hold
+  std::string folder;       ///< scratch folder on the disk to measure; made and removed by the caller
   std::vector<const world::Game*> games;   ///< that a benchmark may run, the first by default
   const std::atomic<int>* stop = nullptr;  ///< not 0: end early
   bool stopped() const { return stop != nullptr && stop->load() != 0; }
@@ -76,6 +79,9 @@ Result<void> run_recovery(const Options& options, const Report& report);
 Result<void> run_battles(const Options& options, const Report& report);
 Result<void> run_gateway(const Options& options, const Report& report);
 Result<void> run_handshake(const Options& options, const Report& report);
+/// Idle connections by the thousand on a whole server; the clients' end of it is run_hold.
+Result<void> run_idle(const Options& options, const Report& report);
+Result<void> run_hold(const Options& options, const Report& report);
 Result<void> run_sync(const Options& options, const Report& report);
 
 }  // namespace drumline::bench

@@ -20,7 +20,10 @@ constexpr std::size_t kQuicBytes = 30;
 constexpr u32 kRawSockets = 64;
 constexpr int kReportTimeoutMs = 20'000;
 
-Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32 players) {
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32 players,
+                                                     const Settings& more) {
   config::Sources sources;
   sources.flags = {{"bench", "listen.port", "0"},
                    {"bench", "listen.admin_port", "0"},
@@ -30,6 +33,10 @@ Result<std::unique_ptr<server::Server>> start_server(const Options& options, u32
     sources.flags.push_back({"bench", "broadcast.send_tiers", "true"});
   else
     sources.flags.push_back({"bench", "battle.send_hz", options.send_hz});
+  for (const auto& [key, value] : more) {
+    std::erase_if(sources.flags, [&](const auto& flag) { return flag.key == key; });
+    sources.flags.push_back({"bench", key, value});
+  }
   auto configuration = config::load_or_explain(sources);
   if (!configuration) return std::move(configuration).error();
   server::ServerOptions node;
@@ -85,9 +92,10 @@ u32 rung_of(const server::Server& server) {
 
 // ---- the stage
 
-Result<std::unique_ptr<CrowdStage>> CrowdStage::start(const Options& options, u32 players) {
+Result<std::unique_ptr<CrowdStage>> CrowdStage::start(const Options& options, u32 players,
+                                                      const Settings& more) {
   std::unique_ptr<CrowdStage> stage(new CrowdStage(options));
-  auto server = start_server(options, players);
+  auto server = start_server(options, players, more);
   if (!server) return std::move(server).error();
   stage->server_ = std::move(*server);
   if (const auto idle = telemetry::read_process_stats()) stage->idle_ = *idle;

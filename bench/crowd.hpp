@@ -25,7 +25,9 @@ struct BotFigures {
 class CrowdStage {
  public:
   /// `options.folder` gets the server's data.
-  static Result<std::unique_ptr<CrowdStage>> start(const Options& options, u32 players);
+  /// `more`: keys of the configuration and their values, over what a crowd needs.
+  static Result<std::unique_ptr<CrowdStage>> start(
+      const Options& options, u32 players, const std::vector<std::pair<std::string, std::string>>& more = {});
   ~CrowdStage();
 
   /// Bots that play for so long once all have a seat.

@@ -42,6 +42,9 @@ constexpr std::array kFamilies{
     Family{"gateway", "frames and bulk against the kernel's limit; io_uring; QUIC's settings one by one",
            bench::run_gateway},
     Family{"handshake", "QUIC handshakes with mutual TLS", bench::run_handshake},
+    Family{"idle", "thousands of connections that come in while others play, and then say nothing",
+           bench::run_idle},
+    Family{"hold", "the clients of idle", bench::run_hold},
 };
 
 /// Without a reader there is nothing left to do.
@@ -113,7 +116,9 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
     command->add_option("--players", options->players, "How many players (0: the benchmark's own default)")
         ->check(CLI::Range(0, 16'384))
         ->capture_default_str();
-    command->add_option("--count", options->count, "How many battles (0: the benchmark's own default)")
+    command
+        ->add_option("--count", options->count,
+                     "How many battles or connections (0: the benchmark's own default)")
         ->check(CLI::Range(0, 20'000))
         ->capture_default_str();
     command
@@ -130,6 +135,12 @@ void add_bench(CLI::App& app, const GlobalOptions& global, int& status) {
       command->add_option(
           "--write", options->write,
           "Folder of the documentation: its sync-models.md gets the tables, its plots/ the plots");
+    }
+    if (family.run == bench::run_hold) {
+      command->group("");
+      command->add_option("--connect", options->connect, "Server's address")->required();
+      command->add_option("--pki", options->pki, "Folder with ca.pem, client.pem and client.key")->required();
+      command->add_option("--idle-timeout", options->idle_timeout_s, "Seconds");
     }
     if (family.run == bench::run_overload) {
       command->add_option("--busy", options->busy, "Processes beside it that want a processor each")
