@@ -247,8 +247,10 @@ std::vector<Key> make_keys() {
                                               "Messages a second to a spectator.");
 
   SectionKeys<&Configuration::gateway>(all, "gateway")
-      .integer<&Gateway::shards>("shards", 1, 64, "threads",
-                                 "Gateway threads, each with its own sockets and sessions.")
+      .integer<&Gateway::shards>(
+          "shards", 1, 64, "threads",
+          "Gateway threads, each with its own sockets and sessions. They share the UDP and the TCP port, and "
+          "the kernel spreads clients over them.")
       .choice<&Gateway::steering>(
           "steering", {"auto", "off"},
           "With several shards: auto has the kernel hand each QUIC packet to the shard that has its "

@@ -78,11 +78,19 @@ class DatagramSocket {
   virtual const SocketCounters& counters() const = 0;
 };
 
+/// Whether several sockets have a port together (SO_REUSEPORT), as those of gateway threads do; the
+/// kernel then spreads who comes over them. Nobody gets into a port that another process has.
+enum class PortSharing : u8 {
+  none,
+  first,   ///< the port must be free; those that come as `further` may join
+  further  ///< joins the port that another socket of this process was bound to as `first`
+};
+
 class Network {
  public:
   virtual ~Network() = default;
   struct BindOptions {
-    bool reuse_port = false;  ///< several sockets share the port (gateway shards)
+    PortSharing sharing = PortSharing::none;
     /// Much comes from few peers: the kernel may hand over a peer's packets joined,
     /// which costs less a packet and a megabyte of memory.
     bool coalesce = false;

@@ -53,7 +53,7 @@ class SimulatedNetwork::Socket final : public DatagramSocket, private PacketBatc
   Socket(std::shared_ptr<State> state, const Address& local, const BindOptions& options)
       : state_(std::move(state)),
         local_(local),
-        reuse_port_(options.reuse_port),
+        sharing_(options.sharing),
         room_bytes_(static_cast<std::size_t>(std::max(options.receive_buffer_bytes, 0))) {
     state_->sockets.emplace(local_, this);
   }
@@ -68,7 +68,7 @@ class SimulatedNetwork::Socket final : public DatagramSocket, private PacketBatc
   PacketBatch& batch() override { return *this; }
   int descriptor() const override { return -1; }
   const SocketCounters& counters() const override { return counters_; }
-  bool reuse_port() const { return reuse_port_; }
+  PortSharing sharing() const { return sharing_; }
 
   std::span<const ReceivedPacket> receive() override {
     state_->deliver_due();
@@ -119,7 +119,7 @@ class SimulatedNetwork::Socket final : public DatagramSocket, private PacketBatc
 
   const std::shared_ptr<State> state_;
   const Address local_;
-  const bool reuse_port_;
+  const PortSharing sharing_;
   const std::size_t room_bytes_;
   SocketCounters counters_;
   std::size_t waiting_bytes_ = 0;
@@ -193,7 +193,7 @@ Result<std::unique_ptr<DatagramSocket>> SimulatedNetwork::bind(const Address& lo
   }
   const auto [first, last] = state_->sockets.equal_range(address);
   for (auto it = first; it != last; ++it) {
-    if (!options.reuse_port || !it->second->reuse_port()) {
+    if (options.sharing != PortSharing::further || it->second->sharing() == PortSharing::none) {
       return Error{ErrorCode::unavailable, "cannot bind UDP " + address.to_string() + ": the port is in use"};
     }
   }

@@ -33,7 +33,7 @@ class SimulatedNetwork final : public Network {
   ~SimulatedNetwork() override;
 
   /// receive_buffer_bytes bounds what waits at a socket, as it does for a real
-  /// one; with reuse_port packets are spread by a hash of the sender.
+  /// one; on a shared port packets are spread by a hash of the sender.
   Result<std::unique_ptr<DatagramSocket>> bind(const Address& local, const BindOptions& options) override;
 
   /// For all packets sent from now on.

@@ -171,10 +171,11 @@ class SystemNetwork final : public Network {
       return failed(doing, number);
     };
 
-    if (options.reuse_port) {
+    const auto share = [&] {
       const int on = 1;
-      if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) return refused("share");
-    }
+      return ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+    };
+    if (options.sharing == PortSharing::further && !share()) return refused("share");
     set_buffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
     set_buffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);
     // QUIC forbids fragments (RFC 9000, 14); "probe" sets DF and does not let a
@@ -191,6 +192,8 @@ class SystemNetwork final : public Network {
     sockaddr_storage address{};
     socklen_t length = to_kernel(local, family, address);
     if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), length) != 0) return refused("bind");
+    // Only now, so that the port was nobody's: not even of another node of this user, who could share it.
+    if (options.sharing == PortSharing::first && !share()) return refused("share");
     length = sizeof address;
     if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0)
       return refused("bind");

@@ -59,7 +59,7 @@ struct GatewayThread::Impl {
   void show_frames(std::size_t source, Histogram& schedule_ns);
   bool is_outdated(std::size_t source, const FrameEnvelope& envelope, TimeNs now);
   void duty_cycle(Histogram& schedule_ns, Histogram& delivery_ns);
-  bool handshakes_wait() const { return quic->waiting() > 0 || (tcp && tcp->waiting() > 0); }
+  bool handshakes_wait() const { return quic->waiting() > 0 || tcp->waiting() > 0; }
   void work_on_handshakes();
   void publish_counters();
 
@@ -84,7 +84,7 @@ struct GatewayThread::Impl {
   std::unique_ptr<transport::QuicServer> quic;
   // The io_context outlives the listener and the descriptors on it.
   asio::io_context io{1};
-  std::unique_ptr<transport::TcpListener> tcp;
+  std::unique_ptr<transport::TcpListener> tcp;  ///< null once the thread has ended
   asio::posix::stream_descriptor socket_events{io};
   asio::posix::stream_descriptor wakeup_events{io};
   TimeNs next_round = 0;  ///< when packets and timers are looked at again
@@ -108,7 +108,7 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
                                      std::move(*wakeup));
 
   env::Network::BindOptions bind;
-  bind.reuse_port = options.share_port;
+  bind.sharing = options.sharing;
   auto socket = impl->network->bind(options.quic_address, bind);
   if (!socket) return std::move(socket).error();
   impl->socket = std::move(*socket);
@@ -117,17 +117,17 @@ Result<std::unique_ptr<GatewayThread>> GatewayThread::create(const GatewayThread
   if (!quic) return std::move(quic).error();
   impl->quic = std::move(*quic);
 
-  if (options.serve_tcp) {
-    transport::TcpListenerOptions tcp = options.tcp;
-    // Free ports are one number where that is free, so that it can be given as --port again.
-    if (tcp.port == 0) tcp.port = impl->socket->local().port;
-    auto listener = transport::TcpListener::create(impl->io, tcp, verify_token, impl->shard);
-    if (!listener && options.tcp.port == 0) {
-      listener = transport::TcpListener::create(impl->io, options.tcp, verify_token, impl->shard);
-    }
-    if (!listener) return std::move(listener).error();
-    impl->tcp = std::move(*listener);
+  transport::TcpListenerOptions tcp = options.tcp;
+  tcp.sharing = options.sharing;
+  // Free ports are one number where that is free, so that it can be given as --port again.
+  if (tcp.port == 0) tcp.port = impl->socket->local().port;
+  auto listener = transport::TcpListener::create(impl->io, tcp, verify_token, impl->shard);
+  if (!listener && options.tcp.port == 0) {
+    tcp.port = 0;
+    listener = transport::TcpListener::create(impl->io, tcp, verify_token, impl->shard);
   }
+  if (!listener) return std::move(listener).error();
+  impl->tcp = std::move(*listener);
   return std::unique_ptr<GatewayThread>(new GatewayThread(std::move(impl)));
 }
 
@@ -150,11 +150,16 @@ void GatewayThread::notify() {
   impl_->wakeup.notify();
 }
 
-void GatewayThread::stop(i64 grace_ns) {
-  if (!thread_.joinable()) return;
+void GatewayThread::begin_stop(i64 grace_ns) {
+  if (impl_->stopping.load()) return;
   impl_->stop_grace_ns.store(grace_ns);
   impl_->stopping.store(true);
   notify();
+}
+
+void GatewayThread::stop(i64 grace_ns) {
+  if (!thread_.joinable()) return;
+  begin_stop(grace_ns);
   thread_.join();
 }
 
@@ -165,7 +170,7 @@ int GatewayThread::quic_descriptor() const {
   return impl_->socket->descriptor();
 }
 env::Address GatewayThread::tcp_local() const {
-  return impl_->tcp ? impl_->tcp->local() : env::Address{};
+  return impl_->tcp->local();
 }
 const gateway::GatewayCounters& GatewayThread::gateway_counters() const {
   return impl_->shard.counters();
@@ -303,7 +308,7 @@ void GatewayThread::Impl::work_on_handshakes() {
   const TimeNs end = now + kHandshakeSliceNs;
   for (bool more = true; more && now < end; now = clock.now()) {
     more = quic->handshake_one(now);
-    if (tcp) more |= tcp->handshake_one();
+    more |= tcp->handshake_one();
   }
   quic->flush(now);
   socket->batch().flush();
@@ -331,10 +336,10 @@ void GatewayThread::run() {
       if (stop_at == 0) {
         stop_at = now + impl.stop_grace_ns.load();
         impl.quic->stop_accepting();
-        if (impl.tcp) impl.tcp->stop_accepting();
+        impl.tcp->stop_accepting();
         impl.shard.close_all(transport::CloseCode::server_stopping, "the server is stopping", 1000);
       }
-      const bool all_gone = impl.quic->connections() == 0 && (!impl.tcp || impl.tcp->sessions() == 0);
+      const bool all_gone = impl.quic->connections() == 0 && impl.tcp->sessions() == 0;
       if (all_gone || now >= stop_at) break;
     }
     const TimeNs due = std::max(std::min(impl.quic->deadline(), impl.shard.deadline()), impl.next_round);

@@ -24,10 +24,9 @@ struct GatewayThreadOptions {
   gateway::GatewayOptions gateway;
   transport::QuicServerOptions quic;
   env::Address quic_address;
-  bool share_port = false;  ///< several shards on one UDP port
-  bool serve_tcp = true;    ///< TLS and WebSocket
-  transport::TcpListenerOptions tcp;
-  int cpu = -1;  ///< -1: not pinned
+  transport::TcpListenerOptions tcp;                  ///< TLS and WebSocket
+  env::PortSharing sharing = env::PortSharing::none;  ///< of both ports; tcp.sharing is not looked at
+  int cpu = -1;                                       ///< -1: not pinned
 };
 
 /// What the transports count, as of at most a quarter of a second ago.
@@ -56,6 +55,8 @@ class GatewayThread {
   void notify();
   /// Any thread. Tells every client to come back later, lets what is queued go
   /// out for at most `grace_ns`, and ends the thread.
+  void begin_stop(i64 grace_ns);
+  /// begin_stop(), if that has not been, and waits for the end.
   void stop(i64 grace_ns);
 
   env::Address quic_local() const;
@@ -65,8 +66,8 @@ class GatewayThread {
   const gateway::GatewayCounters& gateway_counters() const;
   /// Any thread.
   TransportCounters transport_counters() const;
+  /// Of what came to this thread over TCP; null once it has ended.
   const transport::WebSocketCounters* websocket_counters() const;
-  /// Of the TCP port; null where this thread has none.
   const transport::TlsCounters* tls_counters() const;
   /// From a frame's being durable and published to its first datagram handed to the kernel, ns.
   const Histogram& schedule_ns() const { return schedule_ns_; }

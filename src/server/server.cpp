@@ -25,7 +25,6 @@ i64 seconds(u32 value) {
 transport::TcpListenerOptions tcp_options(const config::Configuration& values) {
   transport::TcpListenerOptions options;
   options.address = values.listen.address;
-  options.port = values.listen.port;
   options.max_connections = values.gateway.max_sessions;
   options.defer_handshakes = true;
   options.plain_websocket = values.listen.plain_websocket;
@@ -256,6 +255,7 @@ Result<void> Server::open_gateways() {
   };
 
   if (auto opened = open_credentials(); !opened) return opened;
+  u16 tcp_port = values.listen.port;
   for (u32 shard = 0; shard < values.gateway.shards; ++shard) {
     GatewayThreadOptions options;
     options.gateway.shard = static_cast<u8>(shard);
@@ -273,7 +273,8 @@ Result<void> Server::open_gateways() {
     options.gateway.greeting_timeout_ns = seconds(values.gateway.handshake_timeout_s);
     options.gateway.outside_timeout_ns = seconds(values.gateway.outside_timeout_s);
     options.quic_address = *address;
-    options.share_port = values.gateway.shards > 1;
+    if (values.gateway.shards > 1)
+      options.sharing = shard == 0 ? env::PortSharing::first : env::PortSharing::further;
     options.quic.tls = credentials_->files();
     options.quic.credentials = [this] { return credentials_->quic(); };
     options.quic.require_client_certificate = values.security.require_client_certificate;
@@ -296,8 +297,8 @@ Result<void> Server::open_gateways() {
       web.verify = verify;
       if (web_certificate_) web.credentials = [this] { return web_certificate_->credentials(); };
     }
-    options.serve_tcp = shard == 0;
     options.tcp = tcp_options(values);
+    options.tcp.port = tcp_port;
     if (values.listen.tls) options.tcp.tls = [this] { return credentials_->tls(); };
     gateway::GatewayLinks links;
     links.directory = &directory_;
@@ -311,6 +312,7 @@ Result<void> Server::open_gateways() {
     gateways_.push_back(std::move(*gateway));
     // Port 0 was free for the first shard; the others share what it got.
     address->port = gateways_.front()->quic_local().port;
+    tcp_port = gateways_.front()->tcp_local().port;
   }
   steer_packets();
   report_.quic = gateways_.front()->quic_local();
@@ -343,6 +345,7 @@ void Server::stop(i64 grace_ns) {
   if (overload_watch_) overload_watch_->stop();
   // The battles tick on while the players hear the goodbye; their leaving is not
   // journaled as such: who comes back after the restart has his seat.
+  for (const auto& gateway : gateways_) gateway->begin_stop(grace_ns);
   for (const auto& gateway : gateways_) gateway->stop(grace_ns);
   shaping_.reset();
   if (battles_) battles_->stop();

@@ -46,15 +46,12 @@ struct Heard : client::ClientListener {
 
 class LiveClients {
  public:
+  /// Over QUIC.
   LiveClients(const env::Address& server, const std::string& pki, u32 count,
-              client::ClientOptions client_options = {}, transport::TlsFiles tls = {}) {
-    const transport::PkiPaths paths = transport::pki_paths(pki);
-    client::ClientGroupOptions options;
-    options.server = server;
-    options.tls = tls.authority.empty()
-                      ? transport::TlsFiles{paths.ca_certificate, paths.client_certificate, paths.client_key}
-                      : tls;
-    options.sockets = std::min<u32>(count, 4);
+              client::ClientOptions client_options = {}, transport::TlsFiles tls = {})
+      : LiveClients(over_quic(server, pki, count, std::move(tls)), count, std::move(client_options)) {}
+  LiveClients(const client::ClientGroupOptions& options, u32 count,
+              client::ClientOptions client_options = {}) {
     auto made = client::ClientGroup::create(options, *network_, random_, clock_);
     if (!made) {
       ADD_FAILURE() << made.error().message;
@@ -100,6 +97,18 @@ class LiveClients {
   }
 
  private:
+  static client::ClientGroupOptions over_quic(const env::Address& server, const std::string& pki, u32 count,
+                                              transport::TlsFiles tls) {
+    const transport::PkiPaths paths = transport::pki_paths(pki);
+    client::ClientGroupOptions options;
+    options.server = server;
+    options.tls = std::move(tls);
+    if (options.tls.authority.empty())
+      options.tls = {paths.ca_certificate, paths.client_certificate, paths.client_key};
+    options.sockets = std::min<u32>(count, 4);
+    return options;
+  }
+
   env::SystemClock clock_;
   env::SystemRandom random_;
   std::unique_ptr<env::Network> network_ = env::make_system_network();

@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
-Result<void> Acceptor::bind(const std::string& address, u16 port, bool reuse_port) {
+Result<void> Acceptor::bind(const std::string& address, u16 port, env::PortSharing sharing) {
   const bool colons = address.find(':') != std::string::npos;
   auto parsed = env::parse_address((colons ? '[' + address + ']' : address) + ':' + std::to_string(port));
   if (!parsed) return std::move(parsed).error();
@@ -19,11 +19,12 @@ Result<void> Acceptor::bind(const std::string& address, u16 port, bool reuse_por
   error_code ec;
   acceptor_.open(endpoint.protocol(), ec);
   if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
-  if (!ec && reuse_port) {
-    acceptor_.set_option(asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>(true), ec);
-  }
+  const asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT> shared(true);
+  if (!ec && sharing == env::PortSharing::further) acceptor_.set_option(shared, ec);
   if (!ec) acceptor_.bind(endpoint, ec);
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  // Not before we listen: until then another node of this user that comes as first could share the port.
+  if (!ec && sharing == env::PortSharing::first) acceptor_.set_option(shared, ec);
   if (!ec) local_ = to_address(acceptor_.local_endpoint(ec));
   if (!ec) return {};
   if (ec == asio::error::address_in_use) {

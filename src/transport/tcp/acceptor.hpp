@@ -24,7 +24,7 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   /// `address` is numeric. Errors say what to do.
-  Result<void> bind(const std::string& address, u16 port, bool reuse_port);
+  Result<void> bind(const std::string& address, u16 port, env::PortSharing sharing);
   /// Hands over each connection as it comes; accepts that fail are counted in `errors`.
   void start(std::function<void(boost::asio::ip::tcp::socket)> take, Counter& errors);
   void stop();

@@ -274,7 +274,7 @@ Result<std::unique_ptr<TcpListener>> TcpListener::create(asio::io_context& io, T
                                                          TokenVerifier verify, SessionHandler& handler) {
   auto impl = std::make_unique<Impl>(io, std::move(options), std::move(verify), handler);
   const TcpListenerOptions& own = impl->door->options;
-  if (auto bound = impl->acceptor.bind(own.address, own.port, own.reuse_port); !bound)
+  if (auto bound = impl->acceptor.bind(own.address, own.port, own.sharing); !bound)
     return std::move(bound).error();
   impl->acceptor.start([raw = impl.get()](tcp::socket socket) { raw->take(std::move(socket)); },
                        impl->door->counters().accept_errors);

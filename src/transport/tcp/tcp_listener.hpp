@@ -29,7 +29,7 @@ class TlsServerContext;
 struct TcpListenerOptions {
   std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6
   u16 port = 0;                       ///< 0 takes a free one
-  bool reuse_port = false;            ///< several shards share the port
+  env::PortSharing sharing = env::PortSharing::none;
 
   u32 max_connections = 4096;  ///< those that are no session yet included; one more gets HTTP 503
   u32 max_handshakes = 128;    ///< connections that are no session yet; one more gets HTTP 503

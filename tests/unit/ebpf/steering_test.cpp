@@ -25,7 +25,7 @@ class Steering : public ::testing::Test {
     env::Address address = *env::parse_address("127.0.0.1:0");
     for (std::size_t i = 0; i < kShards; ++i) {
       env::Network::BindOptions options;
-      options.reuse_port = true;
+      options.sharing = i == 0 ? env::PortSharing::first : env::PortSharing::further;
       shards.push_back(std::move(network->bind(address, options)).value());
       address = shards.front()->local();
       descriptors.push_back(shards.back()->descriptor());

@@ -155,8 +155,9 @@ TEST_F(simulated_network, ports_are_given_kept_and_freed) {
 }
 
 TEST_F(simulated_network, shared_ports_spread_senders_and_keep_each_with_one_socket) {
-  const auto one = bound("10.0.0.9:9", {.reuse_port = true});
-  const auto other = bound("10.0.0.9:9", {.reuse_port = true});
+  const auto one = bound("10.0.0.9:9", {.sharing = PortSharing::first});
+  EXPECT_FALSE(network.bind(one->local(), {.sharing = PortSharing::first}));
+  const auto other = bound("10.0.0.9:9", {.sharing = PortSharing::further});
   std::size_t at_one = 0;
   for (int i = 0; i < 40; ++i) {
     const auto sender = bound("10.0.1.1:" + std::to_string(5000 + i));

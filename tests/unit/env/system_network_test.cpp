@@ -187,10 +187,37 @@ TEST_F(one_system_network, a_foreign_address_is_refused) {
 }
 
 TEST_F(one_system_network, sockets_may_share_a_port_when_asked) {
-  const auto one = bound("127.0.0.1:0", {.reuse_port = true});
-  const auto other = network->bind(one->local(), {.reuse_port = true});
+  const auto one = bound("127.0.0.1:0", {.sharing = PortSharing::first});
+  const auto other = network->bind(one->local(), {.sharing = PortSharing::further});
   ASSERT_TRUE(other);
   EXPECT_EQ((*other)->local(), one->local());
+}
+
+TEST_F(one_system_network, who_is_first_on_a_port_finds_nobody_there_even_if_he_would_share) {
+  const auto one = bound("127.0.0.1:0", {.sharing = PortSharing::first});
+  const auto other = bound(one->local().to_string(), {.sharing = PortSharing::further});
+  for (const PortSharing sharing : {PortSharing::none, PortSharing::first}) {
+    const auto again = network->bind(one->local(), {.sharing = sharing});
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::unavailable);
+    EXPECT_NE(again.error().message.find("in use"), std::string::npos);
+  }
+}
+
+TEST_F(one_system_network, a_shared_port_spreads_senders_over_its_sockets) {
+  const auto one = bound("127.0.0.1:0", {.sharing = PortSharing::first});
+  const auto other = bound(one->local().to_string(), {.sharing = PortSharing::further});
+  constexpr std::size_t kSenders = 40;
+  for (std::size_t i = 0; i < kSenders; ++i) {
+    const auto sender = bound("127.0.0.1:0");
+    std::memcpy(sender->batch().space().data(), "x", 1);
+    sender->batch().commit(one->local(), 1);
+    sender->batch().flush();
+  }
+  const std::size_t at_one = receive_all(*one, 1).size();
+  const std::size_t at_other = receive_all(*other, 1).size();
+  EXPECT_GT(at_one, 0U);
+  EXPECT_GT(at_other, 0U);
 }
 
 TEST_F(one_system_network, an_oversized_packet_is_dropped) {

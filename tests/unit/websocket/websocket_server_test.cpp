@@ -516,5 +516,24 @@ TEST_F(WebSocketTest, a_port_in_use_is_unavailable_and_says_what_to_do) {
   EXPECT_EQ(named.error().code, ErrorCode::invalid_argument);
 }
 
+TEST_F(WebSocketTest, a_port_is_shared_with_those_who_join_and_is_never_anybody_elses) {
+  options.sharing = env::PortSharing::first;
+  start();
+  TcpListenerOptions same = options;
+  same.port = port;
+  boost::asio::io_context other;
+  for (const env::PortSharing sharing : {env::PortSharing::none, env::PortSharing::first}) {
+    same.sharing = sharing;
+    auto stranger = TcpListener::create(other, same, verify, recorder);
+    ASSERT_FALSE(stranger.ok());
+    EXPECT_EQ(stranger.error().code, ErrorCode::unavailable);
+    EXPECT_THAT(stranger.error().message, HasSubstr("is in use"));
+  }
+  same.sharing = env::PortSharing::further;
+  auto second = TcpListener::create(other, same, verify, recorder);
+  ASSERT_TRUE(second.ok()) << second.error().message;
+  EXPECT_EQ((*second)->local(), listener->local());
+}
+
 }  // namespace
 }  // namespace drumline::transport
