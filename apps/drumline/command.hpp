@@ -22,6 +22,7 @@ struct GlobalOptions {
   bool quiet = false;
   std::string log_level = "info";
   std::string color = "auto";
+  char* const* arguments = nullptr;  ///< of the process, ended by a null pointer
 };
 
 /// Prints the error as one sentence to stderr and gives the exit status for it.

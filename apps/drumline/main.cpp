@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
         "50");
 
     app::GlobalOptions global;
+    global.arguments = argv;
     app.add_flag("--json", global.json, "Output for programs: JSON on stdout");
     app.add_flag("--quiet", global.quiet, "Only errors and results");
     app.add_option("--log-level", global.log_level, "How much is logged to stderr")

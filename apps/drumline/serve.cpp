@@ -11,9 +11,11 @@
 #include "config/print.hpp"
 #include "console_page/assets.hpp"
 #include "env/thread.hpp"
+#include "event_loop_program.hpp"
 #include "games.hpp"
 #include "server/battle_group.hpp"
 #include "server/server.hpp"
+#include "transport/tcp/event_loop.hpp"
 
 namespace drumline::app {
 namespace {
@@ -80,6 +82,7 @@ void report_json(const server::StartReport& report, const std::string& url) {
                            {"tls_port", report.tls ? report.tcp.port : 0},
                            {"admin_port", report.admin.port},
                            {"url", url},
+                           {"event_loop", transport::event_loop_name()},
                            {"pki", report.pki_folder},
                            {"recovery_ms", report.recovery_ms},
                            {"resumed_battles", report.recovered.size()}}
@@ -114,6 +117,11 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
   }
   auto configuration = load_configuration(options, global);
   if (!configuration) return fail(configuration.error());
+  const bool looks_only = options.print_config || options.check_config;
+  if (!looks_only) {
+    const auto same = become_program_for(configuration->values.gateway.event_loop, global.arguments);
+    if (!same) return fail(same.error());
+  }
   for (const std::string& warning : configuration->warnings)
     std::fprintf(stderr, "drumline: %s\n", warning.c_str());
   if (options.print_config) {

@@ -251,6 +251,10 @@ std::vector<Key> make_keys() {
           "shards", 1, 64, "threads",
           "Gateway threads, each with its own sockets and sessions. They share the UDP and the TCP port, and "
           "the kernel spreads clients over them.")
+      .choice<&Gateway::event_loop>(
+          "event_loop", {"epoll", "io_uring"},
+          "How gateway and admin threads wait for TCP connections and for packets to come. io_uring takes "
+          "the program drumline-io-uring, which is beside drumline, and a kernel that allows it.")
       .choice<&Gateway::steering>(
           "steering", {"auto", "off"},
           "With several shards: auto has the kernel hand each QUIC packet to the shard that has its "

@@ -8,6 +8,7 @@
 #include "recovery/data_folders.hpp"
 #include "server/battle_host.hpp"
 #include "server/isolated_battles.hpp"
+#include "transport/tcp/event_loop.hpp"
 #include "transport/tcp/tls_context.hpp"
 #include "world/hash.hpp"
 
@@ -65,6 +66,7 @@ const world::Game* Server::find_game(std::string_view name) const {
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
   std::unique_ptr<Server> server(new Server(std::move(options)));
+  if (auto fits = server->check_event_loop(); !fits) return std::move(fits).error();
   if (auto made = server->files_->make_folder(server->options_.data); !made) return std::move(made).error();
   auto lock = env::FolderLock::take(server->options_.data);
   if (!lock) return std::move(lock).error();
@@ -75,6 +77,15 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
     if (auto done = (server.get()->*step)(); !done) return std::move(done).error();
   }
   return server;
+}
+
+Result<void> Server::check_event_loop() const {
+  const std::string& wanted = options_.configuration.values.gateway.event_loop;
+  if (const std::string_view built = transport::event_loop_name(); built != wanted) {
+    return Error{ErrorCode::invalid_argument, "gateway.event_loop is \"" + wanted +
+                                                  "\", and this program has " + std::string(built) + " only"};
+  }
+  return transport::check_event_loop();
 }
 
 // ---- who we are

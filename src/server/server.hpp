@@ -76,6 +76,7 @@ class Server {
 
  private:
   explicit Server(ServerOptions options);
+  Result<void> check_event_loop() const;
   Result<void> prepare_identity();
   Result<void> check_game() const;
   Result<void> open_battles();
