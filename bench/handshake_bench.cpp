@@ -28,10 +28,17 @@ Figure figure(const char* name, double value, const char* unit, u64 n) {
   return made;
 }
 
-Result<void> measure_handshakes(const Options& options, const Report& report) {
+/// Full ones, or such that go on with the ticket of the one before.
+Result<void> measure_handshakes(const Options& options, const Report& report, bool resumed) {
   auto made = Ends::make(options.folder, 4096);
   if (!made) return std::move(made).error();
   Ends& ends = **made;
+  if (resumed) {
+    ends.client.resumption = std::make_shared<transport::QuicResumption>();
+    if (auto first = ends.connect(); !first) return std::move(first).error();
+  }
+  const u64 resumed_before = ends.server->counters().handshakes_resumed;
+  ends.server_seconds = 0;
   u64 count = 0;
   const double start = wall_seconds();
   const double cpu_start = thread_cpu_seconds();
@@ -47,8 +54,12 @@ Result<void> measure_handshakes(const Options& options, const Report& report) {
   }
   const double both = thread_cpu_seconds() - cpu_start;
   const double n = static_cast<double>(count);
-  report(figure("handshake/full", n / ends.server_seconds, "1/s", count));
-  report(figure("handshake/both_ends", both / n * 1e6, "us", count));
+  const u64 short_ones = ends.server->counters().handshakes_resumed - resumed_before;
+  if (short_ones != (resumed ? count : 0))
+    return Error{ErrorCode::internal, std::to_string(short_ones) + " of " + std::to_string(count) +
+                                          " handshakes went on with a ticket"};
+  report(figure(resumed ? "handshake/resumed" : "handshake/full", n / ends.server_seconds, "1/s", count));
+  report(figure(resumed ? "handshake/resumed_both_ends" : "handshake/both_ends", both / n * 1e6, "us", count));
   return {};
 }
 
@@ -148,7 +159,8 @@ Result<void> measure_sessions(const Options& options, const Report& report) {
 }  // namespace
 
 Result<void> run_handshake(const Options& options, const Report& report) {
-  if (auto done = measure_handshakes(options, report); !done) return done;
+  if (auto done = measure_handshakes(options, report, false); !done) return done;
+  if (auto done = measure_handshakes(options, report, true); !done) return done;
   return measure_sessions(options, report);
 }
 

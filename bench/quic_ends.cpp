@@ -45,6 +45,10 @@ Result<transport::QuicServerOptions> server_options(const std::string& folder, s
   const transport::PkiPaths paths = transport::pki_paths(folder);
   transport::QuicServerOptions options;
   options.tls = {paths.ca_certificate, paths.server_certificate, paths.server_key};
+  transport::TicketSecret secret;
+  env::SystemRandom().fill(secret);
+  options.ticket_keys =
+      std::make_shared<const transport::TicketKeys>(std::vector<transport::TicketSecret>{secret}, 3600);
   options.max_connections = options.max_half_open = options.retry_threshold = connections + 1;
   return options;
 }
