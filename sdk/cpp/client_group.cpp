@@ -1,12 +1,10 @@
 #include "client/client_group.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <poll.h>
 
 #include "transport/tcp/tcp_client.hpp"
 #include "transport/tcp/tls_context.hpp"
@@ -170,12 +168,19 @@ Result<void> ClientGroup::open_quic(env::Network& network) {
   quic.acknowledge_hold_ns = kAcknowledgeHoldNs;
   quic.max_ack_delay_ns = kMaxAckDelayNs;
   transport::SessionHandler& handler = native_ ? static_cast<transport::SessionHandler&>(*native_) : *this;
-  for (u32 i = 0; i < std::max(options_.sockets, 1U); ++i) {
+  const u32 sockets = std::max(options_.sockets, 1U);
+  auto poller = env::make_poller(env::default_poller_kind(), sockets);
+  if (!poller) return std::move(poller).error().within("the clients' sockets");
+  poller_ = std::move(*poller);
+  for (u32 i = 0; i < sockets; ++i) {
     auto socket = network.bind(*any, {.coalesce = options_.coalesce});
     if (!socket) return std::move(socket).error().within("a socket for the clients");
     Port& port = ports_.emplace_back();
     port.socket = std::move(*socket);
     port.quic = std::make_unique<transport::QuicClients>(quic, random_, handler, port.socket->batch());
+    const int descriptor = port.socket->descriptor();
+    if (descriptor < 0) continue;  // simulated
+    if (auto watched = poller_->watch(descriptor, env::Interest::read, i); !watched) return watched;
   }
   return {};
 }
@@ -266,12 +271,7 @@ void ClientGroup::wait(TimeNs until) {
     streams_->io.run_one_for(std::chrono::nanoseconds(left));
     return;
   }
-  std::vector<pollfd> waits;
-  for (const Port& port : ports_) {
-    if (port.socket->descriptor() >= 0) waits.push_back({port.socket->descriptor(), POLLIN, 0});
-  }
-  const timespec timeout{.tv_sec = left / kSecondNs, .tv_nsec = left % kSecondNs};
-  ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
+  poller_->wait(wake);
 }
 
 std::size_t ClientGroup::connections() const {

@@ -12,6 +12,7 @@
 #include "client/native_clients.hpp"
 #include "env/clock.hpp"
 #include "env/network.hpp"
+#include "env/poller.hpp"
 #include "transport/credentials/development_pki.hpp"
 #include "transport/quic/quic_client.hpp"
 #include "transport/websocket/websocket_client.hpp"
@@ -116,6 +117,7 @@ class ClientGroup final : private transport::SessionHandler, private Connector {
   // Before the ports: a dying endpoint may still name its sessions' clients.
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<NativeClients> native_;  // with fallback
+  std::unique_ptr<env::Poller> poller_;    // of the ports, where no stream is waited for with them
   std::vector<Port> ports_;                // over QUIC
   std::unique_ptr<Streams> streams_;       // over TLS or WebSocket
   std::vector<std::shared_ptr<transport::QuicResumption>> resumptions_;  // over QUIC, by client

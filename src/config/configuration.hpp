@@ -124,6 +124,7 @@ struct Security {
 struct Threads {
   bool pin = true;
   std::string realtime = "auto";
+  std::string event_loop = "epoll";
 };
 
 struct Log {

@@ -408,7 +408,12 @@ std::vector<Key> make_keys() {
       .choice<&Threads::realtime>(
           "realtime", {"auto", "on", "off"},
           "Real-time scheduling (SCHED_FIFO) for the battle thread: auto takes it where it is "
-          "permitted, on refuses to start without it.");
+          "permitted, on refuses to start without it.")
+      .choice<&Threads::event_loop>(
+          "event_loop", {"epoll", "io_uring"},
+          "What the threads beside the gateway's wait with for several descriptors: at both ends of the "
+          "links to the processes of battle shards (battle.isolation). io_uring needs Linux 5.11 or later, "
+          "where the administrator permits it.");
 
   SectionKeys<&Configuration::log>(all, "log")
       .choice<&Log::level>("level", {"debug", "info", "warning", "error", "off"},

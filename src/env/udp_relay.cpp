@@ -4,9 +4,6 @@
 #include <cstring>
 #include <functional>
 
-#include <poll.h>
-#include <time.h>
-
 #include "env/thread.hpp"
 
 namespace drumline::env {
@@ -17,6 +14,8 @@ constexpr int kReceiveCallsInARow = 16;
 // How long the thread sleeps at most before it looks whether it is to end.
 constexpr i64 kStopLookNs = 20 * kMillisecondNs;
 constexpr i64 kTimerSlackNs = 1;
+// The poller's token of the socket that clients reach; a flow's is its number.
+constexpr u64 kListener = UINT64_MAX;
 
 Result<void> check_loopback(const Address& address, const char* what) {
   if (address.is_loopback()) return {};
@@ -38,6 +37,14 @@ Result<std::unique_ptr<UdpRelay>> UdpRelay::create(const Options& options, Netwo
   auto listener = network.bind(options.listen, {});
   if (!listener) return std::move(listener).error().within("a relay's socket");
   relay->listener_ = std::move(*listener);
+  if (const int descriptor = relay->listener_->descriptor(); descriptor >= 0) {
+    // The listener, each flow, and one more while a flow gets another port.
+    auto poller = make_poller(default_poller_kind(), options.max_flows + 2);
+    if (!poller) return std::move(poller).error().within("a relay");
+    relay->poller_ = std::move(*poller);
+    if (auto watched = relay->poller_->watch(descriptor, Interest::read, kListener); !watched)
+      return std::move(watched).error();
+  }
   return relay;
 }
 
@@ -52,6 +59,7 @@ UdpRelay::Flow* UdpRelay::flow_of(const Address& client, std::size_t& index) {
   auto socket = network_.bind(any, {});
   if (!socket) return nullptr;
   index = flows_.size();
+  if (poller_ && !poller_->watch((*socket)->descriptor(), Interest::read, index)) return nullptr;
   flow_numbers_.emplace(client, index);
   const u64 up = seeds_.next_u64();
   return &flows_.emplace_back(Flow{client, std::move(*socket), Direction(up), Direction(seeds_.next_u64())});
@@ -93,14 +101,19 @@ void UdpRelay::forward(const Waiting& packet) {
 void UdpRelay::rebind_flows() {
   Address any = options_.server;
   any.port = 0;
-  for (Flow& flow : flows_) {
+  for (std::size_t flow = 0; flow < flows_.size(); ++flow) {
     // Bound before the old one goes, so that it cannot be the same port.
-    if (auto socket = network_.bind(any, {})) flow.socket = std::move(*socket);
+    auto socket = network_.bind(any, {});
+    if (!socket) continue;
+    if (poller_) {
+      if (!poller_->watch((*socket)->descriptor(), Interest::read, flow)) continue;
+      poller_->unwatch(flows_[flow].socket->descriptor());
+    }
+    flows_[flow].socket = std::move(*socket);
   }
 }
 
-void UdpRelay::poll() {
-  if (rebind_.exchange(false)) rebind_flows();
+void UdpRelay::receive_from_clients() {
   for (int i = 0; i < kReceiveCallsInARow; ++i) {
     const auto packets = listener_->receive();
     if (packets.empty()) break;
@@ -113,18 +126,35 @@ void UdpRelay::poll() {
       }
     }
   }
-  for (std::size_t flow = 0; flow < flows_.size(); ++flow) {
-    for (int i = 0; i < kReceiveCallsInARow; ++i) {
-      const auto packets = flows_[flow].socket->receive();
-      if (packets.empty()) break;
-      for (const ReceivedPacket& packet : packets) {
-        if (packet.from == options_.server) {
-          take(flow, Way::to_client, packet);
-        } else {
-          to_clients_.refused.add();
-        }
+}
+
+void UdpRelay::receive_from_server(std::size_t flow) {
+  for (int i = 0; i < kReceiveCallsInARow; ++i) {
+    const auto packets = flows_[flow].socket->receive();
+    if (packets.empty()) break;
+    for (const ReceivedPacket& packet : packets) {
+      if (packet.from == options_.server) {
+        take(flow, Way::to_client, packet);
+      } else {
+        to_clients_.refused.add();
       }
     }
+  }
+}
+
+void UdpRelay::poll() {
+  if (rebind_.exchange(false)) rebind_flows();
+  if (poller_) {
+    for (const Ready& ready : poller_->wait(0)) {
+      if (ready.token == kListener) {
+        receive_from_clients();
+      } else {
+        receive_from_server(ready.token);
+      }
+    }
+  } else {
+    receive_from_clients();
+    for (std::size_t flow = 0; flow < flows_.size(); ++flow) receive_from_server(flow);
   }
   const TimeNs now = clock_.now();
   while (!on_the_way_.empty() && on_the_way_.top().arrival <= now) {
@@ -136,12 +166,8 @@ void UdpRelay::poll() {
 }
 
 void UdpRelay::wait(TimeNs until) {
-  const i64 left = std::min(until, deadline()) - clock_.now();
-  if (left <= 0) return;
-  std::vector<pollfd> waits{{listener_->descriptor(), POLLIN, 0}};
-  for (const Flow& flow : flows_) waits.push_back({flow.socket->descriptor(), POLLIN, 0});
-  const timespec timeout{.tv_sec = left / kSecondNs, .tv_nsec = left % kSecondNs};
-  ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
+  const TimeNs wake = std::min(until, deadline());
+  if (poller_ && wake > clock_.now()) poller_->wait(wake);
 }
 
 UdpRelayThread::UdpRelayThread(UdpRelay& relay, const Clock& clock)

@@ -16,6 +16,7 @@
 #include "env/clock.hpp"
 #include "env/link.hpp"
 #include "env/network.hpp"
+#include "env/poller.hpp"
 
 namespace drumline::env {
 
@@ -49,7 +50,7 @@ class UdpRelay {
     Counter refused;     ///< of a flow too many, or from somebody who is not the server
   };
 
-  /// Errors are those of Network::bind.
+  /// Errors are those of Network::bind and make_poller.
   static Result<std::unique_ptr<UdpRelay>> create(const Options& options, Network& network,
                                                   const Clock& clock);
 
@@ -98,6 +99,8 @@ class UdpRelay {
 
   UdpRelay(const Options& options, Network& network, const Clock& clock);
 
+  void receive_from_clients();
+  void receive_from_server(std::size_t flow);
   /// Nothing when there is no room for one more.
   Flow* flow_of(const Address& client, std::size_t& index);
   void rebind_flows();
@@ -107,7 +110,8 @@ class UdpRelay {
   const Options options_;
   Network& network_;
   const Clock& clock_;
-  SeededRandom seeds_;  ///< of the flows' directions
+  SeededRandom seeds_;              ///< of the flows' directions
+  std::unique_ptr<Poller> poller_;  ///< none in a simulated network
   std::unique_ptr<DatagramSocket> listener_;
   std::vector<Flow> flows_;
   std::map<Address, std::size_t> flow_numbers_;

@@ -10,6 +10,7 @@
 #include "battle/build_info.hpp"
 #include "config/load.hpp"
 #include "env/folder_lock.hpp"
+#include "env/poller.hpp"
 #include "env/thread.hpp"
 #include "link/channel.hpp"
 #include "server/battle_host.hpp"
@@ -23,6 +24,9 @@ constexpr int kStopped = 0;
 constexpr int kFailed = 3;
 /// How soon an answer is looked for that a battle owes.
 constexpr i64 kAnswerWaitNs = 4 * kMillisecondNs;
+/// The poller's tokens.
+constexpr u64 kWakeup = 0;
+constexpr u64 kLink = 1;
 
 class BattleGroup {
  public:
@@ -55,13 +59,15 @@ class BattleGroup {
   void send_failures();
   void send_answers();
   void send_status();
-  void wait();
+  Result<void> wait_with(env::PollerKind kind);
+  Result<void> wait();
   void send(const link::FromGroup& message);
 
   const std::vector<const world::Game*>& games_;
   int link_;
   link::Channel channel_;
   env::Wakeup wakeup_;
+  std::unique_ptr<env::Poller> poller_;
   env::SystemClock clock_;
   env::SystemRandom random_;
   std::unique_ptr<env::FileSystem> files_ = env::make_system_files();
@@ -129,6 +135,9 @@ Result<void> BattleGroup::on(const link::Start& start) {
   if (!configuration) return std::move(configuration).error();
   configuration_ = std::move(*configuration);
   if (const auto level = parse_log_level(configuration_.values.log.level)) set_log_level(*level);
+  auto kind = env::parse_poller_kind(configuration_.values.threads.event_loop);
+  if (!kind) return std::move(kind).error();
+  if (auto waits = wait_with(*kind); !waits) return waits;
   if (auto made = files_->make_folder(start.data); !made) return made;
   auto lock = env::FolderLock::take(start.data);
   if (!lock) return std::move(lock).error();
@@ -357,20 +366,30 @@ void BattleGroup::send_status() {
 
 // ---- the duty cycle
 
-void BattleGroup::wait() {
+Result<void> BattleGroup::wait_with(env::PollerKind kind) {
+  auto poller = env::make_poller(kind, 2);
+  if (!poller) return std::move(poller).error().within("threads.event_loop");
+  poller_ = std::move(*poller);
+  return poller_->watch(wakeup_.descriptor(), env::Interest::read, kWakeup);
+}
+
+Result<void> BattleGroup::wait() {
   i64 wait_ns = begun_ ? std::max<i64>(0, next_status_ - clock_.now()) : kSecondNs;
   if (!tells_.empty() || !asks_.empty() || !snapshots_.empty()) wait_ns = std::min(wait_ns, kAnswerWaitNs);
-  const short link_events = static_cast<short>(POLLIN | (channel_.queued_bytes() > 0 ? POLLOUT : 0));
-  std::array<pollfd, 2> events{{{link_, link_events, 0}, {wakeup_.descriptor(), POLLIN, 0}}};
-  const timespec timeout{wait_ns / kSecondNs, wait_ns % kSecondNs};
-  ::ppoll(events.data(), events.size(), &timeout, nullptr);
-  if ((events[1].revents & POLLIN) != 0) wakeup_.drain();
+  const auto interest = channel_.queued_bytes() > 0 ? env::Interest::both : env::Interest::read;
+  if (auto watched = poller_->watch(link_, interest, kLink); !watched) return watched;
+  for (const env::Ready& ready : poller_->wait(clock_.now() + wait_ns)) {
+    if (ready.token == kWakeup) wakeup_.drain();
+  }
+  return {};
 }
 
 Result<void> BattleGroup::run() {
   env::set_timer_slack(1000);
+  // Until the configuration is here.
+  if (auto waits = wait_with(env::default_poller_kind()); !waits) return waits;
   while (!stopping_) {
-    wait();
+    if (auto waited = wait(); !waited) return waited;
     auto received = channel_.receive([this](u16 kind, Bytes payload) { return on_message(kind, payload); });
     if (!received) return received;
     if (begun_) {

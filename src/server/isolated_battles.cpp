@@ -42,6 +42,8 @@ Result<void> IsolatedBattles::launch(const config::Configuration& values,
                                      const env::Clock& clock) {
   config::Configuration own = values;
   own.listen.admin_token.clear();
+  const auto poller = env::parse_poller_kind(values.threads.event_loop);
+  if (!poller) return poller.error();
   for (u32 number = 0; number < values.battle.shards; ++number) {
     RemoteGroupOptions group;
     group.group = number;
@@ -53,6 +55,7 @@ Result<void> IsolatedBattles::launch(const config::Configuration& values,
     group.arguments = options.arguments;
     group.max_failures = values.battle.max_failures;
     group.gateways = values.gateway.shards;
+    group.poller = *poller;
     group.input_ring_slots = std::bit_ceil(std::size_t{values.battle.input_ring_slots});
     group.overload = options.overload;
     group.on_frames = options.on_frames;

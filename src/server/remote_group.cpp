@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
-#include <poll.h>
 
 #include "base/log.hpp"
 #include "battle/build_info.hpp"
@@ -25,16 +24,20 @@ constexpr i64 kEndGraceNs = 10 * kSecondNs;
 /// Between the second death in a row and the start after it; then twice as long each time.
 constexpr i64 kBackOffNs = 50 * kMillisecondNs;
 constexpr u32 kBackOffDoublings = 6;
+/// The poller's tokens.
+constexpr u64 kWakeup = 0;
+constexpr u64 kLink = 1;
 
 }  // namespace
 
 RemoteGroup::RemoteGroup(RemoteGroupOptions options, ShardMailbox& mailbox, env::FileSystem& files,
-                         const env::Clock& clock, env::Wakeup wakeup)
+                         const env::Clock& clock, env::Wakeup wakeup, std::unique_ptr<env::Poller> poller)
     : options_(std::move(options)),
       mailbox_(mailbox),
       files_(files),
       clock_(clock),
-      wakeup_(std::move(wakeup)) {
+      wakeup_(std::move(wakeup)),
+      poller_(std::move(poller)) {
   for (u32 gateway = 0; gateway < options_.gateways; ++gateway)
     inbound_.push_back(std::make_unique<battle::InboundRing>(options_.input_ring_slots));
 }
@@ -43,8 +46,12 @@ Result<std::unique_ptr<RemoteGroup>> RemoteGroup::create(RemoteGroupOptions opti
                                                          env::FileSystem& files, const env::Clock& clock) {
   auto wakeup = env::Wakeup::create();
   if (!wakeup) return std::move(wakeup).error();
+  auto poller = env::make_poller(options.poller, 2);
+  if (!poller) return std::move(poller).error().within("threads.event_loop");
+  if (auto watched = (*poller)->watch(wakeup->descriptor(), env::Interest::read, kWakeup); !watched)
+    return std::move(watched).error();
   return std::unique_ptr<RemoteGroup>(
-      new RemoteGroup(std::move(options), mailbox, files, clock, std::move(*wakeup)));
+      new RemoteGroup(std::move(options), mailbox, files, clock, std::move(*wakeup), std::move(*poller)));
 }
 
 RemoteGroup::~RemoteGroup() {
@@ -135,6 +142,7 @@ std::string RemoteGroup::live() {
   process_.store(process->id());
   Life life(std::move(*process), clock_.now());
   std::string why = serve(life);
+  poller_->unwatch(life.process.link());
   const bool by_itself = why.empty();
   if (life.begun && clock_.now() - life.begun_at >= kForgiveNs) failures_ = 0;
   const env::ProcessEnd end = life.process.end_within(by_itself || stopping_.load() ? kEndGraceNs : 0);
@@ -148,7 +156,7 @@ std::string RemoteGroup::serve(Life& life) {
                          options_.data, options_.failures, options_.configuration});
   bool told_to_stop = false;
   for (;;) {
-    wait(life);
+    if (auto waited = wait(life); !waited) return "was killed: " + waited.error().message;
     auto received =
         life.channel.receive([&](u16 kind, Bytes payload) { return on_message(life, kind, payload); });
     if (!received) {
@@ -177,12 +185,14 @@ std::string RemoteGroup::serve(Life& life) {
   }
 }
 
-void RemoteGroup::wait(const Life& life) {
-  const short link_events = static_cast<short>(POLLIN | (life.channel.queued_bytes() > 0 ? POLLOUT : 0));
-  std::array<pollfd, 2> events{{{life.process.link(), link_events, 0}, {wakeup_.descriptor(), POLLIN, 0}}};
-  const timespec timeout{0, life.begun ? kRoundNs : 100 * kMillisecondNs};
-  ::ppoll(events.data(), events.size(), &timeout, nullptr);
-  if ((events[1].revents & POLLIN) != 0) wakeup_.drain();
+Result<void> RemoteGroup::wait(const Life& life) {
+  const auto interest = life.channel.queued_bytes() > 0 ? env::Interest::both : env::Interest::read;
+  if (auto watched = poller_->watch(life.process.link(), interest, kLink); !watched) return watched;
+  const i64 wait_ns = life.begun ? kRoundNs : 100 * kMillisecondNs;
+  for (const env::Ready& ready : poller_->wait(clock_.now() + wait_ns)) {
+    if (ready.token == kWakeup) wakeup_.drain();
+  }
+  return {};
 }
 
 void RemoteGroup::begin_ticking(Life& life) {

@@ -18,6 +18,7 @@
 #include "env/clock.hpp"
 #include "env/file.hpp"
 #include "env/linked_process.hpp"
+#include "env/poller.hpp"
 #include "env/wakeup.hpp"
 #include "link/channel.hpp"
 #include "link/messages.hpp"
@@ -36,6 +37,7 @@ struct RemoteGroupOptions {
   std::vector<std::string> arguments;
   u32 max_failures = 3;  ///< in a row; one more, and the group is given up
   u32 gateways = 1;
+  env::PollerKind poller = env::default_poller_kind();
   std::size_t input_ring_slots = 16384;
   const battle::OverloadState* overload = nullptr;  ///< for the pace; outlives the group
   std::function<void()> on_frames;  ///< on the group's thread: frames are there, all of them durable
@@ -98,11 +100,11 @@ class RemoteGroup {
   };
 
   RemoteGroup(RemoteGroupOptions options, ShardMailbox& mailbox, env::FileSystem& files,
-              const env::Clock& clock, env::Wakeup wakeup);
+              const env::Clock& clock, env::Wakeup wakeup, std::unique_ptr<env::Poller> poller);
   void run();
   std::string live();
   std::string serve(Life& life);
-  void wait(const Life& life);
+  Result<void> wait(const Life& life);
   void send(Life& life, const link::ToGroup& message);
   void begin_ticking(Life& life);
   void send_pace(Life& life);
@@ -146,6 +148,7 @@ class RemoteGroup {
   env::FileSystem& files_;
   const env::Clock& clock_;
   env::Wakeup wakeup_;
+  std::unique_ptr<env::Poller> poller_;                        ///< of the wakeup and the life's link
   std::vector<std::unique_ptr<battle::InboundRing>> inbound_;  ///< by gateway
   std::unique_ptr<BroadcastRing> frames_;
   std::promise<Result<Opened>> opened_;
