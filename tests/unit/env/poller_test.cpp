@@ -155,6 +155,7 @@ TEST_P(poller, interest_and_token_can_be_changed) {
   const Ready ready = only(under_test->wait(late()));
   EXPECT_EQ(ready.token, 2U);
   EXPECT_TRUE(ready.writable);
+  EXPECT_FALSE(ready.hung_up);
   watch(pair.here, Interest::read, 3);
   EXPECT_TRUE(under_test->wait(soon()).empty());
   pair.say();
