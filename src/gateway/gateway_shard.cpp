@@ -14,6 +14,8 @@ constexpr u32 kHellosPerSecond = 2;
 constexpr u32 kHelloBurst = 8;
 /// For so many of them what is known of a battle is kept when nobody is in it.
 constexpr u32 kFeedRounds = 20;
+/// As the handshake of such a certificate is answered.
+constexpr const char* kRevoked = "the certificate is revoked";
 
 }  // namespace
 
@@ -75,6 +77,12 @@ GatewaySession* GatewayShard::take_in(transport::Session& session) {
   if (free_.empty()) {
     session.close(CloseCode::battle_full, "this gateway has no room for another session");
     return nullptr;
+  }
+  // Its handshake may have begun before the list that is known here.
+  if (is_revoked(session)) {
+    counters_.closed_revoked.add();
+    session.close(CloseCode::unauthenticated, kRevoked);
+    return;
   }
   const u32 index = free_.back();
   free_.pop_back();
@@ -194,9 +202,28 @@ void GatewayShard::forget_unused_feeds() {
   std::erase_if(feeds_, [](const auto& each) { return each.second->unused_rounds >= kFeedRounds; });
 }
 
+bool GatewayShard::is_revoked(const transport::Session& session) const {
+  return revocations_ != nullptr && revocations_->holds(session.identity().certificate);
+}
+
+/// A seat is kept for a while, as any that was dropped: whose key was stolen comes back with another.
+void GatewayShard::end_revoked() {
+  auto now = links_.revocations ? links_.revocations() : nullptr;
+  if (now == revocations_) return;
+  revocations_ = std::move(now);
+  for (auto& session : sessions_) {
+    if (!session || session->state == SessionState::closing || !is_revoked(*session->transport)) continue;
+    counters_.closed_revoked.add();
+    log_warning("a session from {} ends: the certificate of {} is revoked",
+                session->transport->peer().to_string(), session->transport->identity().name);
+    say_goodbye(*session, CloseCode::unauthenticated, kRevoked, 0);
+  }
+}
+
 void GatewayShard::on_timer(TimeNs now) {
   next_timer_ = now + kTimerPeriodNs;
   forget_unused_feeds();
+  end_revoked();
   for (auto& session : sessions_) {
     if (!session || session->deadline > now) continue;
     if (session->upload != nullptr && session->upload->deadline <= now) finish_upload(*session);

@@ -25,6 +25,7 @@
 #include "env/clock.hpp"
 #include "gateway/battle_feed.hpp"
 #include "gateway/gateway_session.hpp"
+#include "transport/credentials/revocations.hpp"
 #include "transport/session.hpp"
 #include "wire/messages.hpp"
 
@@ -60,6 +61,7 @@ struct GatewayCounters {
   Counter visits;          ///< further battles that sessions went on to
   Counter commands_stale;  ///< for a battle that the session has left
   Counter closed_flood, closed_bad, closed_idle;
+  Counter closed_revoked;  ///< their certificate was revoked while they were open
   Counter closed_outside;  ///< too long between two battles
   Counter client_frames_sent, client_frames_dropped, client_frame_bytes;
   Counter client_frames_skipped;  ///< a newer one was there already
@@ -79,6 +81,9 @@ struct GatewayLinks {
   std::function<Result<void>(const std::string& game)> want_battle;
   const battle::OverloadState* overload = nullptr;  ///< null: there is always time
   DesyncSink on_desync;
+  /// Certificates whose sessions are to end; another object when there are others. Asked a few times a
+  /// second. Empty: none ever are.
+  std::function<std::shared_ptr<const transport::Revocations>()> revocations;
 };
 
 /// One thread.
@@ -127,6 +132,8 @@ class GatewayShard final : public transport::SessionHandler {
   void release(GatewaySession& session);
   void release_claim(GatewaySession& session);
   void forget_unused_feeds();
+  void end_revoked();
+  bool is_revoked(const transport::Session& session) const;
   void send(GatewaySession& session, const wire::ServerMessage& message);
   void say_goodbye(GatewaySession& session, transport::CloseCode code, const std::string& reason,
                    u32 retry_after_ms);
@@ -206,8 +213,9 @@ class GatewayShard final : public transport::SessionHandler {
   u64 directory_renewals_ = 0;
   u32 waiting_ = 0;  ///< sessions that wait for a battle to be made
   u32 uploads_ = 0;
-  std::vector<std::byte> message_;   ///< scratch for one reliable message
-  std::vector<std::byte> datagram_;  ///< scratch for one state frame
+  std::vector<std::byte> message_;                             ///< scratch for one reliable message
+  std::vector<std::byte> datagram_;                            ///< scratch for one state frame
+  std::shared_ptr<const transport::Revocations> revocations_;  ///< as last asked for
   TimeNs next_timer_ = 0;
 };
 

@@ -86,6 +86,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                with("reason", "no_hello"));
   sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_outside,
                with("reason", "outside"));
+  sink.counter("drumline_sessions_closed_by_gateway_total", closed, c.closed_revoked,
+               with("reason", "revoked"));
   sink.counter("drumline_client_frames_sent_total", "State frames handed to transports", c.client_frames_sent,
                labels);
   sink.counter("drumline_client_frames_dropped_total", "State frames that a transport had no room for",

@@ -316,6 +316,7 @@ Result<void> Server::open_gateways() {
     links.inbound = battles_->inbound_of(shard);
     links.overload = &overload_;
     links.want_battle = [this](const std::string& game) { return control().want_battle(game); };
+    links.revocations = [this] { return credentials_->revocations(); };
     links.on_desync = [this](gateway::DesyncReport report) { control().report(std::move(report)); };
     auto gateway = GatewayThread::create(options, verify, *tickets_, clock_, std::move(links),
                                          battles_->frames_of(shard));

@@ -87,9 +87,16 @@ Result<void> ServerCredentials::load() {
     if (!made) return std::move(made).error();
     tls = std::move(*made);
   }
+  transport::Revocations revoked;
+  if (!from.revoked.empty()) {
+    auto read = transport::Revocations::read(from.revoked);
+    if (!read) return std::move(read).error();
+    revoked = std::move(*read);
+  }
   const std::lock_guard lock(mutex_);
   quic_ = std::move(*quic);
   tls_ = std::move(tls);
+  revocations_ = std::make_shared<const transport::Revocations>(std::move(revoked));
   return {};
 }
 
@@ -109,6 +116,11 @@ bool ServerCredentials::refresh() {
   renewals_.add();
   log_info("credentials: the files in {} have changed; new connections are met with them", settings_.folder);
   return true;
+}
+
+std::shared_ptr<const transport::Revocations> ServerCredentials::revocations() const {
+  const std::lock_guard lock(mutex_);
+  return revocations_;
 }
 
 std::shared_ptr<const transport::TlsCredentials> ServerCredentials::quic() const {

@@ -1,5 +1,6 @@
 // What a node proves itself with to native clients and whom it believes: the PEM files of the PKI folder,
-// read anew when they change. Connections that are open stay as they are.
+// read anew when they change. Connections that are open stay as they are, but those of revoked certificates,
+// which the gateway shards end.
 #pragma once
 
 #include <condition_variable>
@@ -11,6 +12,7 @@
 #include "base/counter.hpp"
 #include "base/result.hpp"
 #include "env/clock.hpp"
+#include "transport/credentials/revocations.hpp"
 #include "transport/quic/tls_credentials.hpp"
 #include "transport/tcp/tls_context.hpp"
 
@@ -35,6 +37,8 @@ class ServerCredentials {
   /// was in use stays. Any thread. True: others are in use now.
   bool refresh();
 
+  /// Any thread: another object whenever the files were read anew.
+  std::shared_ptr<const transport::Revocations> revocations() const;
   // Any thread, for the next handshake.
   std::shared_ptr<const transport::TlsCredentials> quic() const;
   std::shared_ptr<const transport::TlsServerContext> tls() const;  ///< null: not over TCP
@@ -52,9 +56,10 @@ class ServerCredentials {
 
   Settings settings_;
   const env::Clock& clock_;
-  mutable std::mutex mutex_;  ///< of what is in use; taken for each handshake
+  mutable std::mutex mutex_;  ///< of what is in use; taken for each handshake, and a few times a second
   std::shared_ptr<const transport::TlsCredentials> quic_;
   std::shared_ptr<const transport::TlsServerContext> tls_;
+  std::shared_ptr<const transport::Revocations> revocations_;
   std::mutex refresh_mutex_;
   std::string marks_;  ///< of the files when they were last read
   Counter renewals_, failures_;

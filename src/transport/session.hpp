@@ -41,6 +41,7 @@ struct PeerIdentity {
   std::string name;      ///< certificate common name or token subject
   u64 account = 0;       ///< XXH3-64 of `name`, 0 when not authenticated
   bool may_play = true;  ///< false: may only watch (a spectator's token)
+  u64 certificate = 0;   ///< certificate_id() of what it showed; 0: none
   BattleId battle{};     ///< the one battle that it may enter (a token's claim); 0: any
 };
 /// The account number of a proven name; never 0.

@@ -17,18 +17,12 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include "base/freed.hpp"
 #include "env/private_file.hpp"
 
 namespace drumline::transport {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using RevocationList = std::unique_ptr<X509_CRL, Freed<X509_CRL_free>>;

@@ -8,6 +8,7 @@
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
+#include "transport/credentials/revocations.hpp"
 #include "transport/webtransport/connect.hpp"
 
 namespace drumline::transport {
@@ -171,6 +172,7 @@ PeerIdentity TlsHandshake::identity() const {
   if (peer.name.empty()) return peer;
   peer.authenticated = true;  // verify() has accepted the chain, or there would be no session
   peer.account = account_of(peer.name);
+  peer.certificate = certificate_id({reinterpret_cast<const std::byte*>(chain[0].data), chain[0].size});
   return peer;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/bytes.hpp"
+#include "transport/credentials/revocations.hpp"
 #include "transport/quic/tls_handshake.hpp"
 
 namespace drumline::transport {
@@ -473,6 +474,7 @@ PeerIdentity identity_of(const SSL* ssl) {
   if (peer.name.empty()) return peer;
   peer.authenticated = true;  // verified, or there would be no session
   peer.account = account_of(peer.name);
+  peer.certificate = certificate_id(*certificate);
   return peer;
 }
 

@@ -7,17 +7,12 @@
 
 #include <nghttp3/nghttp3.h>
 
+#include "base/freed.hpp"
+
 namespace drumline::transport {
 
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Decoder = std::unique_ptr<nghttp3_qpack_decoder, Freed<nghttp3_qpack_decoder_del>>;
 using Encoder = std::unique_ptr<nghttp3_qpack_encoder, Freed<nghttp3_qpack_encoder_del>>;
 using Context = std::unique_ptr<nghttp3_qpack_stream_context, Freed<nghttp3_qpack_stream_context_del>>;

@@ -1,5 +1,6 @@
 #include "transport/credentials/development_pki.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -10,6 +11,9 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/bytes.hpp"
+#include "transport/credentials/revocations.hpp"
 
 namespace drumline::transport {
 namespace {
@@ -180,6 +184,40 @@ TEST_F(development_pki, names_that_would_leave_the_folder_or_replace_its_files_a
     EXPECT_EQ(issued.error().code, ErrorCode::invalid_argument);
   }
   EXPECT_FALSE(issue_client_certificate(folder_, "fine", 0).ok());
+}
+
+TEST_F(development_pki, a_list_of_revoked_certificates_holds_those_and_no_others) {
+  ASSERT_TRUE(make_development_pki(folder_).ok());
+  for (const char* const name : {"ann", "bob", "cat"})
+    ASSERT_TRUE(issue_client_certificate(folder_, name, 30));
+  for (const char* const name : {"cat", "ann"}) ASSERT_TRUE(revoke_client_certificate(folder_, name));
+  const auto list = Revocations::read(pki_paths(folder_).revoked);
+  ASSERT_TRUE(list.ok()) << list.error().message;
+  EXPECT_EQ(list->size(), 2U);
+  const auto holds = [&](const std::string& name) {
+    const Certificate certificate = read(folder_ + "/" + name + ".pem");
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(certificate.get(), &der);
+    const CertificateId id = certificate_id(
+        Bytes(reinterpret_cast<const std::byte*>(der), static_cast<std::size_t>(std::max(size, 0))));
+    OPENSSL_free(der);
+    EXPECT_EQ(id, certificate_id(*certificate));
+    return list->holds(id);
+  };
+  EXPECT_TRUE(holds("ann"));
+  EXPECT_FALSE(holds("bob"));
+  EXPECT_TRUE(holds("cat"));
+  EXPECT_FALSE(list->holds(0)) << "whoever has shown none";
+
+  // The same number by another authority.
+  const Certificate ann = read(folder_ + "/ann.pem");
+  X509_NAME_add_entry_by_txt(X509_get_issuer_name(ann.get()), "O", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("another"), -1, -1, 0);
+  EXPECT_FALSE(list->holds(certificate_id(*ann)));
+
+  EXPECT_EQ(certificate_id(as_bytes("no certificate")), 0U);
+  EXPECT_FALSE(Revocations::read(pki_paths(folder_).ca_certificate).ok());
+  EXPECT_FALSE(Revocations::read(folder_ + "/none.pem").ok());
 }
 
 }  // namespace

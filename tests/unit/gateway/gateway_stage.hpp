@@ -80,6 +80,7 @@ class GatewayStage : public ::testing::Test {
       return game == "chess" ? Result<void>(Error{ErrorCode::not_found, "no chess here"}) : answer_;
     };
     links.on_desync = [this](DesyncReport report) { desyncs_.push_back(std::move(report)); };
+    links.revocations = [this] { return revocations_; };
     GatewayOptions options;
     options.max_sessions = 16;
     options.outside_timeout_ns = 60 * kSecondNs;
@@ -162,6 +163,7 @@ class GatewayStage : public ::testing::Test {
   int wanted_ = 0;
   std::vector<DesyncReport> desyncs_;
   Tick tick_ = 0;  ///< of the newest frame
+  std::shared_ptr<const transport::Revocations> revocations_;
   std::optional<GatewayShard> shard_;
 };
 

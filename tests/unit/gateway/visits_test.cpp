@@ -57,6 +57,40 @@ class Visits : public testing::GatewayStage {
   }
 };
 
+TEST_F(Visits, a_session_ends_when_its_certificate_is_revoked_and_others_stay) {
+  add_battle(1, 4);
+  FakeSession thief, honest, browser;
+  thief.who.certificate = 5;
+  honest.who.certificate = 6;
+  honest.who.account = 8;
+  browser.who.account = 9;
+  play(thief, BattleId{1});
+  play(honest, BattleId{1});
+  play(browser, BattleId{1});
+  revocations_ = std::make_shared<const transport::Revocations>(std::vector<u64>{9, 5, 1});
+  std::vector<std::pair<Kind, BattleId>> kinds;
+  take_inbound(&kinds);
+  kinds.clear();
+  pass(kSecondNs);
+  EXPECT_EQ(thief.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(thief.reason, "the certificate is revoked");
+  ASSERT_NE(thief.heard<wire::Goodbye>(), nullptr);
+  EXPECT_EQ(thief.heard<wire::Goodbye>()->reason, thief.reason);
+  take_inbound(&kinds);
+  EXPECT_EQ(kinds, (std::vector<std::pair<Kind, BattleId>>{{Kind::drop, BattleId{1}}}))
+      << "his seat is kept for a while";
+  EXPECT_FALSE(honest.closed.has_value());
+  EXPECT_FALSE(browser.closed.has_value()) << "it has shown none";
+  EXPECT_EQ(shard_->counters().closed_revoked.value(), 1U);
+
+  // A handshake that was under way meanwhile.
+  FakeSession late;
+  late.who.certificate = 9;
+  shard_->on_open(late);
+  EXPECT_EQ(late.closed, CloseCode::unauthenticated);
+  EXPECT_EQ(shard_->counters().sessions.value(), 3);
+}
+
 TEST_F(Visits, when_its_battle_is_over_a_session_goes_on_to_the_next_one_and_starts_from_nothing) {
   add_battle(1, 2)->end.store(wire::EndCause::failed);
   add_battle(2, 2);
