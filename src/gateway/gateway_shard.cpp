@@ -82,7 +82,7 @@ GatewaySession* GatewayShard::take_in(transport::Session& session) {
   if (is_revoked(session)) {
     counters_.closed_revoked.add();
     session.close(CloseCode::unauthenticated, kRevoked);
-    return;
+    return nullptr;
   }
   const u32 index = free_.back();
   free_.pop_back();

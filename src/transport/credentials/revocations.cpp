@@ -15,14 +15,17 @@
 namespace drumline::transport {
 namespace {
 
+Bytes bytes_of(const unsigned char* data, std::size_t size) {
+  return {reinterpret_cast<const std::byte*>(data), size};
+}
+
 CertificateId id_of(const X509_NAME* issuer, const ASN1_INTEGER* serial) {
   const unsigned char* name = nullptr;
   std::size_t name_bytes = 0;
   if (issuer == nullptr || serial == nullptr || X509_NAME_get0_der(issuer, &name, &name_bytes) != 1) return 0;
-  const CertificateId id = XXH3_64bits_withSeed(ASN1_STRING_get0_data(serial),
-                                                static_cast<std::size_t>(ASN1_STRING_length(serial)),
-                                                XXH3_64bits(name, name_bytes));
-  return std::max<CertificateId>(id, 1);
+  return certificate_id(
+      bytes_of(name, name_bytes),
+      bytes_of(ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))));
 }
 
 }  // namespace
@@ -31,13 +34,11 @@ CertificateId certificate_id(const x509_st& certificate) {
   return id_of(X509_get_issuer_name(&certificate), X509_get0_serialNumber(&certificate));
 }
 
-CertificateId certificate_id(Bytes der) {
-  const auto* from = reinterpret_cast<const unsigned char*>(der.data());
-  const std::unique_ptr<X509, Freed<X509_free>> certificate(
-      d2i_X509(nullptr, &from, static_cast<long>(der.size())));
-  if (certificate) return certificate_id(*certificate);
-  ERR_clear_error();
-  return 0;
+CertificateId certificate_id(Bytes issuer, Bytes serial) {
+  while (!serial.empty() && serial.front() == std::byte{}) serial = serial.subspan(1);
+  const CertificateId id =
+      XXH3_64bits_withSeed(serial.data(), serial.size(), XXH3_64bits(issuer.data(), issuer.size()));
+  return std::max<CertificateId>(id, 1);
 }
 
 Revocations::Revocations(std::vector<CertificateId> ids) : ids_(std::move(ids)) {

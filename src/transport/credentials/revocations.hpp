@@ -15,8 +15,8 @@ namespace drumline::transport {
 /// A hash of issuer and serial number, by which a list of revoked certificates names one (RFC 5280,
 /// section 5.3.3); 0 for none.
 using CertificateId = u64;
-/// 0 for what is no certificate.
-CertificateId certificate_id(Bytes der);
+/// Of the issuer's name in DER and the number's bytes, the highest first; leading zeros do not count.
+CertificateId certificate_id(Bytes issuer, Bytes serial);
 CertificateId certificate_id(const x509_st& certificate);
 
 /// Immutable: any thread.

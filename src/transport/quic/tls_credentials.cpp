@@ -94,21 +94,12 @@ TlsCredentials::~TlsCredentials() {
   gnutls_memset(root_secret_.data(), 0, root_secret_.size());
 }
 
-TlsCredentials::Standing TlsCredentials::standing_of(const gnutls_datum_t& der) const {
-  gnutls_x509_crt_t certificate = nullptr;
-  if (gnutls_x509_crt_init(&certificate) < 0) return Standing::unreadable;
-  Standing standing = Standing::unreadable;
-  if (gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) >= 0) {
-    const time_t now = ::time(nullptr);
-    standing = Standing::good;
-    if (now > gnutls_x509_crt_get_expiration_time(certificate) ||
-        now < gnutls_x509_crt_get_activation_time(certificate))
-      standing = Standing::expired;
-    if (gnutls_x509_crt_check_revocation(certificate, revoked_, revoked_lists_) != 0)
-      standing = Standing::revoked;
-  }
-  gnutls_x509_crt_deinit(certificate);
-  return standing;
+TlsCredentials::Standing TlsCredentials::standing_of(gnutls_x509_crt_t certificate) const {
+  if (gnutls_x509_crt_check_revocation(certificate, revoked_, revoked_lists_) != 0) return Standing::revoked;
+  const time_t now = ::time(nullptr);
+  const bool in_time = now <= gnutls_x509_crt_get_expiration_time(certificate) &&
+                       now >= gnutls_x509_crt_get_activation_time(certificate);
+  return in_time ? Standing::good : Standing::expired;
 }
 
 std::array<u8, 32> TlsCredentials::secret(std::string_view purpose) const {

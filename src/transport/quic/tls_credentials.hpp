@@ -26,10 +26,10 @@ class TlsCredentials {
   gnutls_certificate_credentials_t certificates() const { return certificates_; }
   gnutls_priority_t priorities() const { return priorities_; }
 
-  enum class Standing : u8 { good, expired, revoked, unreadable };
-  /// Of a certificate (DER) that our authority has signed: whether it holds now. Signatures are not
-  /// looked at again.
-  Standing standing_of(const gnutls_datum_t& certificate) const;
+  enum class Standing : u8 { good, expired, revoked };
+  /// Of a certificate that our authority has signed: whether it holds now. Signatures are not looked at
+  /// again.
+  Standing standing_of(gnutls_x509_crt_t certificate) const;
   /// SHA-256 of the authority's file; zeros without one.
   const std::array<u8, 32>& authority_digest() const { return authority_digest_; }
 

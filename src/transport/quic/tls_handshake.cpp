@@ -15,19 +15,23 @@ namespace drumline::transport {
 
 namespace {
 
-std::string common_name(const gnutls_datum_t& der) {
-  gnutls_x509_crt_t certificate = nullptr;
-  if (gnutls_x509_crt_init(&certificate) < 0) return {};
-  std::string name;
+std::string common_name(gnutls_x509_crt_t certificate) {
   std::array<char, 256> text{};
   std::size_t size = text.size();
-  if (gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) >= 0 &&
-      gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &size) >=
-          0) {
-    name.assign(text.data(), size);
-  }
-  gnutls_x509_crt_deinit(certificate);
-  return name;
+  const int rc =
+      gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &size);
+  return rc >= 0 ? std::string(text.data(), size) : std::string();
+}
+
+CertificateId id_of(gnutls_x509_crt_t certificate) {
+  gnutls_datum_t issuer{};
+  std::array<std::byte, 64> serial{};  // 20 bytes at most (RFC 5280, section 4.1.2.2)
+  std::size_t size = serial.size();
+  if (gnutls_x509_crt_get_raw_issuer_dn(certificate, &issuer) < 0 ||
+      gnutls_x509_crt_get_serial(certificate, serial.data(), &size) < 0)
+    return 0;
+  return certificate_id({reinterpret_cast<const std::byte*>(issuer.data), issuer.size},
+                        Bytes(serial).first(size));
 }
 
 // The callback's own contract forbids to continue without a protocol in common,
@@ -127,26 +131,14 @@ int TlsHandshake::on_new_ticket(gnutls_session_t session, unsigned, unsigned, un
 }
 
 bool TlsHandshake::check_resumed() {
-  unsigned count = 0;
-  const gnutls_datum_t* chain = gnutls_certificate_get_peers(session_, &count);
   // Who came without a certificate then is refused as he would be then, if one is required.
-  if (chain == nullptr || count == 0) return true;
-  switch (credentials_->standing_of(chain[0])) {
-    case TlsCredentials::Standing::good:
-      return true;
-    case TlsCredentials::Standing::expired:
-      refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED,
-             "the certificate of the resumed session has expired", 0);
-      return false;
-    case TlsCredentials::Standing::revoked:
-      refuse(HandshakeFailure::certificate_revoked, GNUTLS_A_CERTIFICATE_REVOKED,
-             "the certificate of the resumed session was revoked", 0);
-      return false;
-    case TlsCredentials::Standing::unreadable:
-      break;
-  }
-  refuse(HandshakeFailure::certificate_unfit, GNUTLS_A_BAD_CERTIFICATE,
-         "the certificate of the resumed session cannot be read", 0);
+  if (!identity().authenticated || standing_ == TlsCredentials::Standing::good) return true;
+  if (standing_ == TlsCredentials::Standing::revoked)
+    refuse(HandshakeFailure::certificate_revoked, GNUTLS_A_CERTIFICATE_REVOKED,
+           "the certificate of the resumed session was revoked", 0);
+  else
+    refuse(HandshakeFailure::certificate_expired, GNUTLS_A_CERTIFICATE_EXPIRED,
+           "the certificate of the resumed session has expired", 0);
   return false;
 }
 
@@ -163,16 +155,22 @@ TlsHandshake::~TlsHandshake() {
   if (session_ != nullptr) gnutls_deinit(session_);
 }
 
-PeerIdentity TlsHandshake::identity() const {
-  PeerIdentity peer;
+const PeerIdentity& TlsHandshake::identity() {
+  if (peer_) return *peer_;
+  PeerIdentity& peer = peer_.emplace();
   unsigned count = 0;
   const gnutls_datum_t* chain = gnutls_certificate_get_peers(session_, &count);
-  if (chain == nullptr || count == 0) return peer;
-  peer.name = common_name(chain[0]);
-  if (peer.name.empty()) return peer;
-  peer.authenticated = true;  // verify() has accepted the chain, or there would be no session
-  peer.account = account_of(peer.name);
-  peer.certificate = certificate_id({reinterpret_cast<const std::byte*>(chain[0].data), chain[0].size});
+  gnutls_x509_crt_t certificate = nullptr;
+  if (chain == nullptr || count == 0 || gnutls_x509_crt_init(&certificate) < 0) return peer;
+  if (gnutls_x509_crt_import(certificate, &chain[0], GNUTLS_X509_FMT_DER) >= 0) {
+    peer.name = common_name(certificate);
+    // verify() has accepted the chain, in this handshake or in that of the session that goes on.
+    peer.authenticated = !peer.name.empty();
+    if (peer.authenticated) peer.account = account_of(peer.name);
+    peer.certificate = id_of(certificate);
+    standing_ = credentials_->standing_of(certificate);
+  }
+  gnutls_x509_crt_deinit(certificate);
   return peer;
 }
 

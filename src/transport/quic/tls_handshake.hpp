@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <gnutls/gnutls.h>
@@ -45,8 +46,9 @@ class TlsHandshake {
   u8 alert() const { return alert_; }
   const std::string& failure_text() const { return failure_text_; }
 
-  /// Who the peer proved to be. Call when the handshake is complete.
-  PeerIdentity identity() const;
+  /// Who the peer proved to be. Call when the handshake is complete, or, of a resumed session, as soon as
+  /// that is known. Read once.
+  const PeerIdentity& identity();
   bool protocol_agreed() const;
 
   /// An earlier session goes on: nobody has presented a certificate this time. At a server, from the
@@ -87,6 +89,8 @@ class TlsHandshake {
   std::shared_ptr<const TlsCredentials> http3_credentials_;
   HandshakeFailure failure_ = HandshakeFailure::none;
   u8 alert_ = 0;
+  std::optional<PeerIdentity> peer_;
+  TlsCredentials::Standing standing_ = TlsCredentials::Standing::good;  ///< of its certificate
   bool has_ticket_ = false;
   std::string failure_text_;
 };
