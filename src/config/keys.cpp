@@ -399,9 +399,8 @@ std::vector<Key> make_keys() {
           "permitted, on refuses to start without it.")
       .choice<&Threads::event_loop>(
           "event_loop", {"epoll", "io_uring"},
-          "What the threads beside the gateway's wait with for several descriptors: at both ends of the "
-          "links to the processes of battle shards (battle.isolation). io_uring needs Linux 5.11 or later, "
-          "where the administrator permits it.");
+          "How both ends of the link to a battle shard's process (battle.isolation) wait for it. io_uring "
+          "needs Linux 5.11 or later, and a kernel that allows it.");
 
   SectionKeys<&Configuration::log>(all, "log")
       .choice<&Log::level>("level", {"debug", "info", "warning", "error", "off"},

@@ -71,7 +71,7 @@ void GatewayShard::on_open(transport::Session& session) {
     take_in(session);
 }
 
-/// Null: there is no room, and it was told so.
+/// Null: it may not come in, and was told so.
 GatewaySession* GatewayShard::take_in(transport::Session& session) {
   session.context = 0;
   if (free_.empty()) {
