@@ -132,6 +132,43 @@ test("its address changes under it, and then by its own will, and the seat stays
   client.end();
 });
 
+test("with a ticket it comes back by a short handshake, and speaks with its first packets", options, async () => {
+  const { client: first, welcome } = await join();
+  // A ticket comes after the handshake.
+  const session = await until("a ticket", () => first.connection.session(), 15_000);
+  first.end(1);
+  const again = await connect(files, { session });
+  assert.ok(again.connection.isInEarlyData(), "before any answer");
+  again.write(hello({ reconnectToken: welcome.reconnectToken }));
+  assert.ok(await again.established(), JSON.stringify(again.error));
+  assert.ok(again.connection.isResumed());
+  const seat = await until("the seat", () => messages(again.stream).find((message) => message?.type === "welcome" && message.player === welcome.player), 15_000);
+  assert.ok(seat.resumed);
+  await moreStates(again);
+  await server.counts("drumline_quic_resumed_total", 1);
+  await server.counts("drumline_quic_early_data_total", 1);
+  const before = await applied();
+  await until("an applied command", async () => (move(again, seat), (await applied()) > before), 15_000);
+});
+
+test("a ticket does not outlive its owner's certificate", options, async () => {
+  const { client: first } = await join();
+  const session = await until("a ticket", () => first.connection.session(), 15_000);
+  first.end();
+  execFileSync(process.env.DRUMLINE_BIN, ["cert", "issue", "--pki", server.pki(""), "trudy"]);
+  execFileSync(process.env.DRUMLINE_BIN, ["cert", "revoke", "--pki", server.pki(""), "client"]);
+  // Whose certificate has been revoked is not let in by his ticket either.
+  await until("the revocation", async () => {
+    const client = await connect(files, { session });
+    const open = (await client.established()) && (await new Promise((resolve) => setTimeout(resolve, 300)), !client.error);
+    client.end();
+    return !open;
+  }, 15_000);
+  const trudy = { ca: files.ca, cert: server.pki("trudy.pem"), key: server.pki("trudy.key") };
+  assert.ok(await (await connect(trudy)).established(), "another one is");
+  files = trudy;
+});
+
 test("a Retry is followed where everybody is asked to prove his address", options, async () => {
   const careful = await Server.start({ "gateway.retry_threshold": 0 });
   try {

@@ -35,6 +35,7 @@ export class QuicheClient {
     config.setInitialMaxStreamDataBidiLocal(1 << 20);
     config.setActiveConnectionIdLimit(4);
     config.enableDgram(true, 1000, 100);
+    if (session) config.enableEarlyData();
     const client = new QuicheClient();
     client.peer = { host: HOST, port };
     client.local = await client.#bind();
