@@ -77,6 +77,8 @@ class Play {
     const Moment passed = look(stage_->server()).since(before_);
     stage_->end_bots();
     report_play(prefix, passed, stage_->finish(), report);
+    const auto rung = static_cast<double>(stage_->server().overload().counters().rung.value());
+    report(named(plain("", rung, "rung"), (prefix + "rung").c_str()));
   }
   const Moment& before() const { return before_; }
 
@@ -154,11 +156,12 @@ Result<void> run_idle(const Options& options, const Report& report) {
 
   // ---- they say nothing
   if (!stage.pass(1)) return {};
-  const u64 there = sessions(stage.server());
   const double heap = heap_bytes() - heap_before;
   const auto libraries = heap_by_library();
   const auto resident = telemetry::read_process_stats();
-  report(plain("idle/sessions", static_cast<double>(there), "count"));
+  const auto there = static_cast<double>(sessions(stage.server()));
+  report(plain("idle/sessions", n, "count"));
+  if (there < n) return Error{ErrorCode::internal, fmt::format("the server has {} sessions of {}", there, n)};
   if (resident && resident_before) {
     const double more =
         static_cast<double>(resident->resident_bytes) - static_cast<double>(resident_before->resident_bytes);
@@ -179,15 +182,17 @@ Result<void> run_idle(const Options& options, const Report& report) {
   report(plain("idle/idle_timeout", idle_s, "s"));
   report(plain("idle/cpu", 100 * passed.cpu_s / seconds_since(begun), "%"));
   report(named(distribution("", "us", passed.lateness_ns, 1e-3), "idle/lateness"));
-  auto beside = Play::start(stage, players);
-  if (!beside) return std::move(beside).error();
-  if (!stage.pass(std::min(options.seconds, 10.0))) return {};
-  beside->end("idle/beside/", report);
-  report(plain("idle/lost", static_cast<double>(there) - static_cast<double>(sessions(stage.server())),
-               "count"));
+  // On a machine that is overloaded nobody new may be let in.
+  if (auto beside = Play::start(stage, players)) {
+    if (!stage.pass(std::min(options.seconds, 10.0))) return {};
+    beside->end("idle/beside/", report);
+  } else {
+    log_error("{}", beside.error().message);
+  }
   holder->signal(SIGINT);
   const auto lost = read_figure(*holder, "hold/lost", 20);
   if (!lost) return lost.error();
+  report(plain("idle/lost", *lost, "count"));
   if (*lost > 0) return Error{ErrorCode::internal, fmt::format("{} connections were lost", *lost)};
   return {};
 }
