@@ -59,7 +59,8 @@ Result<void> measure_handshakes(const Options& options, const Report& report, bo
     return Error{ErrorCode::internal, std::to_string(short_ones) + " of " + std::to_string(count) +
                                           " handshakes went on with a ticket"};
   report(figure(resumed ? "handshake/resumed" : "handshake/full", n / ends.server_seconds, "1/s", count));
-  report(figure(resumed ? "handshake/resumed_both_ends" : "handshake/both_ends", both / n * 1e6, "us", count));
+  report(
+      figure(resumed ? "handshake/resumed_both_ends" : "handshake/both_ends", both / n * 1e6, "us", count));
   return {};
 }
 

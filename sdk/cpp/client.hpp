@@ -207,8 +207,8 @@ class Client {
   ClientState state_ = ClientState::idle;
   bool frame_in_session_ = false;
   bool leaving_ = false;
-  bool wants_battle_ = true;   ///< false after leave_battle()
-  bool join_pending_ = false;  ///< asked for while a Hello had no answer yet: follows it
+  bool wants_battle_ = true;    ///< false after leave_battle()
+  bool join_pending_ = false;   ///< asked for while a Hello had no answer yet: follows it
   bool greeted_early_ = false;  ///< the Hello went with the session's first packets
   bool sees_early_ = false;     ///< and was answered by the sight of the seat
   bool welcomed_before_ = false;

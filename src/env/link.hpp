@@ -18,12 +18,12 @@ struct LinkConditions {
   /// a Burst-Noise Channel", 1960), which can be a share of burst / (burst + 1) at most;
   /// otherwise each packet is lost by itself.
   double loss_burst_packets = 1;
-  double duplication = 0;  ///< 0 .. 1: share that arrive twice
-  double reordering = 0;   ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
+  double duplication = 0;         ///< 0 .. 1: share that arrive twice
+  double reordering = 0;          ///< 0 .. 1: share held back for `reorder_delay_ns`, overtaken by later ones
   std::size_t largest_bytes = 0;  ///< larger UDP payloads never arrive; 0: all do
-  double ecn_marking = 0;  ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
-  i64 delay_ns = 0;        ///< one way
-  i64 jitter_ns = 0;       ///< up to that much more, without reordering
+  double ecn_marking = 0;         ///< 0 .. 1: share of ECN-capable packets marked "congestion experienced"
+  i64 delay_ns = 0;               ///< one way
+  i64 jitter_ns = 0;              ///< up to that much more, without reordering
   i64 reorder_delay_ns = 5 * kMillisecondNs;
   /// What it carries, bytes a second; 0: any amount.
   u64 bytes_per_second = 0;

@@ -75,7 +75,8 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
   sink.counter("drumline_hellos_refused_overloaded_total", "Of those, because of overload",
                c.hellos_refused_overloaded, labels);
   sink.counter("drumline_early_sights_total",
-               "Seats shown to returning clients whose handshake was not complete yet", c.early_sights, labels);
+               "Seats shown to returning clients whose handshake was not complete yet", c.early_sights,
+               labels);
   sink.counter("drumline_session_visits_total", "Further battles that open sessions went on to", c.visits,
                labels);
   const char* const closed = "Sessions that the gateway closed, by reason";
@@ -161,6 +162,13 @@ void collect_gateway(telemetry::MetricSink& sink, const GatewayThread& thread, c
                count(q.amplification_limited), labels);
   sink.counter("drumline_quic_datagrams_dropped_total", "Datagrams for which a connection had no budget",
                count(q.datagrams_dropped_congestion), labels);
+  sink.counter("drumline_quic_datagrams_sent_total", "Datagrams sent over QUIC", count(q.datagrams_sent),
+               labels);
+  sink.counter("drumline_quic_datagrams_lost_total",
+               "Of those, lost on their way: the peer acknowledged later ones", count(q.datagrams_lost),
+               labels);
+  sink.counter("drumline_quic_paths_narrowed_total",
+               "Paths that no longer carried packets of the size found out", count(q.paths_narrowed), labels);
   sink.counter("drumline_udp_packets_received_total", "UDP packets received",
                count(transport.udp.packets_received), labels);
   sink.counter("drumline_udp_packets_sent_total", "UDP packets sent", count(transport.udp.packets_sent),

@@ -48,9 +48,8 @@ Result<Session*> QuicClients::connect(const env::Address& server, const env::Add
   tls.resumption = options.resumption;
   if (options.early_data && options.resumption && !options.resumption->session.empty()) {
     const auto& limits = options.resumption->transport_parameters;
-    made->early_data_ =
-        ngtcp2_conn_decode_and_set_0rtt_transport_params(
-            made->conn_, reinterpret_cast<const u8*>(limits.data()), limits.size()) == 0;
+    made->early_data_ = ngtcp2_conn_decode_and_set_0rtt_transport_params(
+                            made->conn_, reinterpret_cast<const u8*>(limits.data()), limits.size()) == 0;
     tls.early_data = made->early_data_;
   }
   if (auto started = made->start_tls(options.credentials, std::move(tls)); !started) {

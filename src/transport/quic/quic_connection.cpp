@@ -146,6 +146,10 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   table.recv_datagram = [](ngtcp2_conn*, u32, const u8* data, std::size_t size, void* self) {
     return static_cast<QuicConnection*>(self)->on_datagram(bytes_of(data, size));
   };
+  table.lost_datagram = [](ngtcp2_conn*, u64, void* self) {
+    ++static_cast<QuicConnection*>(self)->owner_.counters_.datagrams_lost;
+    return 0;
+  };
   table.rand = [](u8* out, std::size_t size, const ngtcp2_rand_ctx* context) {
     static_cast<env::Random*>(context->native_handle)->fill({reinterpret_cast<std::byte*>(out), size});
   };
@@ -380,7 +384,10 @@ bool QuicConnection::send_datagram(Bytes payload) {
 // mere loss the smaller packets do no harm.
 void QuicConnection::notice_narrow_path() {
   const bool stuck = !send_buffer_.all_acknowledged() && owner_.now_ - progress_at_ > kNoProgressNs;
-  if (stuck && state_ == State::open) narrow_ = true;
+  if (!stuck || narrow_ || state_ != State::open) return;
+  narrow_ = true;
+  if (ngtcp2_conn_get_path_max_tx_udp_payload_size(conn_) > owner_.settings().packet_bytes)
+    ++owner_.counters_.paths_narrowed;
 }
 
 MutableBytes QuicConnection::room() {

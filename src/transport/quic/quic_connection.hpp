@@ -123,7 +123,7 @@ class QuicConnection final : public Session, public DeadlineSlot {
   u64 handshake_bytes_sent_ = 0;
   i64 reliable_stream_ = 0;  ///< a native client's first; of a browser, −1 until it has one
   TimeNs last_write_ = 0;
-  TimeNs progress_at_ = 0;  ///< reliable bytes were acknowledged, or none were on their way
+  TimeNs progress_at_ = 0;                ///< reliable bytes were acknowledged, or none were on their way
   TimeNs open_by_ = 0;                    ///< the handshake's end, or it has failed
   u64 flow_ = 0;                          ///< its packets' order, for the batch
   i64 shortest_probe_ns_ = 0;             ///< from a packet of ours to its probe timer, at the least

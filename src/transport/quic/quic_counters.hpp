@@ -73,6 +73,8 @@ struct QuicCounters {
   u64 bytes_sent = 0;
   u64 datagrams_received = 0;
   u64 datagrams_sent = 0;
+  u64 datagrams_lost = 0;                ///< on their way, as far as acknowledgements tell
+  u64 paths_narrowed = 0;                ///< that no longer carried what probes had found
   u64 datagrams_dropped_congestion = 0;  ///< the connection's budget was spent
   u64 datagrams_dropped_size = 0;        ///< too large, or the peer takes none
   u64 reliable_bytes_received = 0;

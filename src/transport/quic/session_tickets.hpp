@@ -18,8 +18,8 @@ class SessionTickets {
  public:
   using Key = std::array<u8, 64>;
   struct Options {
-    Key key{};            ///< GnuTLS makes of it the keys of each period, by the wall clock
-    i64 lifetime_s = 0;   ///< of a ticket
+    Key key{};                ///< GnuTLS makes of it the keys of each period, by the wall clock
+    i64 lifetime_s = 0;       ///< of a ticket
     bool early_data = false;  ///< what comes with the first packets is looked at
   };
   explicit SessionTickets(const Options& options);

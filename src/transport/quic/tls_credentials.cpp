@@ -55,7 +55,8 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
                        rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND);
     const FileBytes pem(files.authority);
     if (pem.failure() < 0) return tls_error("certificate authority " + files.authority, pem.failure());
-    rc = gnutls_hash_fast(GNUTLS_DIG_SHA256, pem.data().data, pem.data().size, made->authority_digest_.data());
+    rc =
+        gnutls_hash_fast(GNUTLS_DIG_SHA256, pem.data().data, pem.data().size, made->authority_digest_.data());
     if (rc < 0) return tls_error("certificate authority " + files.authority, rc);
   }
   if (!files.revoked.empty()) {

@@ -10,10 +10,10 @@
 
 #include "base/result.hpp"
 #include "env/clock.hpp"
+#include "transport/credentials/ticket_keys.hpp"
 #include "transport/quic/quic_counters.hpp"
 #include "transport/quic/quic_settings.hpp"
 #include "transport/session.hpp"
-#include "transport/credentials/ticket_keys.hpp"
 
 namespace drumline::transport {
 

@@ -209,7 +209,8 @@ TEST_F(development_pki, a_list_of_revoked_certificates_holds_those_and_no_others
   EXPECT_FALSE(list->holds(certificate_id(*ann)));
 
   const auto number = as_bytes(std::string_view("\0\x17", 2));
-  EXPECT_EQ(certificate_id(as_bytes("issuer"), number), certificate_id(as_bytes("issuer"), number.subspan(1)));
+  EXPECT_EQ(certificate_id(as_bytes("issuer"), number),
+            certificate_id(as_bytes("issuer"), number.subspan(1)));
   EXPECT_NE(certificate_id(as_bytes("issuer"), number), certificate_id(as_bytes("another"), number));
   EXPECT_FALSE(Revocations::read(pki_paths(folder_).ca_certificate).ok());
   EXPECT_FALSE(Revocations::read(folder_ + "/none.pem").ok());

@@ -69,6 +69,7 @@ TEST(quic_path, that_becomes_narrow_is_noticed_although_datagrams_pass) {
     world.network.set_conditions({.largest_bytes = 1250, .delay_ns = 5 * kMillisecondNs});
     send_bulk(world, session);
     EXPECT_EQ(send_bulk(world, session), 0U);
+    EXPECT_EQ(world.server->counters().paths_narrowed, 1U);
     EXPECT_FALSE(world.at_clients.seen(session).closed);
   }
 }

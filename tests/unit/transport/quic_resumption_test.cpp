@@ -113,7 +113,8 @@ TEST_F(QuicResumption, works_at_another_server_with_the_same_keys_and_only_there
   ASSERT_TRUE(opens_at_both(connect()));
   EXPECT_EQ(resumed(), 1U);
   replace_server([](QuicServerOptions& options) { options.ticket_keys = keys_of(2); });
-  ASSERT_TRUE(opens_at_both(connect())) << "a ticket that cannot be read means a full handshake, nothing else";
+  ASSERT_TRUE(opens_at_both(connect()))
+      << "a ticket that cannot be read means a full handshake, nothing else";
   EXPECT_EQ(resumed(), 0U);
   replace_server([](QuicServerOptions& options) { options.ticket_keys = nullptr; });
   ASSERT_TRUE(opens_at_both(connect()));
@@ -222,7 +223,8 @@ TEST_F(QuicResumption, early_data_survives_loss) {
     ASSERT_TRUE(world->run_until([&] {
       return !world->at_server.open().empty() &&
              world->at_server.seen(*world->at_server.open()[0]).reliable == "hello";
-    })) << "seed " << seed;
+    })) << "seed "
+        << seed;
   }
 }
 

@@ -233,6 +233,31 @@ TEST(quic_session, every_datagram_of_a_full_rate_goes_on_a_healthy_path) {
   }
 }
 
+TEST(quic_session, is_told_how_many_datagrams_were_lost) {
+  QuicWorld world;
+  Session& client = world.connected();
+  Session& server = *world.at_server.open()[0];
+  const auto send = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      server.send_datagram(bytes_of("state"));
+      if (i % 6 == 0) client.send_datagram(bytes_of("command"));
+      world.run_for(kTickNs);
+    }
+    world.run_for(2 * kSecondNs);
+  };
+  send(500);
+  EXPECT_EQ(world.server->counters().datagrams_lost, 0U);
+  world.network.set_conditions(world.server_socket->local(), world.client_socket->local(), {.loss = 0.1});
+  const u64 arrived = world.at_clients.datagrams;
+  const u64 sent = world.server->counters().datagrams_sent;
+  send(2000);
+  world.network.set_conditions(world.server_socket->local(), world.client_socket->local(), {});
+  send(50);
+  const u64 lost = world.server->counters().datagrams_sent - sent - (world.at_clients.datagrams - arrived);
+  EXPECT_GT(lost, 100U);
+  EXPECT_EQ(world.server->counters().datagrams_lost, lost);
+}
+
 TEST(quic_session, goes_on_when_the_client_s_address_changes) {
   QuicWorld world;
   Session& client = world.connected();
