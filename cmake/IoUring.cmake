@@ -1,7 +1,7 @@
 # Asio waits by epoll or by io_uring, and which it is is fixed where it is compiled: two kinds in one
 # program would be two definitions of one thing. So there are two programs, drumline and
 # drumline-io-uring, made of the same libraries but for the files that include Asio; those are
-# compiled twice. Which of the two serves, gateway.event_loop says.
+# compiled twice. Which of the two serves, threads.event_loop says.
 option(DRUMLINE_IO_URING "Build drumline-io-uring beside drumline, and test both" OFF)
 if(NOT DRUMLINE_IO_URING)
   function(drumline_asio_sources)

@@ -19,7 +19,7 @@ Result<void> become_program_for(const std::string& event_loop, char* const* argu
       self.parent_path() / (event_loop == "io_uring" ? "drumline-io-uring" : "drumline");
   const auto failed = [&](const std::string& why) {
     return Error{ErrorCode::unavailable,
-                 "gateway.event_loop is \"" + event_loop + "\", and " + other.string() + " " + why +
+                 "threads.event_loop is \"" + event_loop + "\", and " + other.string() + " " + why +
                      "; the release build makes both programs, and they stay beside each "
                      "other under their names"};
   };

@@ -119,7 +119,7 @@ int serve(const ServeOptions& options, const GlobalOptions& global) {
   if (!configuration) return fail(configuration.error());
   const bool looks_only = options.print_config || options.check_config;
   if (!looks_only) {
-    const auto same = become_program_for(configuration->values.gateway.event_loop, global.arguments);
+    const auto same = become_program_for(configuration->values.threads.event_loop, global.arguments);
     if (!same) return fail(same.error());
   }
   for (const std::string& warning : configuration->warnings)

@@ -62,7 +62,6 @@ struct Broadcast {
 
 struct Gateway {
   u32 shards = 1;
-  std::string event_loop = "epoll";
   std::string steering = "auto";
   u32 max_sessions = 4096;
   u32 commands_per_second = 125;

@@ -239,10 +239,6 @@ std::vector<Key> make_keys() {
           "shards", 1, 64, "threads",
           "Gateway threads, each with its own sockets and sessions. They share the UDP and the TCP port, and "
           "the kernel spreads clients over them.")
-      .choice<&Gateway::event_loop>(
-          "event_loop", {"epoll", "io_uring"},
-          "How gateway and admin threads wait for TCP connections and for packets to come. io_uring takes "
-          "the program drumline-io-uring, which is beside drumline, and a kernel that allows it.")
       .choice<&Gateway::steering>(
           "steering", {"auto", "off"},
           "With several shards: auto has the kernel hand each QUIC packet to the shard that has its "
@@ -399,8 +395,9 @@ std::vector<Key> make_keys() {
           "permitted, on refuses to start without it.")
       .choice<&Threads::event_loop>(
           "event_loop", {"epoll", "io_uring"},
-          "How both ends of the link to a battle shard's process (battle.isolation) wait for it. io_uring "
-          "needs Linux 5.11 or later, and a kernel that allows it.");
+          "How threads wait for connections, for packets and for the links to battle shards' processes. io_uring "
+          "takes the program drumline-io-uring, which is beside drumline, and a kernel that allows it (5.11 or "
+          "later).");
 
   SectionKeys<&Configuration::log>(all, "log")
       .choice<&Log::level>("level", {"debug", "info", "warning", "error", "off"},

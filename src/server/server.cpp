@@ -80,9 +80,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
 }
 
 Result<void> Server::check_event_loop() const {
-  const std::string& wanted = options_.configuration.values.gateway.event_loop;
+  const std::string& wanted = options_.configuration.values.threads.event_loop;
   if (const std::string_view built = transport::event_loop_name(); built != wanted) {
-    return Error{ErrorCode::invalid_argument, "gateway.event_loop is \"" + wanted +
+    return Error{ErrorCode::invalid_argument, "threads.event_loop is \"" + wanted +
                                                   "\", and this program has " + std::string(built) + " only"};
   }
   return transport::check_event_loop();

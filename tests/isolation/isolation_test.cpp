@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "env/poller.hpp"
 #include "env/thread.hpp"
 #include "recovery/data_folders.hpp"
 #include "recovery/folder_history.hpp"
@@ -176,34 +175,6 @@ TEST_F(Isolation, a_killed_process_is_started_again_each_time) {
     sum += 5;
   }
   expect_that_the_second_noticed_nothing(process);
-  stop_and_verify(2);
-}
-
-u64 io_urings_of(i64 process) {
-  u64 count = 0;
-  const std::string folder = "/proc/" + std::to_string(process) + "/fd";
-  std::error_code none;
-  for (const auto& each : std::filesystem::directory_iterator(folder, none))
-    count += std::filesystem::read_symlink(each, none).string().find("[io_uring]") != std::string::npos;
-  return count;
-}
-
-TEST_F(Isolation, both_ends_of_a_link_wait_with_io_uring_where_that_is_configured) {
-  if (const auto there = env::make_poller(env::PollerKind::io_uring, 1); !there)
-    GTEST_SKIP() << there.error().message;
-  start({{"test", "threads.event_loop", "io_uring"}});
-  seat_two();
-  const i64 process = group_of(good_).process;
-  EXPECT_EQ(io_urings_of(process), 1U);
-  EXPECT_GE(io_urings_of(::getpid()), 2U);
-  ::kill(static_cast<pid_t>(group_of(bad_).process), SIGKILL);
-  ASSERT_TRUE(run_until([&] { return group_of(bad_).restarts == 1; }));
-  expect_that_the_first_plays_on(0);
-  EXPECT_EQ(group_of(good_).restarts, 0U);
-  EXPECT_EQ(group_of(good_).process, process);
-  const Tick heard = clients_->heard(1).newest_tick;
-  EXPECT_TRUE(run_until([&] { return clients_->heard(1).newest_tick > heard + 10; }));
-  EXPECT_EQ(io_urings_of(group_of(bad_).process), 1U);
   stop_and_verify(2);
 }
 

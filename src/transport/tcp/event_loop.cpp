@@ -49,7 +49,7 @@ Result<void> check_event_loop() {
   } catch (const boost::system::system_error& failed) {
     std::string sentence = "the kernel does not let us have " + std::string(kName) + " (" +
                            failed.code().message() + "): " + way_out(failed.code().value());
-    if (kName == "io_uring") sentence += ", or set gateway.event_loop = \"epoll\"";
+    if (kName == "io_uring") sentence += ", or set threads.event_loop = \"epoll\"";
     return Error{ErrorCode::unavailable, std::move(sentence)};
   }
 }

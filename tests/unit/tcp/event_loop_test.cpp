@@ -21,7 +21,7 @@ constexpr const char* kLoop = "io_uring";
 constexpr u32 kSystemCall = SYS_io_uring_setup;
 constexpr const char* kSentence =
     "the kernel does not let us have io_uring .Operation not permitted.: let it by .*io_uring_disabled.*"
-    "gateway.event_loop = \"epoll\"";
+    "threads.event_loop = \"epoll\"";
 #else
 constexpr const char* kLoop = "epoll";
 constexpr u32 kSystemCall = SYS_epoll_create1;
