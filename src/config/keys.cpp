@@ -393,11 +393,12 @@ std::vector<Key> make_keys() {
           "realtime", {"auto", "on", "off"},
           "Real-time scheduling (SCHED_FIFO) for the battle thread: auto takes it where it is "
           "permitted, on refuses to start without it.")
-      .choice<&Threads::event_loop>(
-          "event_loop", {"epoll", "io_uring"},
-          "How threads wait for connections, for packets and for the links to battle shards' processes. io_uring "
-          "takes the program drumline-io-uring, which is beside drumline, and a kernel that allows it (5.11 or "
-          "later).");
+      .choice<&Threads::event_loop>("event_loop", {"epoll", "io_uring"},
+                                    "How threads wait for connections, for packets and for the links to "
+                                    "battle shards' processes. io_uring "
+                                    "takes the program drumline-io-uring, which is beside drumline, and a "
+                                    "kernel that allows it (5.11 or "
+                                    "later).");
 
   SectionKeys<&Configuration::log>(all, "log")
       .choice<&Log::level>("level", {"debug", "info", "warning", "error", "off"},

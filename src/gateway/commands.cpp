@@ -199,7 +199,7 @@ void GatewayShard::on_desync(GatewaySession& session, Tick tick, u64 hash, u64 e
       session.upload->good_tick = good;
       session.upload->good_hash = session.feed->ticks.state_hash(good);
     }
-    session.upload->deadline = now + kUploadTimeoutNs;
+    deadlines_.set(session, now + kUploadTimeoutNs);
   }
   restart_lockstep(session);
 }

@@ -21,7 +21,6 @@ struct StateUpload {
   u64 expected = 0;
   Tick good_tick = 0;
   u64 good_hash = 0;
-  TimeNs deadline = 0;
   std::size_t total_bytes = 0;  ///< 0: the first piece has not come
   std::vector<std::byte> bytes;
 };

@@ -59,7 +59,7 @@ void GatewayShard::start_over(GatewaySession& session) {
   session.followed = kNoPlayer;
   session.state = SessionState::greeting;
   session.outside_since = 0;
-  session.deadline = clock_.now() + options_.greeting_timeout_ns;
+  deadlines_.set(session, clock_.now() + options_.greeting_timeout_ns);
   session.reader = wire::FrameReader(wire::FrameReaderLimits{});
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "base/deadline_heap.hpp"
 #include "base/ids.hpp"
 #include "broadcast/client_view.hpp"
 #include "gateway/desync.hpp"
@@ -27,7 +28,8 @@ enum class SessionState : u8 {
   closing,  ///< told to go; nothing it says counts
 };
 
-struct GatewaySession {
+/// Its deadline, in the shard's heap, is that of a state without a battle, or of an upload.
+struct GatewaySession : DeadlineSlot {
   GatewaySession(SessionId session_id, transport::Session& session, const wire::FrameReaderLimits& limits,
                  TokenBucket command_bucket, TokenBucket hello_bucket)
       : id(session_id), transport(&session), reader(limits), commands(command_bucket), hellos(hello_bucket) {}
@@ -47,7 +49,6 @@ struct GatewaySession {
   u32 visits = 0;                ///< battles before this one
   u32 highest_sequence = 0;      ///< of the commands handed to the battle
   u32 excess_commands = 0;       ///< dropped by the bucket since the last full second
-  TimeNs deadline = 0;           ///< of all states without a battle
   TimeNs outside_since = 0;      ///< without a battle, attempts to enter one included; 0: in one, or never
   TimeNs excess_since = 0;
   wire::FrameReader reader;

@@ -12,8 +12,9 @@ constexpr i64 kTimerPeriodNs = 250 * kMillisecondNs;
 /// Hellos of one session, a second and at once: wire::kVisits of them must take longer than a datagram.
 constexpr u32 kHellosPerSecond = 2;
 constexpr u32 kHelloBurst = 8;
-/// For so many of them what is known of a battle is kept when nobody is in it.
-constexpr u32 kFeedRounds = 20;
+/// What is known of a battle is kept for so many rounds when nobody is in it.
+constexpr i64 kFeedRoundNs = kSecondNs;
+constexpr u32 kFeedRounds = 5;
 /// As the handshake of such a certificate is answered.
 constexpr const char* kRevoked = "the certificate is revoked";
 
@@ -92,7 +93,7 @@ GatewaySession* GatewayShard::take_in(transport::Session& session) {
                            wire::FrameReaderLimits{},
                            TokenBucket(options_.commands_per_second, options_.command_burst, now),
                            TokenBucket(kHellosPerSecond, kHelloBurst, now));
-  sessions_[index]->deadline = now + options_.greeting_timeout_ns;
+  deadlines_.set(*sessions_[index], now + options_.greeting_timeout_ns);
   sessions_[index]->behind = &*sessions_behind_.try_emplace(session.peer()).first;
   ++sessions_[index]->behind->second;
   session.context = u64{index} + 1;
@@ -107,6 +108,7 @@ void GatewayShard::on_close(transport::Session& session, CloseCode, std::string_
   session.context = 0;
   release(*found);
   if (found->upload != nullptr) finish_upload(*found);
+  deadlines_.remove(*found);
   const u32 index = session_index(found->id);
   if (--found->behind->second == 0) sessions_behind_.erase(found->behind->first);
   sessions_[index].reset();
@@ -170,7 +172,7 @@ void GatewayShard::step_outside(GatewaySession& session) {
   session.hello = {};
   session.last_state_tick = 0;
   if (session.outside_since == 0) session.outside_since = clock_.now();
-  session.deadline = session.outside_since + options_.outside_timeout_ns;
+  deadlines_.set(session, session.outside_since + options_.outside_timeout_ns);
 }
 
 void GatewayShard::send(GatewaySession& session, const wire::ServerMessage& message) {
@@ -220,30 +222,38 @@ void GatewayShard::end_revoked() {
   }
 }
 
+/// It has been for too long in a state that is not meant to last.
+void GatewayShard::on_deadline(GatewaySession& session) {
+  if (session.upload != nullptr) finish_upload(session);
+  if (session.state == SessionState::greeting) {
+    counters_.closed_idle.add();
+    say_goodbye(session, CloseCode::idle, "no Hello came in time", 0);
+  } else if (session.state == SessionState::outside) {
+    counters_.closed_outside.add();
+    say_goodbye(
+        session, CloseCode::idle,
+        "in no battle for longer than " + std::to_string(options_.outside_timeout_ns / kSecondNs) + " s", 0);
+  } else if (session.state == SessionState::seating || session.state == SessionState::waiting) {
+    if (session.outlives_battle) {
+      refuse_hello(session, CloseCode::battle_full, "no battle gave a seat in time; try again");
+      return;
+    }
+    counters_.closed_idle.add();
+    say_goodbye(session, CloseCode::idle, "no battle gave a seat in time; try again", 1000);
+  }
+}
+
 void GatewayShard::on_timer(TimeNs now) {
   next_timer_ = now + kTimerPeriodNs;
-  forget_unused_feeds();
+  if (now >= next_feed_round_) {
+    next_feed_round_ = now + kFeedRoundNs;
+    forget_unused_feeds();
+  }
   end_revoked();
-  for (auto& session : sessions_) {
-    if (!session || session->deadline > now) continue;
-    if (session->upload != nullptr && session->upload->deadline <= now) finish_upload(*session);
-    if (session->state == SessionState::greeting) {
-      counters_.closed_idle.add();
-      say_goodbye(*session, CloseCode::idle, "no Hello came in time", 0);
-    } else if (session->state == SessionState::outside) {
-      counters_.closed_outside.add();
-      say_goodbye(
-          *session, CloseCode::idle,
-          "in no battle for longer than " + std::to_string(options_.outside_timeout_ns / kSecondNs) + " s",
-          0);
-    } else if (session->state == SessionState::seating || session->state == SessionState::waiting) {
-      if (session->outlives_battle) {
-        refuse_hello(*session, CloseCode::battle_full, "no battle gave a seat in time; try again");
-        continue;
-      }
-      counters_.closed_idle.add();
-      say_goodbye(*session, CloseCode::idle, "no battle gave a seat in time; try again", 1000);
-    }
+  while (deadlines_.next() <= now) {
+    GatewaySession& session = deadlines_.top();
+    deadlines_.remove(session);
+    on_deadline(session);
   }
   for (const auto& [id, feed] : feeds_) {
     for (wire::Roster& changes : feed->roster.take_changes()) tell_members(*feed, std::move(changes));

@@ -132,6 +132,7 @@ class GatewayShard final : public transport::SessionHandler {
   void release(GatewaySession& session);
   void release_claim(GatewaySession& session);
   void forget_unused_feeds();
+  void on_deadline(GatewaySession& session);
   void end_revoked();
   bool is_revoked(const transport::Session& session) const;
   void send(GatewaySession& session, const wire::ServerMessage& message);
@@ -216,7 +217,9 @@ class GatewayShard final : public transport::SessionHandler {
   std::vector<std::byte> message_;                             ///< scratch for one reliable message
   std::vector<std::byte> datagram_;                            ///< scratch for one state frame
   std::shared_ptr<const transport::Revocations> revocations_;  ///< as last asked for
+  DeadlineHeap<GatewaySession> deadlines_;
   TimeNs next_timer_ = 0;
+  TimeNs next_feed_round_ = 0;
 };
 
 }  // namespace drumline::gateway

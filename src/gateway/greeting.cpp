@@ -176,7 +176,7 @@ void GatewayShard::wait_for_battle(GatewaySession& session, const wire::Hello& h
   if (session.state == SessionState::waiting) return;
   session.state = SessionState::waiting;
   session.hello = hello;
-  session.deadline = clock_.now() + options_.greeting_timeout_ns;
+  deadlines_.set(session, clock_.now() + options_.greeting_timeout_ns);
   ++waiting_;
 }
 
@@ -238,7 +238,7 @@ void GatewayShard::join(GatewaySession& session, const wire::Hello& hello) {
   std::copy(clean.begin(), clean.end(), inbound.profile.name.begin());
   session.hello = hello;
   session.state = SessionState::seating;
-  session.deadline = clock_.now() + options_.greeting_timeout_ns;
+  deadlines_.set(session, clock_.now() + options_.greeting_timeout_ns);
   if (!forward(*session.feed, inbound))
     refuse_hello(session, CloseCode::battle_full, "the battle takes no more input now");
 }
@@ -264,7 +264,7 @@ void GatewayShard::resume(GatewaySession& session, const wire::Hello& hello) {
   inbound.profile.account = ticket->account;
   session.hello = hello;
   session.state = SessionState::seating;
-  session.deadline = clock_.now() + options_.greeting_timeout_ns;
+  deadlines_.set(session, clock_.now() + options_.greeting_timeout_ns);
   if (!forward(*session.feed, inbound))
     refuse_hello(session, CloseCode::battle_full, "the battle takes no more input now");
 }
@@ -291,7 +291,7 @@ void GatewayShard::refuse_hello(GatewaySession& session, CloseCode code, const s
 void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation, bool resumed) {
   BattleFeed& feed = *session.feed;
   const u32 index = session_index(session.id);
-  session.deadline = 0;
+  deadlines_.remove(session);
   session.outside_since = 0;
   if (session.visits != 0) counters_.visits.add();
   session.hello = {};

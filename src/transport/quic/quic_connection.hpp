@@ -10,8 +10,8 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "base/deadline_heap.hpp"
 #include "transport/quic/connection_id.hpp"
-#include "transport/quic/deadline_heap.hpp"
 #include "transport/quic/quic_address.hpp"
 #include "transport/quic/send_buffer.hpp"
 #include "transport/quic/tls_handshake.hpp"

@@ -13,11 +13,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/deadline_heap.hpp"
 #include "base/log.hpp"
 #include "env/network.hpp"
 #include "env/random.hpp"
 #include "transport/quic/connection_id.hpp"
-#include "transport/quic/deadline_heap.hpp"
 #include "transport/quic/quic_connection.hpp"
 #include "transport/quic/quic_counters.hpp"
 #include "transport/quic/quic_settings.hpp"

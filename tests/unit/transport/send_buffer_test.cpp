@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/deadline_heap.hpp"
 #include "env/random.hpp"
-#include "transport/quic/deadline_heap.hpp"
 
 namespace drumline::transport {
 namespace {

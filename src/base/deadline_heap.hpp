@@ -8,7 +8,7 @@
 
 #include "base/types.hpp"
 
-namespace drumline::transport {
+namespace drumline {
 
 inline constexpr TimeNs kNoDeadline = std::numeric_limits<TimeNs>::max();
 
@@ -93,4 +93,4 @@ class DeadlineHeap {
   std::vector<T*> items_;
 };
 
-}  // namespace drumline::transport
+}  // namespace drumline
