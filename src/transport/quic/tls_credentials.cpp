@@ -9,10 +9,15 @@ namespace drumline::transport {
 
 namespace {
 
-constexpr const char* kPriorities =
-    "%DISABLE_TLS13_COMPAT_MODE:NORMAL:-VERS-ALL:+VERS-TLS1.3:"
-    "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"
-    "-GROUP-ALL:+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1";
+// Ciphers, and groups for the key exchange, in the order in which we like them.
+#define DRUMLINE_TLS_POLICY                                   \
+  "%DISABLE_TLS13_COMPAT_MODE:NORMAL:-VERS-ALL:+VERS-TLS1.3:" \
+  "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+  "-GROUP-ALL:"
+constexpr const char* kPriorities = DRUMLINE_TLS_POLICY "+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1";
+constexpr const char* kResumptionPriorities =
+    DRUMLINE_TLS_POLICY "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1";
+#undef DRUMLINE_TLS_POLICY
 
 Error tls_error(const std::string& what, int code) {
   return {ErrorCode::invalid_argument, fmt::format("{}: {}", what, gnutls_strerror(code))};
@@ -46,6 +51,7 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
   if (rc < 0) return tls_error("TLS credentials", rc);
   const char* where = nullptr;
   rc = gnutls_priority_init(&made->priorities_, kPriorities, &where);
+  if (rc >= 0) rc = gnutls_priority_init(&made->resumption_priorities_, kResumptionPriorities, &where);
   if (rc < 0) return tls_error("TLS priorities", rc);
   if (!files.authority.empty()) {
     rc = gnutls_certificate_set_x509_trust_file(made->certificates_, files.authority.c_str(),
@@ -89,6 +95,7 @@ Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFile
 
 TlsCredentials::~TlsCredentials() {
   if (priorities_ != nullptr) gnutls_priority_deinit(priorities_);
+  if (resumption_priorities_ != nullptr) gnutls_priority_deinit(resumption_priorities_);
   if (certificates_ != nullptr) gnutls_certificate_free_credentials(certificates_);
   for (unsigned i = 0; i < revoked_lists_; ++i) gnutls_x509_crl_deinit(revoked_[i]);
   gnutls_free(revoked_);

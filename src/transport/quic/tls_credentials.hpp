@@ -25,6 +25,9 @@ class TlsCredentials {
 
   gnutls_certificate_credentials_t certificates() const { return certificates_; }
   gnutls_priority_t priorities() const { return priorities_; }
+  /// Of a client that goes on with a session: X25519, which costs both ends less, before P-256, which the
+  /// certificates of a full handshake need anyway.
+  gnutls_priority_t resumption_priorities() const { return resumption_priorities_; }
 
   enum class Standing : u8 { good, expired, revoked };
   /// Of a certificate that our authority has signed: whether it holds now. Signatures are not looked at
@@ -42,6 +45,7 @@ class TlsCredentials {
 
   gnutls_certificate_credentials_t certificates_ = nullptr;
   gnutls_priority_t priorities_ = nullptr;
+  gnutls_priority_t resumption_priorities_ = nullptr;
   gnutls_x509_crl_t* revoked_ = nullptr;
   unsigned revoked_lists_ = 0;
   std::array<u8, 32> authority_digest_{};

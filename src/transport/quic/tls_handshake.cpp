@@ -55,14 +55,18 @@ Result<std::unique_ptr<TlsHandshake>> TlsHandshake::start(
   const bool server = made->options_.server;
   const bool early_data = server ? made->options_.tickets != nullptr && made->options_.tickets->early_data()
                                  : made->options_.early_data;
-  const unsigned flags = (server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT) |
-                         GNUTLS_NO_END_OF_EARLY_DATA | (early_data ? GNUTLS_ENABLE_EARLY_DATA : 0);
+  // A client makes a key for the group that it likes best; a server that does not like it asks again.
+  const unsigned flags =
+      (server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET : GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP) |
+      GNUTLS_NO_END_OF_EARLY_DATA | (early_data ? GNUTLS_ENABLE_EARLY_DATA : 0);
   const auto failed = [](int rc) {
     return Error{ErrorCode::internal, fmt::format("TLS: {}", gnutls_strerror(rc))};
   };
   int rc = gnutls_init(&made->session_, flags);
   if (rc < 0) return failed(rc);
-  rc = gnutls_priority_set(made->session_, credentials->priorities());
+  const bool goes_on = made->options_.resumption && !made->options_.resumption->session.empty();
+  rc = gnutls_priority_set(made->session_,
+                           goes_on ? credentials->resumption_priorities() : credentials->priorities());
   if (rc < 0) return failed(rc);
   rc = server ? ngtcp2_crypto_gnutls_configure_server_session(made->session_)
               : ngtcp2_crypto_gnutls_configure_client_session(made->session_);
