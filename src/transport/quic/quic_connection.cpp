@@ -123,6 +123,7 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   };
   table.stream_reset = [](ngtcp2_conn*, i64 stream, u64, u64, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
+    if (connection.refuses_early_data()) return 0;
     if (connection.http3_)
       connection.http3_->receive_reset(stream);
     else
@@ -131,6 +132,7 @@ ngtcp2_callbacks QuicConnection::server_callbacks() {
   };
   table.stream_stop_sending = [](ngtcp2_conn*, i64 stream, u64, void* self, void*) {
     auto& connection = *static_cast<QuicConnection*>(self);
+    if (connection.refuses_early_data()) return 0;
     if (connection.http3_)
       connection.http3_->receive_reset(stream);
     else
@@ -311,6 +313,12 @@ void QuicConnection::on_early_data(Bytes data) {
   owner_.handler_.on_early(*this, data);
 }
 
+bool QuicConnection::refuses_early_data() {
+  if (!http3_ || !server_ || state_ != State::handshaking) return false;
+  close(CloseCode::bad_message, "a browser's session takes no early data");
+  return true;
+}
+
 bool QuicConnection::send_early(Bytes bytes) {
   if (!early_data_ || state_ != State::handshaking || closing_) return false;
   start_client_stream();
@@ -338,6 +346,7 @@ int QuicConnection::on_stream_data(i64 stream, Bytes data, bool end) {
   ngtcp2_conn_extend_max_stream_offset(conn_, stream, data.size());
   prompt_ = true;
   acknowledge_soon_ = true;
+  if (refuses_early_data()) return 0;
   if (http3_) {
     http3_->receive(stream, data, end);
     return 0;
@@ -354,6 +363,7 @@ int QuicConnection::on_stream_data(i64 stream, Bytes data, bool end) {
 }
 
 int QuicConnection::on_datagram(Bytes data) {
+  if (refuses_early_data()) return 0;
   if (http3_) {
     http3_->receive_datagram(data);
     return 0;

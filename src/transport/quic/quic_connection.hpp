@@ -76,6 +76,8 @@ class QuicConnection final : public Session, public DeadlineSlot {
   int on_handshake_confirmed();
   int on_stream_data(i64 stream, Bytes data, bool end);
   void on_early_data(Bytes data);
+  /// Of a peer that speaks HTTP/3, before its handshake is complete: its requests change something.
+  bool refuses_early_data();
   void start_client_stream();
   /// What the peer's transport parameters mean for what we send.
   void learn_limits();

@@ -328,6 +328,27 @@ TEST_F(QuicResumption, more_early_data_than_a_greeting_takes_ends_the_connection
   EXPECT_LE(world->at_server.early.size(), 4096U);
 }
 
+TEST_F(QuicResumption, a_native_ticket_gives_no_early_data_to_http3) {
+  QuicServerOptions options = with_tickets();
+  options.webtransport.emplace();
+  start(std::move(options));
+  first_session();
+  QuicSettings browser = quick();
+  browser.alpn = "h3";
+  world->clients = std::make_unique<QuicClients>(browser, world->random, world->at_clients,
+                                                 world->client_socket->batch());
+  Session& session = connect(true);
+  // An HTTP/3 client's first stream is a request.
+  const std::array request = {std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}};
+  ASSERT_TRUE(session.send_early(request));
+  world->run_for(2 * kSecondNs);
+  EXPECT_TRUE(world->at_server.early.empty());
+  EXPECT_TRUE(world->at_server.open().empty());
+  const WebTransportCounters& web = world->server->counters().webtransport;
+  EXPECT_EQ(web.opened + web.refused_token + web.refused_request + web.protocol_errors, 0U)
+      << "the request was looked at";
+}
+
 TEST_F(QuicResumption, nothing_is_early_without_a_session_to_resume) {
   start(with_tickets());
   Session& newcomer = connect(true);
