@@ -25,13 +25,14 @@ std::string common_name(gnutls_x509_crt_t certificate) {
 
 CertificateId id_of(gnutls_x509_crt_t certificate) {
   gnutls_datum_t issuer{};
+  if (gnutls_x509_crt_get_raw_issuer_dn(certificate, &issuer) < 0) return 0;
   std::array<std::byte, 64> serial{};  // 20 bytes at most (RFC 5280, section 4.1.2.2)
   std::size_t size = serial.size();
-  if (gnutls_x509_crt_get_raw_issuer_dn(certificate, &issuer) < 0 ||
-      gnutls_x509_crt_get_serial(certificate, serial.data(), &size) < 0)
-    return 0;
-  return certificate_id({reinterpret_cast<const std::byte*>(issuer.data), issuer.size},
-                        Bytes(serial).first(size));
+  const int rc = gnutls_x509_crt_get_serial(certificate, serial.data(), &size);
+  const Bytes name(reinterpret_cast<const std::byte*>(issuer.data), issuer.size);
+  const CertificateId id = rc < 0 ? 0 : certificate_id(name, Bytes(serial).first(size));
+  gnutls_free(issuer.data);
+  return id;
 }
 
 // The callback's own contract forbids to continue without a protocol in common,
