@@ -373,10 +373,11 @@ TEST_P(poller, a_signal_does_not_end_the_wait) {
   });
   EXPECT_EQ(only(under_test->wait(late())).token, 1U);
   other.join();
-  // Under the thread sanitizer a handler runs when the thread next calls something that it knows.
-  for (int i = 0; i < 1000 && signals.load() == 0; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+#if !defined(__SANITIZE_THREAD__)
+  // ThreadSanitizer runs no further handlers in a thread that has once jumped out of one, as the
+  // watchdog's tests do; the system calls are interrupted all the same.
   EXPECT_GE(signals.load(), 1);
+#endif
 
   std::thread disturber([waiter = ::pthread_self()] {
     for (int i = 0; i < 5; ++i) {
