@@ -335,8 +335,8 @@ TEST_F(QuicResumption, a_native_ticket_gives_no_early_data_to_http3) {
   first_session();
   QuicSettings browser = quick();
   browser.alpn = "h3";
-  world->clients = std::make_unique<QuicClients>(browser, world->random, world->at_clients,
-                                                 world->client_socket->batch());
+  world->clients =
+      std::make_unique<QuicClients>(browser, world->random, world->at_clients, world->client_socket->batch());
   Session& session = connect(true);
   // An HTTP/3 client's first stream is a request.
   const std::array request = {std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}};
