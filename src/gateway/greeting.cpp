@@ -293,7 +293,8 @@ void GatewayShard::admit(GatewaySession& session, Tick tick, u32 seat_generation
   const u32 index = session_index(session.id);
   deadlines_.remove(session);
   session.outside_since = 0;
-  if (session.visits != 0) counters_.visits.add();
+  // The early sight of a seat has a visit of its own on the wire, and is no battle before it.
+  if (session.visits != 0 && !resumed) counters_.visits.add();
   session.hello = {};
   session.highest_sequence = session.player == kNoPlayer ? 0 : feed.cache.place(session.player).sequence;
   // Sessions of one battle take turns, so that they are not all sent to in one tick.
